@@ -53,7 +53,7 @@ function node() {
 
 const any: FailoverRequest = { to: null, isForced: false, timeoutMs: 0 }
 
-test('writes wait, the replica gets everything, the role is handed over, and writes go on once the link is up', () => {
+test('FAILOVER pauses writes, waits for the replica, hands the role over, and resumes writes once the link is up', () => {
   const { failover, state, done } = node()
   state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 90 }]
   failover.start(any, 0)
@@ -71,7 +71,7 @@ test('writes wait, the replica gets everything, the role is handed over, and wri
   assert.is(done.at(-1), 'resume')
 })
 
-test('what a replica has applied and not synced does not count: it could come back without it and lead all the same', () => {
+test('a replica counts for FAILOVER only when it has synced everything, as it might restart without the rest', () => {
   const { failover, state } = node()
   state.replicas = [{ ip: '10.0.0.1', port: 1, applied: 100, synced: 90 }]
   failover.start(any, 0)
@@ -94,7 +94,7 @@ test('FAILOVER waits for the named replica even if another one is ready', () => 
   assert.is(done.at(-1), 'hand over to 10.0.0.2:2')
 })
 
-test('without FORCE the end of the time gives up, with it the replica takes over with what it has', () => {
+test('at TIMEOUT FAILOVER gives up, and with FORCE hands the role over anyway', () => {
   for (const isForced of [false, true]) {
     const { failover, state, done } = node()
     state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 10 }]
@@ -107,7 +107,7 @@ test('without FORCE the end of the time gives up, with it the replica takes over
   }
 })
 
-test('giving up while waiting lets writes go on; while handing over it takes the role back first', () => {
+test('ABORT while waiting resumes writes; while handing over it takes the role back first', () => {
   const waiting = node()
   assert.is(waiting.failover.abort('nothing'), false)
   waiting.failover.start(any, 0)
@@ -121,7 +121,7 @@ test('giving up while waiting lets writes go on; while handing over it takes the
   assert.is(handing.failover.state, 'no-failover')
 })
 
-test('a role that cannot be stored is not handed over: this node goes on as the master', () => {
+test('a role that cannot be stored is not handed over, and this node stays the master', () => {
   const { failover, state, done } = node()
   state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 100 }]
   state.isDiskBroken = true
@@ -130,7 +130,7 @@ test('a role that cannot be stored is not handed over: this node goes on as the 
   assert.equal(done, ['pause', 'inquire 10.0.0.1:1', 'resume'])
 })
 
-test('nothing is handed over before the replica has answered on its address', () => {
+test('the role is handed over only after the replica has answered at its address', () => {
   const { failover, state, done, answers } = node()
   state.answer = undefined
   state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 100 }]
@@ -141,7 +141,7 @@ test('nothing is handed over before the replica has answered on its address', ()
   assert.is(done.at(-1), 'hand over to 10.0.0.1:1')
 })
 
-test('an address that does not lead to the replica that was named ends it, and nothing was handed over', () => {
+test("FAILOVER ends if the named replica's address leads elsewhere, with nothing handed over", () => {
   const { failover, state, done } = node()
   state.answer = 'does not answer'
   state.replicas = [
@@ -153,7 +153,7 @@ test('an address that does not lead to the replica that was named ends it, and n
   assert.equal(done, ['pause', 'inquire 10.0.0.1:1', 'resume'])
 })
 
-test('where none was named the next one is asked, and it ends when none is left', () => {
+test('without a named replica the next one is asked, and FAILOVER ends when none is left', () => {
   const { failover, state, done } = node()
   state.answer = 'does not answer'
   state.replicas = [
@@ -170,7 +170,7 @@ test('where none was named the next one is asked, and it ends when none is left'
   )
 })
 
-test('a replica that was restarted since it answered is asked again', () => {
+test('a replica that restarted since its answer is asked again', () => {
   const { failover, state, done } = node()
   state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 10 }]
   failover.start({ ...any, to: { host: '10.0.0.1', port: 1 } }, 0)
@@ -181,7 +181,7 @@ test('a replica that was restarted since it answered is asked again', () => {
   assert.is(done.filter((what) => what.startsWith('inquire')).length, 2)
 })
 
-test('TIMEOUT covers the answer and the way to the replica, with FORCE, too', () => {
+test('TIMEOUT also covers the inquiry, with and without FORCE', () => {
   for (const isForced of [false, true]) {
     const { failover, state, done } = node()
     state.answer = undefined
@@ -212,7 +212,7 @@ test('TIMEOUT covers the answer and the way to the replica, with FORCE, too', ()
   assert.equal(done.slice(-2), ['take back', 'resume'])
 })
 
-test('a role that cannot be taken back is handed over on, and writes go on in the end', () => {
+test('if the role cannot be taken back, the hand-over continues and writes resume in the end', () => {
   const { failover, state, done } = node()
   state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 100 }]
   failover.start(any, 0)

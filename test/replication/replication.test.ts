@@ -79,7 +79,7 @@ async function node(always = false) {
   return { engine, storage, replication, dialled, online, takenOn }
 }
 
-test('replicas are fed the log at the end of the turn; with appendfsync always, once it is durable', async () => {
+test('replicas receive the log at the end of the turn, and with appendfsync always once it is durable', async () => {
   for (const always of [false, true]) {
     const { engine, storage, replication, online } = await node(always)
     const connection = online()
@@ -137,7 +137,7 @@ test('a role is durable before it has any effect', async () => {
   await storage.close('nosave')
 })
 
-test("when a full sync has replaced this node's data, its own replicas have to begin again", async () => {
+test("when a full sync replaces this node's data, its replicas must begin again", async () => {
   const { engine, storage, replication, online } = await node()
   engine.write('SET', 'a', '1')
   const connection = online()
@@ -147,7 +147,7 @@ test("when a full sync has replaced this node's data, its own replicas have to b
   await storage.close('nosave')
 })
 
-test('when its master goes on under another id, a replica sends its own replicas away, so that they learn of it', async () => {
+test('when its master continues under another id, a replica disconnects its own replicas so that they learn it', async () => {
   const { engine, storage, replication, online, takenOn } = await node()
   engine.write('SET', 'a', '1')
   const { replicationId } = storage.identity
@@ -169,7 +169,7 @@ test('when its master goes on under another id, a replica sends its own replicas
   await storage.close('nosave')
 })
 
-test('a replica that cannot store that it is a master goes on following', async () => {
+test('a replica whose promotion cannot be stored keeps following', async () => {
   const { engine, storage, replication, dialled } = await node()
   replication.follow('10.0.0.1', 7001, 'partial')
   engine.disk.files.fail({ operation: 'write', path: /identity/, code: 'EIO' })
@@ -181,7 +181,7 @@ test('a replica that cannot store that it is a master goes on following', async 
   await storage.close('nosave')
 })
 
-test('a node that was restarted while it hands its role over is told by SLAVEOF to be an ordinary replica', async () => {
+test('SLAVEOF makes a node that restarted during a hand-over an ordinary replica', async () => {
   const { storage, replication } = await node()
   storage.becomeReplica({ host: '10.0.0.1', port: 7001, failover: true })
   replication.start(null)
@@ -192,7 +192,7 @@ test('a node that was restarted while it hands its role over is told by SLAVEOF 
   await storage.close('nosave')
 })
 
-test('a replica takes over for its master: while the link is up for that process only, else for any process of its history, and only once', async () => {
+test('a replica takes over once: from its own master only while the link is up, else from any process of its history', async () => {
   const { engine, storage, replication, takenOn } = await node()
   engine.write('SET', 'a', '1')
   const { replicationId } = storage.identity

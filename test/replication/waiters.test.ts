@@ -25,7 +25,7 @@ function waiters() {
 
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
-test('a condition that holds is answered at once', async () => {
+test('a condition that already holds is answered at once', async () => {
   const { state, all, answers, wait } = waiters()
   state.replicas = 2
   wait(CLIENT, condition())
@@ -34,7 +34,7 @@ test('a condition that holds is answered at once', async () => {
   assert.is(all.count, 0)
 })
 
-test('one that does not waits until it does, and no longer', async () => {
+test('a condition that does not hold is answered as soon as it does', async () => {
   const { state, all, answers, wait } = waiters()
   wait(CLIENT, condition({ replicas: 2 }))
   state.replicas = 1
@@ -47,7 +47,7 @@ test('one that does not waits until it does, and no longer', async () => {
   assert.equal(answers, [{ local: 0, replicas: 2 }])
 })
 
-test('when the time is up it is answered with what there is', async () => {
+test('a waiter is answered with the current counts at its timeout', async () => {
   const { all, answers, wait } = waiters()
   wait(CLIENT, condition({ timeoutMs: 50 }), 1000)
   all.check(1049)
@@ -58,7 +58,7 @@ test('when the time is up it is answered with what there is', async () => {
   assert.equal(answers, [{ local: 0, replicas: 0 }])
 })
 
-test('the local medium and the replicas both have to have it', async () => {
+test('a condition of local durability needs the local disk and the replicas', async () => {
   const { state, all, answers, wait } = waiters()
   wait(CLIENT, condition({ mustBeDurableHere: true }))
   state.replicas = 1
@@ -71,7 +71,7 @@ test('the local medium and the replicas both have to have it', async () => {
   assert.equal(answers, [{ local: 1, replicas: 1 }])
 })
 
-test('a client that has gone is not answered', async () => {
+test('a disconnected client is not answered', async () => {
   const { state, all, answers, wait } = waiters()
   wait(CLIENT, condition())
   wait(OTHER, condition())
@@ -82,7 +82,7 @@ test('a client that has gone is not answered', async () => {
   assert.is(answers.length, 1)
 })
 
-test('a client is unblocked as by its time-out, or with an error, and others are not', async () => {
+test('unblocking answers one client, like its timeout or with an error', async () => {
   const { all, answers, wait } = waiters()
   wait(CLIENT, condition())
   wait(OTHER, condition())
@@ -95,7 +95,7 @@ test('a client is unblocked as by its time-out, or with an error, and others are
   assert.is(answers[1], 'UNBLOCKED')
 })
 
-test('all fail when no condition can come true any more', async () => {
+test('all waiters fail when no condition can come true any more', async () => {
   const { all, answers, wait } = waiters()
   wait(CLIENT, condition())
   wait(OTHER, condition())

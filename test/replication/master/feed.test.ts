@@ -8,7 +8,7 @@ import { id, MasterBench, refusal } from '../../support/replication/master-bench
 const START = { offset: 0, crc: 0 }
 const MEBIBYTE = 2 ** 20
 
-test('with no replica online the binlog has no follower, and the end of a turn does nothing', async () => {
+test('without online replicas the binlog has no follower, and a flush does nothing', async () => {
   const bench = await MasterBench.open()
   const { storage } = bench.engine
   assert.is(storage.binlog.follower, null)
@@ -25,7 +25,7 @@ test('with no replica online the binlog has no follower, and the end of a turn d
   await bench.close()
 })
 
-test('a replica is sent the binlog byte for byte: from the files first, then as it is appended', async () => {
+test('a replica receives the binlog byte for byte: first from the files, then as it is appended', async () => {
   const bench = await MasterBench.open({ binlog: { fileSizeBytes: 4096, retentionBytes: 2 ** 30, retentionMs: 2 ** 40 } })
   for (let i = 0; i < 100; i++) {
     bench.write('SET', `key${i}`, 'x'.repeat(i * 10))
@@ -38,7 +38,7 @@ test('a replica is sent the binlog byte for byte: from the files first, then as 
   await bench.close()
 })
 
-test('nothing is sent before the turn of BINLOGSYNC is over', async () => {
+test('the stream starts only at the end of the turn of BINLOGSYNC', async () => {
   const bench = await MasterBench.open()
   bench.write('SET', 'key', '1')
   const connection = bench.connect()
@@ -51,7 +51,7 @@ test('nothing is sent before the turn of BINLOGSYNC is over', async () => {
   await bench.close()
 })
 
-test('a turn is one send to each replica, of one copy', async () => {
+test('a turn is one send to each replica, and the replicas share one copy', async () => {
   const bench = await MasterBench.open()
   const connections = [1, 2, 3].map((number) => bench.online(undefined, { port: 7000 + number, runId: id(number) }))
   for (let i = 0; i < 50; i++) {
@@ -79,7 +79,7 @@ test('a replica is fed up to the limit only: with appendfsync always, durable gr
   await bench.close()
 })
 
-test('what a replica does not take waits in the files: a megabyte or so is handed to its socket, the others go on', async () => {
+test('a slow replica has about a megabyte handed to its socket, and others are not delayed', async () => {
   const bench = await MasterBench.open()
   const slow = bench.online()
   const quick = bench.online(undefined, { port: 7002, runId: id(2) })
@@ -101,7 +101,7 @@ test('what a replica does not take waits in the files: a megabyte or so is hande
   await bench.close()
 })
 
-test('catching up takes a part of each turn, and wakes the next one', async () => {
+test('catching up sends a bounded part per turn and wakes the next turn', async () => {
   const bench = await MasterBench.open()
   for (let i = 0; i < 20; i++) bench.write('SET', 'key', 'x'.repeat(100_000))
   const connection = bench.online(START)
@@ -113,7 +113,7 @@ test('catching up takes a part of each turn, and wakes the next one', async () =
   await bench.close()
 })
 
-test('groups larger than what is kept in memory arrive like the others', async () => {
+test('groups larger than the in-memory tail are sent too', async () => {
   const bench = await MasterBench.open()
   const connection = bench.online()
   for (const size of [10, 70_000, 5_000_000, 10, 1_100_000, 20]) {
@@ -124,7 +124,7 @@ test('groups larger than what is kept in memory arrive like the others', async (
   await bench.close()
 })
 
-test('groups that the binlog has taken back are never sent', async () => {
+test('groups that the binlog took back are never sent', async () => {
   const bench = await MasterBench.open()
   const other = await MasterBench.open()
   for (let i = 0; i < 3; i++) other.write('SET', `key${i}`, '1')
@@ -143,7 +143,7 @@ test('groups that the binlog has taken back are never sent', async () => {
   await other.close()
 })
 
-test('an idle stream carries a heartbeat in each ping period, a busy one carries none', async () => {
+test('an idle stream carries one heartbeat per ping period, and a busy one carries none', async () => {
   const bench = await MasterBench.open({ settings: { pingPeriodMs: 1000, timeoutMs: 60_000 } })
   const connection = bench.online()
   bench.pass(100)
@@ -158,7 +158,7 @@ test('an idle stream carries a heartbeat in each ping period, a busy one carries
   await bench.close()
 })
 
-test('an ACK is asked for behind the group of the turn', async () => {
+test('the request for an ACK follows the group of its turn', async () => {
   const bench = await MasterBench.open()
   const connection = bench.online()
   bench.turn(() => {
@@ -172,7 +172,7 @@ test('an ACK is asked for behind the group of the turn', async () => {
   await bench.close()
 })
 
-test('heartbeats, questions and the end of a session stay out of groups', async () => {
+test('heartbeats, requests for ACKs and the end of a session are not sent inside a group', async () => {
   const bench = await MasterBench.open({ settings: { pingPeriodMs: 100 } })
   bench.write('SET', 'key', 'x'.repeat(5 * MEBIBYTE))
   const connection = bench.connect()
@@ -193,7 +193,7 @@ test('heartbeats, questions and the end of a session stay out of groups', async 
   await bench.close()
 })
 
-test('a connection that was fenced in the middle of a group is closed when something comes from it', async () => {
+test('a connection fenced inside a group is closed when something arrives from it', async () => {
   const bench = await MasterBench.open()
   bench.write('SET', 'key', 'x'.repeat(5 * MEBIBYTE))
   const torn = bench.connect()
@@ -212,7 +212,7 @@ test('a connection that was fenced in the middle of a group is closed when somet
   await bench.close()
 })
 
-test('the binlog that a replica has not got yet is pinned, from what it has on its medium on', async () => {
+test('the binlog is pinned from the offset that a replica has made durable', async () => {
   const bench = await MasterBench.open({ binlog: { fileSizeBytes: 1024 } })
   const { storage } = bench.engine
   assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
@@ -242,7 +242,7 @@ test('the binlog that a replica has not got yet is pinned, from what it has on i
   await bench.close()
 })
 
-test('what a vanished replica pins stays pinned while its item is bound, and through its coming back', async () => {
+test('the pin of a vanished replica stays while its item is bound, also through its return', async () => {
   const bench = await MasterBench.open()
   bench.write('SET', 'key', '1')
   const { end } = bench.engine.storage.binlog
@@ -256,7 +256,7 @@ test('what a vanished replica pins stays pinned while its item is bound, and thr
   await bench.close()
 })
 
-test('a replica further behind than replica-lag-limit is cut off with one warning, and pins nothing any more', async () => {
+test('a replica that lags more than replica-lag-limit is disconnected with one warning and pins nothing', async () => {
   const bench = await MasterBench.open({ settings: { lagLimitBytes: MEBIBYTE } })
   const connection = bench.online()
   connection.isTaking = false
@@ -275,7 +275,7 @@ test('a replica further behind than replica-lag-limit is cut off with one warnin
   await bench.close()
 })
 
-test('a replica that comes from further away than replica-lag-limit is let catch up, and held to the limit from then on', async () => {
+test('a replica that attaches beyond replica-lag-limit may catch up, and the limit holds from then on', async () => {
   const bench = await MasterBench.open({ settings: { lagLimitBytes: MEBIBYTE } })
   for (let i = 0; i < 30; i++) bench.write('SET', 'key', 'x'.repeat(100_000))
   const connection = bench.online(START)
@@ -296,7 +296,7 @@ test('a replica that comes from further away than replica-lag-limit is let catch
   await bench.close()
 })
 
-test('a replica that is let catch up is cut off when the disk is full and it keeps more than replica-lag-limit from being removed', async () => {
+test('a replica catching up is disconnected when the disk is full and it pins more than replica-lag-limit', async () => {
   const bench = await MasterBench.open({ settings: { lagLimitBytes: MEBIBYTE } })
   for (let i = 0; i < 30; i++) bench.write('SET', 'key', 'x'.repeat(100_000))
   const connection = bench.online(START)
@@ -308,7 +308,7 @@ test('a replica that is let catch up is cut off when the disk is full and it kee
   await bench.close()
 })
 
-test('a replica whose place in the binlog has been purged is cut off, and the others are fed', async () => {
+test('a replica whose offset was purged is disconnected, and the others are still fed', async () => {
   const bench = await MasterBench.open({ binlog: { fileSizeBytes: 200_000 } })
   const { storage } = bench.engine
   const slow = bench.online()
@@ -331,7 +331,7 @@ test('a replica whose place in the binlog has been purged is cut off, and the ot
   await bench.close()
 })
 
-test('the tail gives back what was appended, whatever becomes of the buffers, and forgets what is old', () => {
+test('the feed tail returns appended bytes even if their buffers are reused, and drops old ones', () => {
   const { integer } = seeded('feed tail')
   for (let round = 0; round < 20; round++) {
     const tail = new FeedTail()

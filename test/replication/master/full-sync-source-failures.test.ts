@@ -7,7 +7,7 @@ import { refusal } from '../../support/replication/master-bench.ts'
 
 const MEBIBYTE = 2 ** 20
 
-test('a replica that takes nothing for repl-timeout is closed, and its transfer ends', async () => {
+test('a replica that reads nothing for repl-timeout is disconnected, and its transfer ends', async () => {
   const bench = await filled({ settings: { timeoutMs: 3000 } }, 3000)
   const connection = ask(bench)
   connection.isTaking = false
@@ -21,7 +21,7 @@ test('a replica that takes nothing for repl-timeout is closed, and its transfer 
   await bench.close()
 })
 
-test('a replica that vanishes while the snapshot is made leaves it to the next one', async () => {
+test('a snapshot whose replica vanished while it was made serves the next replica', async () => {
   const bench = await filled({}, 50)
   bench.lose(ask(bench))
   await checkpoint(bench)
@@ -32,7 +32,7 @@ test('a replica that vanishes while the snapshot is made leaves it to the next o
   await bench.close()
 })
 
-test('a replica that comes on another connection gets its transfer there, and none on the old one', async () => {
+test('a replica that reconnects gets its transfer on the new connection only', async () => {
   const bench = await filled({}, 3000)
   const old = ask(bench)
   old.isTaking = false
@@ -48,7 +48,7 @@ test('a replica that comes on another connection gets its transfer there, and no
   await bench.close()
 })
 
-test('where LevelDB was opened anew under a snapshot, the replica is told and the next try gets another one', async () => {
+test('when LevelDB is reopened under a snapshot, the replica gets an error and its next try a new snapshot', async () => {
   const bench = await filled({}, 3000)
   const connection = ask(bench)
   connection.isTaking = false
@@ -71,7 +71,7 @@ test('where LevelDB was opened anew under a snapshot, the replica is told and th
   await bench.close()
 })
 
-test('where no snapshot can be made the replica is told why', async () => {
+test('a replica receives the reason why no snapshot could be made', async () => {
   const bench = await filled({}, 50)
   const connection = ask(bench)
   bench.engine.disk.records.failWrites()
@@ -83,7 +83,7 @@ test('where no snapshot can be made the replica is told why', async () => {
   await bench.close()
 })
 
-test('when the data is replaced all snapshots are void: who was being sent one has to begin anew', async () => {
+test('dropping sessions with their data makes every snapshot void', async () => {
   const bench = await filled({}, 3000)
   const connection = ask(bench)
   connection.isTaking = false
@@ -103,7 +103,7 @@ test('when the data is replaced all snapshots are void: who was being sent one h
   await bench.close()
 })
 
-test('a connection carries one transfer at a time and nothing else meanwhile', async () => {
+test('a connection carries one transfer and refuses every other request during it', async () => {
   const bench = await filled({}, 50)
   const connection = ask(bench)
   for (const busy of [
@@ -118,7 +118,7 @@ test('a connection carries one transfer at a time and nothing else meanwhile', a
   await bench.close()
 })
 
-test('a full sync keeps its binlog past replica-lag-limit, but not from a disk that is full', async () => {
+test('a full sync pins its binlog past replica-lag-limit, but not on a full disk', async () => {
   const bench = await filled({ settings: { lagLimitBytes: MEBIBYTE } }, 3000)
   const connection = ask(bench)
   connection.isTaking = false
@@ -134,7 +134,7 @@ test('a full sync keeps its binlog past replica-lag-limit, but not from a disk t
   await bench.close()
 })
 
-test('a snapshot that nobody uses is not held while the disk is full', async () => {
+test('an unused snapshot is dropped while the disk is full', async () => {
   const bench = await filled({}, 10)
   bench.lose(ask(bench))
   await checkpoint(bench)
@@ -146,7 +146,7 @@ test('a snapshot that nobody uses is not held while the disk is full', async () 
   await bench.close()
 })
 
-test('closing ends what is being read and waits for it, not for a snapshot that is still to be made', async () => {
+test('closing ends running reads and waits for them, but not for snapshots still to be made', async () => {
   const bench = await filled({}, 3000)
   const connection = ask(bench)
   connection.isTaking = false

@@ -8,7 +8,7 @@ import { id } from '../../support/replication/master-bench.ts'
 
 const MEBIBYTE = 2 ** 20
 
-test('a full sync is the head, all records in order in numbered chunks, and their number', async () => {
+test('a full sync sends the head, all records in order in numbered chunks, and their number', async () => {
   const bench = await filled()
   const { storage, disk } = bench.engine
   const connection = ask(bench)
@@ -34,7 +34,7 @@ test('a full sync is the head, all records in order in numbered chunks, and thei
   await bench.close()
 })
 
-test('after a full sync the same session goes on from the snapshot, and the binlog from there is pinned until it does', async () => {
+test('a full sync pins the binlog from its snapshot until the session continues from there', async () => {
   const bench = await filled({ binlog: { fileSizeBytes: 1000 } })
   const connection = ask(bench)
   await checkpoint(bench)
@@ -57,7 +57,7 @@ test('after a full sync the same session goes on from the snapshot, and the binl
   await bench.close()
 })
 
-test('replicas that ask together share one snapshot, and so does one that comes while it is not too old', async () => {
+test('replicas that ask together share a snapshot, and a later replica joins a recent one', async () => {
   const bench = await filled()
   const together = [1, 2, 3].map((number) => ask(bench, number))
   await checkpoint(bench)
@@ -71,7 +71,7 @@ test('replicas that ask together share one snapshot, and so does one that comes 
   await bench.close()
 })
 
-test('nothing is sent before the turn of DBSYNC is over, though the snapshot is there', async () => {
+test('a full sync sends nothing before the turn of DBSYNC ends, even if the snapshot exists', async () => {
   const bench = await filled({}, 10)
   ask(bench)
   await checkpoint(bench)
@@ -86,7 +86,7 @@ test('nothing is sent before the turn of DBSYNC is over, though the snapshot is 
   await bench.close()
 })
 
-test('a snapshot that the binlog has left far behind is not joined', async () => {
+test('a snapshot far behind the end of the binlog is not shared', async () => {
   const bench = await filled({}, 10)
   const first = ask(bench)
   await checkpoint(bench)
@@ -99,7 +99,7 @@ test('a snapshot that the binlog has left far behind is not joined', async () =>
   await bench.close()
 })
 
-test('a transfer that was cut goes on behind the last record that arrived, on another connection', async () => {
+test('a cut transfer resumes behind the last received record on another connection', async () => {
   const bench = await filled({}, 3000)
   const cut = ask(bench)
   cut.isTaking = false
@@ -126,7 +126,7 @@ test('a transfer that was cut goes on behind the last record that arrived, on an
   await bench.close()
 })
 
-test('with a snapshot that is not held any more it starts over with a new one', async () => {
+test('a transfer whose snapshot is no longer held restarts with a new one', async () => {
   const bench = await filled({}, 50)
   const first = ask(bench)
   await checkpoint(bench)
@@ -141,7 +141,7 @@ test('with a snapshot that is not held any more it starts over with a new one', 
   await bench.close()
 })
 
-test('a snapshot is held and pins the binlog for a minute after its last use, not longer', async () => {
+test('a snapshot is held and pins the binlog for a minute after its last use', async () => {
   const bench = await filled({}, 50)
   const { offset } = bench.engine.storage.binlog.end
   const connection = ask(bench)
@@ -156,7 +156,7 @@ test('a snapshot is held and pins the binlog for a minute after its last use, no
   await bench.close()
 })
 
-test('a snapshot pins nothing once those that began with it go on in the binlog, and is shared as long as what follows it is there', async () => {
+test('a snapshot pins nothing once its replicas continue from it, and is shared while its binlog is retained', async () => {
   const bench = await filled({ binlog: { fileSizeBytes: 1000 } }, 50)
   const connection = ask(bench)
   await checkpoint(bench)
@@ -187,7 +187,7 @@ test('a snapshot pins nothing once those that began with it go on in the binlog,
   await bench.close()
 })
 
-test('reading stops where the socket is full, and goes on as it drains', async () => {
+test('a transfer pauses while the socket is full and resumes as it drains', async () => {
   const bench = await filled({}, 6000)
   const connection = ask(bench)
   connection.isTaking = false
@@ -210,7 +210,7 @@ test('reading stops where the socket is full, and goes on as it drains', async (
   await bench.close()
 })
 
-test('dbsync-rate-limit holds for all transfers together, and each gets its part', async () => {
+test('dbsync-rate-limit bounds all transfers together, and each gets its share', async () => {
   const rate = MEBIBYTE / 2
   const bench = await filled({ settings: { fullSyncBytesPerSecond: rate } }, 20_000, 100)
   const connections = [1, 2, 3].map((number) => ask(bench, number))
@@ -232,7 +232,7 @@ test('dbsync-rate-limit holds for all transfers together, and each gets its part
   await bench.close()
 })
 
-test('while there is nothing to send the replica is told to wait, and is not taken for a silent one', async () => {
+test('a replica waiting for a snapshot receives WAIT and is not disconnected as silent', async () => {
   const bench = await filled({ settings: { pingPeriodMs: 1000, timeoutMs: 3000 } }, 10)
   const connection = ask(bench)
   bench.pass(10_100)

@@ -32,12 +32,12 @@ function ask(ids: string[], offset: number, changes: Partial<NodeHistory> = {}, 
 
 const reasonOf = (reply: TrySyncReply) => (reply.type === 'full-sync' ? reply.reason : `continue at ${reply.offset}`)
 
-test('a replica goes on where history and content agree, at both ends of the binlog, too', () => {
+test('a replica continues where history and content agree, including both ends of the binlog', () => {
   for (const offset of [40, 70, 100]) assert.is(reasonOf(ask([CURRENT], offset)), `continue at ${offset}`)
   assert.equal(ask([CURRENT], 70), { type: 'continue', replicationId: CURRENT, offset: 70, past: base.past })
 })
 
-test('a past history is good up to where it was left, and not beyond', () => {
+test('a past history is accepted up to the offset where it ended', () => {
   assert.is(reasonOf(ask([PAST], 80)), 'continue at 80')
   assert.is(reasonOf(ask([PAST], 90)), 'diverged')
   assert.is(reasonOf(ask([OLDER], 60)), 'continue at 60')
@@ -45,12 +45,12 @@ test('a past history is good up to where it was left, and not beyond', () => {
   assert.match((ask([PAST], 90) as { text: string }).text, /left history [0-9a-f]+ at offset 80, the replica continues it to 90/)
 })
 
-test('any of the histories that the replica names will do', () => {
+test('any history that the replica names may match', () => {
   assert.is(reasonOf(ask([id(9), PAST], 70)), 'continue at 70')
   assert.is(reasonOf(ask([id(9), id(8), CURRENT], 90)), 'continue at 90')
 })
 
-test('what cannot be continued is a full sync, with the reason', () => {
+test('a position that cannot be continued is a full sync with its reason', () => {
   assert.is(reasonOf(ask([id(9)], 0)), 'new')
   assert.is(reasonOf(ask([id(9)], 50)), 'unknown')
   assert.is(reasonOf(ask([CURRENT], 110)), 'ahead')
@@ -60,7 +60,7 @@ test('what cannot be continued is a full sync, with the reason', () => {
   assert.is(reasonOf(ask([CURRENT], 70, {}, 71)), 'diverged')
 })
 
-test('a replica that has left a history of this node tells where, and that is the reason', () => {
+test('a replica that left a history of this node names the offset, which becomes the reason', () => {
   const { replicationIds, left = [] } = namedHistories({ replicationId: id(9), past: [{ id: id(8), until: 90 }, { id: PAST, until: 70 }] }, 90, ['left']) // biome-ignore format: short
   assert.equal([replicationIds, left], [[id(9), id(8)], [{ id: PAST, until: 70 }]]) // biome-ignore format: short
   const request = { session: 1, replicationIds, offset: 90, crc: 90, isFailover: false }
@@ -71,7 +71,7 @@ test('a replica that has left a history of this node tells where, and that is th
   assert.equal(decideTrySync(base, request), unknown)
 })
 
-test('a replica that is behind its own replica says so instead of giving it its older data', () => {
+test('a replica refuses a sub-replica that is ahead of it with BEHIND instead of a full sync', () => {
   const behind = refusal(() => ask([CURRENT], 110, { role: 'replica', isLinked: true }))
   assert.is(behind, 'BEHIND this node is a replica itself and has come to offset 100 only')
   assert.match(
@@ -81,7 +81,7 @@ test('a replica that is behind its own replica says so instead of giving it its 
   assert.is(reasonOf(ask([PAST], 90, { role: 'replica', isLinked: true })), 'diverged', 'no waiting ends that')
 })
 
-test('a replica without a link to its master lets others go on, and gives none of them a full sync', () => {
+test('a replica without a master link lets sub-replicas continue, and refuses them a full sync', () => {
   assert.is(reasonOf(ask([CURRENT], 70, { role: 'replica' })), 'continue at 70')
   for (const [ids, offset] of [
     [[id(9)], 0],
@@ -114,7 +114,7 @@ async function forked() {
   return [await fork('aaaa'), await fork('bbbb')] as const
 }
 
-test('two forked logs of equal length with equal last bodies under one id are told apart by content', async () => {
+test('two forked logs of equal length and last command under one id are told apart by content', async () => {
   const [here, there] = await forked()
   assert.is(here.engine.storage.identity.replicationId, there.engine.storage.identity.replicationId)
   assert.is(here.end.offset, there.end.offset)
@@ -140,7 +140,7 @@ test('two forked logs of equal length with equal last bodies under one id are to
   assert.is(reasonOf(decideTrySync(history, request(here.end))), `continue at ${here.end.offset}`)
 })
 
-test('a disk that cannot be read refuses; it is not taken for another history', async () => {
+test('an unreadable binlog refuses TRYSYNC and is not taken for another history', async () => {
   const [{ engine, after, end }] = await forked()
   const { files } = engine.disk
   const open = files.openSync.bind(files)

@@ -54,7 +54,7 @@ function asked(settings: { masterUser?: string; masterPassword?: string } = {}) 
 
 const QUESTION = `METASYNC  6379 ${OWN_RUN} 0 1 ASK`
 
-test('the process that is meant answers: the address leads to it', () => {
+test('the address is confirmed when the expected process answers', () => {
   const { answers, events, wire, said, saysMeta } = asked()
   assert.equal([wire.host, wire.port], ['10.0.0.1', 7001])
   events.connected()
@@ -66,7 +66,7 @@ test('the process that is meant answers: the address leads to it', () => {
   assert.equal(answers, [null], 'told once')
 })
 
-test('another process, a refusal, and what is no haypile are no answer', () => {
+test('another process, a refusal and a server that is no haypile do not confirm the address', () => {
   for (const [say, failure] of [
     [(bench: ReturnType<typeof asked>) => bench.saysMeta('c'.repeat(40)), `is ${'c'.repeat(40)}, the replica is ${MASTER_RUN}`],
     [(bench: ReturnType<typeof asked>) => bench.says('-LOADING wait\r\n'), 'answers METASYNC with: LOADING wait'],
@@ -81,7 +81,7 @@ test('another process, a refusal, and what is no haypile are no answer', () => {
   }
 })
 
-test('it authenticates as a replica does, and a refusal of that is no answer', () => {
+test('an inquiry authenticates like a replica, and fails if AUTH is refused', () => {
   const { answers, events, said, says, saysMeta } = asked({ masterUser: 'user', masterPassword: 'secret' })
   events.connected()
   assert.is(said(), 'AUTH user secret')
@@ -96,7 +96,7 @@ test('it authenticates as a replica does, and a refusal of that is no answer', (
   assert.equal(refused.answers, ['answers AUTH with: WRONGPASS no'])
 })
 
-test('it waits until its timeout, and reports nothing once closed', () => {
+test('an inquiry fails after its timeout, and reports nothing once closed', () => {
   const silent = asked()
   silent.inquiry.tick(INQUIRY_TIMEOUT_MS - 1)
   assert.equal(silent.answers, [])

@@ -13,7 +13,7 @@ function freeze(bench: MasterBench, milliseconds: number): void {
   bench.clock.advance(milliseconds)
 }
 
-test('after a gap longer than min-replicas-max-lag ACKs from the socket count for nothing, the answer to a new question does', async () => {
+test('after a gap longer than min-replicas-max-lag old ACKs do not count, but the answer to a new request does', async () => {
   const bench = await MasterBench.open({ settings: LAG })
   const connection = bench.online()
   bench.ack(connection, 0)
@@ -35,7 +35,7 @@ test('after a gap longer than min-replicas-max-lag ACKs from the socket count fo
   await bench.close()
 })
 
-test('the same after a gap in the ACKs of the replica, while this node was awake', async () => {
+test("after a gap in a replica's ACKs, buffered ACKs do not count, but the answer to a new request does", async () => {
   const bench = await MasterBench.open({ settings: LAG })
   const connection = bench.online()
   bench.pass(3100)
@@ -49,7 +49,7 @@ test('the same after a gap in the ACKs of the replica, while this node was awake
   await bench.close()
 })
 
-test('questions of WAIT that were asked before the gap answer nothing about the time after it', async () => {
+test('requests for ACKs sent before the gap prove nothing about the time after it', async () => {
   const bench = await MasterBench.open({ settings: LAG })
   const connection = bench.online()
   bench.master.askForAcks()
@@ -64,7 +64,7 @@ test('questions of WAIT that were asked before the gap answer nothing about the 
   await bench.close()
 })
 
-test('an answer that is older than min-replicas-max-lag itself is followed by another question', async () => {
+test('an answer older than min-replicas-max-lag is followed by another request', async () => {
   const bench = await MasterBench.open({ settings: LAG })
   const connection = bench.online()
   freeze(bench, 30_000)
@@ -81,7 +81,7 @@ test('an answer that is older than min-replicas-max-lag itself is followed by an
   await bench.close()
 })
 
-test('what a replica acknowledges counts for WAIT however long it lay in the socket: it had it', async () => {
+test('an acknowledged offset counts for WAIT however long the ACK was buffered', async () => {
   const bench = await MasterBench.open({ settings: LAG })
   const connection = bench.online()
   bench.write('SET', 'key', '1')
@@ -92,7 +92,7 @@ test('what a replica acknowledges counts for WAIT however long it lay in the soc
   await bench.close()
 })
 
-test('a BINLOGSYNC that lay in the socket makes no good replica', async () => {
+test('a buffered BINLOGSYNC does not make a good replica', async () => {
   const bench = await MasterBench.open({ settings: LAG })
   const connection = bench.connect()
   const { session } = bench.metaSync(connection)
@@ -107,7 +107,7 @@ test('a BINLOGSYNC that lay in the socket makes no good replica', async () => {
   await bench.close()
 })
 
-test('a replica of a version that does not number its answers counts again when it has been heard of for as long as the lag', async () => {
+test('a replica whose answers are not numbered counts again once it has sent ACKs for min-replicas-max-lag', async () => {
   const bench = await MasterBench.open({ settings: LAG })
   const connection = bench.online()
   freeze(bench, 30_000)
@@ -122,7 +122,7 @@ test('a replica of a version that does not number its answers counts again when 
   await bench.close()
 })
 
-test('writes are allowed up to the moment in which the last ACK of one replica too few grows too old', async () => {
+test('writes are allowed until the last ACK of one replica too few expires', async () => {
   const bench = await MasterBench.open({ settings: { ...LAG, minReplicas: 2 } })
   const first = bench.online()
   assert.is(bench.master.writableUntilMs, Number.NEGATIVE_INFINITY)

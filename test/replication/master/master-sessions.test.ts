@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { id, MasterBench, refusal } from '../../support/replication/master-bench.ts'
 
-test('BINLOGSYNC is granted where TRYSYNC has let the session continue, once, and nowhere else', async () => {
+test('BINLOGSYNC is granted once, after TRYSYNC has let the session continue at that offset', async () => {
   const bench = await MasterBench.open()
   bench.write('SET', 'key', '1')
   const { end } = bench.engine.storage.binlog
@@ -31,7 +31,7 @@ test('BINLOGSYNC is granted where TRYSYNC has let the session continue, once, an
   await bench.close()
 })
 
-test('a replica that hands its role over is let in though this node follows it, and learns of the new history under the same session', async () => {
+test('a replica that hands its role over is accepted despite the cycle, and learns the new history under the same session', async () => {
   const bench = await MasterBench.open()
   const { storage } = bench.engine
   bench.write('SET', 'key', '1')
@@ -72,7 +72,7 @@ test('a replica that hands its role over is let in though this node follows it, 
   await bench.close()
 })
 
-test('a refused take-over changes nothing', async () => {
+test('a take-over that cannot be stored changes nothing', async () => {
   const bench = await MasterBench.open()
   const { storage } = bench.engine
   storage.becomeReplica({ host: 'old-master', port: 1, failover: false })
@@ -100,7 +100,7 @@ test('a node without a link to its master gives no full sync', async () => {
   await bench.close()
 })
 
-test('when all sessions are ended each replica is told on its stream, and has to begin with METASYNC again', async () => {
+test('dropping all sessions sends each replica the reason, and it must begin with METASYNC again', async () => {
   const bench = await MasterBench.open()
   const connection = bench.online()
   bench.master.dropSessions('the data was replaced', 'discard')
@@ -119,7 +119,7 @@ test('when all sessions are ended each replica is told on its stream, and has to
   await bench.close()
 })
 
-test('a replica that is silent for repl-timeout is closed, whatever it is at, and has left', async () => {
+test('a replica that is silent for repl-timeout in any state is disconnected and detached', async () => {
   const bench = await MasterBench.open()
   const waiting = bench.connect()
   bench.metaSync(waiting, { port: 7002, runId: id(2) })
@@ -136,7 +136,7 @@ test('a replica that is silent for repl-timeout is closed, whatever it is at, an
   await bench.close()
 })
 
-test('a replica that applies nothing for repl-timeout is disconnected, a slow one is not', async () => {
+test('a replica that applies nothing for repl-timeout is disconnected, and a slow one is not', async () => {
   const bench = await MasterBench.open()
   const connection = bench.online()
   const { offset } = bench.engine.storage.binlog.end
@@ -159,7 +159,7 @@ test('a replica that applies nothing for repl-timeout is disconnected, a slow on
   await bench.close()
 })
 
-test('acknowledged offsets count for replicas that are online, and never past the end of the binlog', async () => {
+test('acknowledged offsets count for online replicas only, and never past the end of the binlog', async () => {
   const bench = await MasterBench.open()
   bench.write('SET', 'key', '1')
   const { offset } = bench.engine.storage.binlog.end
@@ -190,7 +190,7 @@ test('acknowledged offsets count for replicas that are online, and never past th
   await bench.close()
 })
 
-test('a replica that comes back with less than it once had counts for what it has', async () => {
+test('a replica that returns with less data counts for what it has', async () => {
   const bench = await MasterBench.open()
   bench.write('SET', 'key', '1')
   const { offset } = bench.engine.storage.binlog.end
@@ -220,7 +220,7 @@ test('a replica is good while its last ACK is not older than min-replicas-max-la
   await bench.close()
 })
 
-test('what TRYSYNC came to is counted', async () => {
+test('granted and refused partial syncs are counted', async () => {
   const bench = await MasterBench.open()
   bench.write('SET', 'key', '1')
   const connection = bench.connect()

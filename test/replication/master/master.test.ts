@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import type { MetaSyncReply } from '../../../replication/protocol/messages.ts'
 import { id, MasterBench, OWN_RUN_ID, refusal } from '../../support/replication/master-bench.ts'
 
-test('the same METASYNC a thousand times on one connection is answered the same, while the binlog grows', async () => {
+test('a METASYNC repeated a thousand times on one connection gets one answer while the binlog grows', async () => {
   const bench = await MasterBench.open()
   const connection = bench.connect()
   const first = bench.metaSync(connection)
@@ -18,7 +18,7 @@ test('the same METASYNC a thousand times on one connection is answered the same,
   await bench.close()
 })
 
-test('the same METASYNC on a thousand connections is granted each time, and there is one replica', async () => {
+test('a METASYNC repeated on a thousand connections is granted each time, and makes one replica', async () => {
   const bench = await MasterBench.open()
   const metas: MetaSyncReply[] = []
   for (let i = 0; i < 1000; i++) metas.push(bench.metaSync(bench.connect()))
@@ -29,7 +29,7 @@ test('the same METASYNC on a thousand connections is granted each time, and ther
   await bench.close()
 })
 
-test('the meta is what this node is', async () => {
+test('the meta reply describes this node', async () => {
   const bench = await MasterBench.open()
   bench.chain = [id(50), id(51)]
   bench.write('SET', 'key', '1')
@@ -49,7 +49,7 @@ test('the meta is what this node is', async () => {
   await bench.close()
 })
 
-test('another format, this node itself and a node that it follows are refused, and no replica is registered', async () => {
+test('another format, this node itself and a master of this node are refused and not registered', async () => {
   const bench = await MasterBench.open()
   bench.chain = [id(50)]
   const connection = bench.connect()
@@ -63,7 +63,7 @@ test('another format, this node itself and a node that it follows are refused, a
   await bench.close()
 })
 
-test('a fenced connection can change nothing: what it asks for is refused, its close is not noticed, nothing is streamed to it', async () => {
+test('a fenced connection has its requests refused, its close ignored, and is streamed nothing', async () => {
   const bench = await MasterBench.open()
   const old = bench.online()
   const fresh = bench.connect()
@@ -113,7 +113,7 @@ test('a fenced connection is closed after repl-timeout, not before', async () =>
   await bench.close()
 })
 
-test('a half-open link costs the replica that comes back nothing', async () => {
+test('a half-open link does not delay the replica that returns', async () => {
   const bench = await MasterBench.open()
   bench.write('SET', 'a', '1')
   const vanished = bench.online()
@@ -142,7 +142,7 @@ test('a stale attempt is refused and fences nothing', async () => {
   await bench.close()
 })
 
-test('without METASYNC, and with a session of another connection, nothing is granted', async () => {
+test("without METASYNC, or with another connection's session, requests are refused", async () => {
   const bench = await MasterBench.open()
   const stranger = bench.connect()
   const { end } = bench.engine.storage.binlog
@@ -163,7 +163,7 @@ test('without METASYNC, and with a session of another connection, nothing is gra
   await bench.close()
 })
 
-test('two processes with one address: a warning when it begins, none while it lasts, the conflict for INFO, a line when it ends', async () => {
+test('two processes with one address cause one warning, a conflict in INFO and one line at its end', async () => {
   const bench = await MasterBench.open()
   bench.metaSync(bench.connect())
   bench.metaSync(bench.connect(), { runId: id(2) })
@@ -191,7 +191,7 @@ test('two processes with one address: a warning when it begins, none while it la
   await bench.close()
 })
 
-test('a replica that has left is shown for replica-forget-after with what it had acknowledged, and then dropped', async () => {
+test('a detached replica is shown for replica-forget-after with its acknowledged offset, and then dropped', async () => {
   const bench = await MasterBench.open({ settings: { forgetAfterMs: 5000 } })
   bench.write('SET', 'key', '1')
   const connection = bench.online()
@@ -210,7 +210,7 @@ test('a replica that has left is shown for replica-forget-after with what it had
   await bench.close()
 })
 
-test('a replica that was let go on and does not begin keeps no more binlog than one that is fed', async () => {
+test('a replica granted TRYSYNC that never sends BINLOGSYNC pins no more than replica-lag-limit', async () => {
   const lagLimitBytes = 10_000
   const bench = await MasterBench.open({ settings: { lagLimitBytes } })
   const connection = bench.connect()
@@ -227,7 +227,7 @@ test('a replica that was let go on and does not begin keeps no more binlog than 
   await bench.close()
 })
 
-test('an acknowledgement of more than was sent counts as one of what was sent', async () => {
+test('an ACK beyond the sent offset counts as one of the sent offset', async () => {
   const bench = await MasterBench.open()
   const connection = bench.online()
   const before = bench.engine.storage.binlog.end.offset
@@ -239,7 +239,7 @@ test('an acknowledgement of more than was sent counts as one of what was sent', 
   await bench.close()
 })
 
-test('the announced ip counts where there is one, the connection where there is none', async () => {
+test("a replica's ip is the announced one, or else its connection's", async () => {
   const bench = await MasterBench.open()
   bench.metaSync(bench.connect('10.9.9.9'), { ip: 'replica.example', runId: id(1) })
   bench.metaSync(bench.connect('10.9.9.9'), { ip: '', runId: id(2) })
@@ -250,7 +250,7 @@ test('the announced ip counts where there is one, the connection where there is 
   await bench.close()
 })
 
-test('a full sync that is given shows its reason and how far it has come, and who holds the binlog back', async () => {
+test('an attached replica shows its full sync with reason and progress, and the pin names its owner', async () => {
   const bench = await MasterBench.open()
   bench.write('SET', 'key', '1')
   const { end } = bench.engine.storage.binlog

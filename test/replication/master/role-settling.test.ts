@@ -58,7 +58,7 @@ async function started() {
 
 const keyCount = ({ storage }: Engine) => storage.keyspace.database(0).keyCount
 
-test('after a start expired keys are hidden, and the log stays as it was, until the role has settled', async () => {
+test('after a start expired keys are hidden, and nothing is logged, until the role settles', async () => {
   const { engine, storage, idle, end } = await started()
   idle(ROLE_SETTLES_MS - 1000)
   engine.turn(() => assert.is(engine.run('GET', 'short'), null))
@@ -71,7 +71,7 @@ test('after a start expired keys are hidden, and the log stays as it was, until 
   assert.ok(storage.binlog.end.offset > end.offset)
 })
 
-test('the first write settles it: what it finds is what there is then', async () => {
+test('the first write settles the role and then finds the expired key deleted', async () => {
   const { engine, replication } = await started()
   engine.turn(() => {
     replication.settle()
@@ -81,7 +81,7 @@ test('the first write settles it: what it finds is what there is then', async ()
   assert.is(replication.isUnsettled, false)
 })
 
-test('a node made master and back without a write has added nothing, and each promotion begins anew', async () => {
+test('demotion and promotion without a write log nothing, and each promotion is unsettled again', async () => {
   const { engine, storage, replication, idle, end } = await started()
   replication.settle()
   replication.follow('10.0.0.1', 6379, 'partial')
@@ -98,7 +98,7 @@ test('a node made master and back without a write has added nothing, and each pr
   assert.equal([storage.binlog.end, keyCount(engine)], [end, 1])
 })
 
-test('a promotion that cannot be stored leaves a replica, which is not unsettled', async () => {
+test('a promotion that cannot be stored leaves a replica whose role is settled', async () => {
   const { engine, replication } = await started()
   replication.follow('10.0.0.1', 6379, 'partial')
   engine.disk.files.fail({ operation: 'rename', path: /identity/, code: 'EIO' })

@@ -37,7 +37,7 @@ function refused(binding: Binding): string {
   return `${code} ${text}`
 }
 
-test('the same attempt on the same connection is the same session, any number of times', () => {
+test('a repeated attempt on one connection keeps its session', () => {
   const { items, metaSync } = registry()
   const item = bound(metaSync(1, A))
   const { session } = item
@@ -46,7 +46,7 @@ test('the same attempt on the same connection is the same session, any number of
   assert.is(items.count, 1)
 })
 
-test('the same attempt on another connection rebinds the one item and fences the connection before', () => {
+test('a repeated attempt on another connection rebinds its item and fences the earlier connection', () => {
   const { items, metaSync } = registry()
   const sessions = new Set<number>()
   for (let connection = 1; connection <= 1000; connection++) {
@@ -59,7 +59,7 @@ test('the same attempt on another connection rebinds the one item and fences the
   assert.is(items.attachedCount, 1)
 })
 
-test('a session is good on its connection only, and until the next one', () => {
+test('a session is valid on its connection only, and until the next one', () => {
   const { items, metaSync } = registry()
   const first = bound(metaSync(1, A)).session
   assert.ok(items.withSession(first, 1))
@@ -72,7 +72,7 @@ test('a session is good on its connection only, and until the next one', () => {
   assert.is(items.withSession(0, 2), undefined)
 })
 
-test('a session that was ended is good for nothing, and the same attempt begins another', () => {
+test('an ended session is invalid, and the same attempt begins another', () => {
   const { items, metaSync } = registry()
   const item = bound(metaSync(1, A))
   const { session } = item
@@ -91,7 +91,7 @@ test('a late close of a fenced connection changes nothing', () => {
   assert.is(item.leftMs, null)
 })
 
-test('what was acknowledged and pinned stays when the item is bound to another connection', () => {
+test('acknowledged and pinned offsets stay when an item is bound to another connection', () => {
   const { metaSync } = registry()
   const item = bound(metaSync(1, A))
   item.applied = 500
@@ -101,7 +101,7 @@ test('what was acknowledged and pinned stays when the item is bound to another c
   assert.equal([item.applied, item.synced, item.pinned], [500, 400, 400])
 })
 
-test('the last attempt of a dead process, said again, does not take the address from its live successor', () => {
+test('a repeated last attempt of a dead process does not take the address from its live successor', () => {
   const { items, metaSync } = registry()
   bound(metaSync(1, A, 3))
   items.detach(1, 0)
@@ -112,7 +112,7 @@ test('the last attempt of a dead process, said again, does not take the address 
   assert.is(bound(metaSync(4, A, 3)).connection, 4)
 })
 
-test('an attempt that comes after a later one is stale and fences nothing', () => {
+test('an attempt older than the latest one is stale and fences nothing', () => {
   const { items, metaSync } = registry()
   const item = bound(metaSync(2, A, 7))
   assert.is(refused(metaSync(1, A, 6)), `STALE attempt 6 of ${A} comes after its attempt 7`)
@@ -122,7 +122,7 @@ test('an attempt that comes after a later one is stale and fences nothing', () =
   assert.match(refused(metaSync(3, A, 6)), /^STALE/)
 })
 
-test('a new run id takes over at once: a replica that was restarted, its old connection half open', () => {
+test('a new run id takes the address over at once, even with the old connection half open', () => {
   const { metaSync } = registry()
   const item = bound(metaSync(1, A, 900))
   const binding = metaSync(2, B, 1)
@@ -131,7 +131,7 @@ test('a new run id takes over at once: a replica that was restarted, its old con
   assert.equal([(binding as { fenced: number }).fenced, (binding as { evicted: unknown }).evicted], [1, null])
 })
 
-test('of two live processes with one address the one that was there first gets it back, and the newcomer is refused by name', () => {
+test('of two live processes with one address the first gets it back, and the newcomer is refused by name', () => {
   const { items, state, metaSync } = registry()
   const item = bound(metaSync(1, A))
   metaSync(2, B)
@@ -153,7 +153,7 @@ test('of two live processes with one address the one that was there first gets i
   )
 })
 
-test('the newcomer gets the address when the first one closes, and when it falls silent', () => {
+test('the newcomer gets the address when the first process closes or falls silent', () => {
   for (const end of ['close', 'silence']) {
     const { items, state, metaSync } = registry()
     metaSync(1, A)
@@ -174,7 +174,7 @@ test('the newcomer gets the address when the first one closes, and when it falls
   }
 })
 
-test('a process that took over from one that is gone keeps the address when yet another restart takes it', () => {
+test('a process that takes over from a detached one causes no conflict', () => {
   const { items, metaSync } = registry()
   metaSync(1, A)
   items.detach(1, 0)
@@ -185,7 +185,7 @@ test('a process that took over from one that is gone keeps the address when yet 
   assert.equal(item.claims.refused, [])
 })
 
-test('a conflict is over when the one that is refused has not asked for repl-timeout; its next try begins another', () => {
+test('a conflict ends when the refused process has not asked for repl-timeout; its next try begins another', () => {
   const { state, metaSync } = registry()
   metaSync(1, A)
   metaSync(2, B)
@@ -203,7 +203,7 @@ test('a conflict is over when the one that is refused has not asked for repl-tim
   assert.is((again as { conflict: { isNew: boolean } }).conflict.isNew, true)
 })
 
-test('the run ids of one address that are remembered are few, and the holder is among them', () => {
+test('few run ids are remembered for an address, and the holder is one of them', () => {
   const { metaSync } = registry()
   const item = bound(metaSync(1, A))
   for (let number = 10; number < 100; number++) bound(metaSync(number, id(number)))
@@ -221,7 +221,7 @@ test('two replicas behind one ip with different ports are two items, and so are 
   assert.is(first.connection, 1)
 })
 
-test('a connection that announces another address leaves the one before', () => {
+test('a connection that announces another address detaches its earlier item', () => {
   const { items, metaSync } = registry()
   const first = bound(metaSync(1, A, 1, 7001))
   const second = bound(metaSync(1, A, 2, 7002))
@@ -230,7 +230,7 @@ test('a connection that announces another address leaves the one before', () => 
   assert.is(items.attachedCount, 1)
 })
 
-test('an item is forgotten a fixed time after its replica has detached, and not before', () => {
+test('an item is removed a fixed time after its replica detached, and not before', () => {
   const { items, state, metaSync } = registry()
   metaSync(1, A)
   state.now = 100
@@ -240,7 +240,7 @@ test('an item is forgotten a fixed time after its replica has detached, and not 
   assert.is(items.count, 0)
 })
 
-test('an item whose replica has come back is not forgotten', () => {
+test('an item whose replica has returned is not removed', () => {
   const { items, metaSync } = registry()
   metaSync(1, A)
   items.detach(1, 0)
@@ -248,7 +248,7 @@ test('an item whose replica has come back is not forgotten', () => {
   assert.equal(items.removeAbsent(0, 10 ** 9), [])
 })
 
-test('the number of items is limited: the one detached longest makes room, and if none is detached a new one is refused', () => {
+test('the number of items is limited: the longest detached makes room, and otherwise a new one is refused', () => {
   const { items, state, metaSync } = registry()
   for (let port = 1; port <= MAX_SLAVE_ITEMS; port++) bound(metaSync(port, id(port), 1, port))
   assert.is(refused(metaSync(5000, A, 1, 5000)), 'ERR 1000 replicas are attached')
@@ -265,7 +265,7 @@ test('the number of items is limited: the one detached longest makes room, and i
   bound(metaSync(5001, id(20), 1, 20))
 })
 
-test('whatever happens in whatever order, an item has one connection at most, a connection one item, and sessions never come again', () => {
+test('after any sequence of events items and connections are bound one to one, and sessions never repeat', () => {
   const { integer, pick } = seeded('slave items')
   for (let round = 0; round < 50; round++) {
     const { items, state, metaSync } = registry()

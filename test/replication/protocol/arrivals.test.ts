@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Arrivals } from '../../../replication/protocol/arrivals.ts'
 
-test('what is read came in just now while ticks come', () => {
+test('while ticks come regularly, bytes are dated at the time they are read', () => {
   const arrivals = new Arrivals(0)
   for (let now = 100; now <= 5000; now += 100) {
     assert.is(arrivals.dateOf(now + 50), now + 50)
@@ -11,7 +11,7 @@ test('what is read came in just now while ticks come', () => {
   }
 })
 
-test('after a gap it may have come in any time since the last tick before it, whether a tick comes first or the bytes', () => {
+test('after a gap, bytes are dated at the last tick before it, in either order of tick and bytes', () => {
   const arrivals = new Arrivals(0)
   arrivals.tick(100)
   assert.is(arrivals.dateOf(30_000), 100)

@@ -8,7 +8,7 @@ const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array
 const records = fc.array(fc.tuple(bytes, bytes), { maxLength: 20 })
 const hex = (list: readonly (readonly [Buffer, Buffer])[]) => list.map(([key, value]) => `${key.toString('hex')}=${value.toString('hex')}`)
 
-test('a chunk of records comes out as it went in, and takes the room that is said', () => {
+test('a chunk of records is decoded as encoded, and has the predicted size', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), records, (sequence, list) => {
       const chunk = encodeChunk(sequence, list)
@@ -23,13 +23,13 @@ test('a chunk of records comes out as it went in, and takes the room that is sai
   )
 })
 
-test('the last chunk says how many records there were, more than 32 bits of them too', () => {
+test('the last chunk gives the total of records, in more than 32 bits', () => {
   for (const total of [0, 1, 2 ** 32, 2 ** 52]) {
     assert.equal(readChunk(encodeEndChunk(7, total)), { kind: 'end', sequence: 7, records: [], total })
   }
 })
 
-test('a chunk with any bit wrong, cut anywhere or with something behind it is refused', () => {
+test('a chunk with a wrong bit, a missing end or extra bytes is refused', () => {
   const record = [Buffer.from('key'), Buffer.from('value')] as const
   for (const chunk of [encodeChunk(1, [record, record]), encodeChunk(1, []), encodeEndChunk(2, 3)]) {
     for (let at = 0; at < chunk.length; at++) {

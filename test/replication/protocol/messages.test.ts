@@ -68,7 +68,7 @@ test('every reply survives a round trip', () => {
   assert.equal(readTrySyncReply(parsed(trySyncReplyWords(full))), full)
 })
 
-test('words that are not in order are refused before anything is done', () => {
+test('malformed messages are refused', () => {
   const bad: (() => unknown)[] = [
     () => readMetaSync(['METASYNC', 'a b', '1', A, '1', '1']),
     () => readMetaSync(['METASYNC', '', '0', A, '1', '1']),
@@ -91,7 +91,7 @@ test('words that are not in order are refused before anything is done', () => {
   for (const read of bad) assert.throws(read, (error: unknown) => error instanceof Refusal && error.code === 'ERR')
 })
 
-test('a reply of a later version with more names is read', () => {
+test("a later version's reply with additional names is read", () => {
   const meta = metaReply({
     session: 1,
     replicationId: A,

@@ -81,7 +81,7 @@ test("a master's groups are appended byte for byte by one write and run", async 
   assert.is(again.run('GET', 'a'), '42')
 })
 
-test("groups are run under their own clocks without expiry, and the turn's clock is as before", async () => {
+test("groups run under their own clocks without expiry, and the turn's clock is restored", async () => {
   const engine = await replica()
   const { keyspace } = engine.storage
   const clocks: number[] = []
@@ -112,7 +112,7 @@ test("groups are run under their own clocks without expiry, and the turn's clock
   assert.is(keyspace.keyCount, 2, 'and not deleted')
 })
 
-test('a bad, misplaced or unchained group is refused with everything behind it, and nothing changes', async () => {
+test('a malformed, misplaced or unchained group is refused with everything behind it, and nothing changes', async () => {
   const engine = await replica()
   const [first, second, third] = groupsOf(START, [[['SET', 'a', '1']], [['SET', 'a', '2']], [['SET', 'a', '3']]]) as [Group, Group, Group]
   assert.equal(applied(engine, batchOf(first)), { type: 'applied' })
@@ -149,7 +149,7 @@ test('a bad, misplaced or unchained group is refused with everything behind it, 
   assert.equal(applied(engine, batchOf(second, third)), { type: 'applied' })
 })
 
-test('an unknown command anywhere in a batch: its name is said, and nothing of the batch is taken in', async () => {
+test('an unknown command anywhere in a batch is named, and the whole batch is refused', async () => {
   const engine = await replica()
   const before = standing(engine)
   const groups = groupsOf(START, [
@@ -166,7 +166,7 @@ test('an unknown command anywhere in a batch: its name is said, and nothing of t
   assert.is(engine.storage.identity.fullSync, null)
 })
 
-test('without room on the disk nothing is taken in, the reserve is given back, and later the same batch is', async () => {
+test('a batch that the disk has no room for is refused and releases the reserve; later it is applied', async () => {
   const engine = await replica({ reserveBytes: 64 * 1024 })
   const { files } = engine.disk
   assert.equal(applied(engine, batchOf(groupOf(START, [['SET', 'a', '1']]))), { type: 'applied' })
@@ -183,7 +183,7 @@ test('without room on the disk nothing is taken in, the reserve is given back, a
   assert.is(engine.run('STRLEN', 'b'), 200_000)
 })
 
-test('a command that fails takes the whole batch back, and what is in memory is kept for nothing but reads', async () => {
+test('a failing command takes the whole batch back, and memory is distrusted', async () => {
   const engine = await replica()
   const { storage } = engine
   const good = groupOf(START, [['SET', 'a', '1']])
@@ -209,7 +209,7 @@ test('a command that fails takes the whole batch back, and what is in memory is 
   assert.match(again.storage.identity.fullSync ?? '', /could not be applied/)
 })
 
-test('damage on the disk while a batch runs has the same end', async () => {
+test('damage on disk while a batch runs also takes the batch back', async () => {
   const engine = await replica()
   const damaged = () => {
     throw new Error('record fails its CRC')

@@ -29,7 +29,7 @@ function short(freeBytes = needed - 1): Bench {
   return bench
 }
 
-test('a snapshot that is announced as larger than what is free is not received, and the reason is told once', () => {
+test('a snapshot larger than the free space is not received, and the reason is logged once', () => {
   const bench = short()
   const all = [...attempt(bench)]
   assert.ok(silent(all).includes('hang-up'))
@@ -47,7 +47,7 @@ test('a snapshot that is announced as larger than what is free is not received, 
   assert.is(sent(all).filter((words) => words.startsWith('DBSYNC')).length, 13)
 })
 
-test('it waits twice as long each time, up to five minutes', () => {
+test('the wait for room doubles each time, up to five minutes', () => {
   const bench = short()
   const waits: number[] = []
   for (let i = 0; i < 11; i++) {
@@ -61,7 +61,7 @@ test('it waits twice as long each time, up to five minutes', () => {
   assert.equal(waits, [1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000])
 })
 
-test('as soon as there is room it is tried again', () => {
+test('a full sync is tried again as soon as there is room', () => {
   const bench = short()
   for (let i = 0; i < 8; i++) {
     bench.facts.nowMs = bench.machine.retryAtMs
@@ -80,7 +80,7 @@ test('as soon as there is room it is tried again', () => {
   assert.is(bench.machine.state, 'binlog_sync')
 })
 
-test('of a full sync that goes on, only the rest needs room; what there is of another snapshot is given up', () => {
+test('a resumed full sync needs room for the rest only; a copy of another snapshot is abandoned', () => {
   const bench = short(800)
   bench.facts.copy = { snapshot: HEAD.id, after: '6b' }
   bench.facts.copiedBytes = 600
@@ -93,7 +93,7 @@ test('of a full sync that goes on, only the rest needs room; what there is of an
   assert.not(actions.includes('copy'))
 })
 
-test('a disk that is found full on the way makes it wait as long; any other failure does not', () => {
+test('a disk that fills up during a full sync makes the replica wait as long; other failures do not', () => {
   for (const state of ['db_sync', 'installing'] as const) {
     const bench = new Bench().to(state)
     for (const waitMs of [1000, 2000, 4000]) {
@@ -118,7 +118,7 @@ test('a disk that is found full on the way makes it wait as long; any other fail
   assert.is(bench.machine.retryAtMs - bench.facts.nowMs, 100)
 })
 
-test('on a small disk nothing of a snapshot is written before there is room for it', async () => {
+test('on a small disk no chunk of a snapshot is written before there is room for all of it', async () => {
   const bench = await LinkBench.open({ writes: 3 })
   const { files } = bench.engine.disk
   bench.follow()

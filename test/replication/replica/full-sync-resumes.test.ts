@@ -12,7 +12,7 @@ import { ask, checkpoint, filled, keysOf, parse } from '../../support/replicatio
 
 const MEBIBYTE = 2 ** 20
 
-test('a master that begins another history ends the session and keeps the snapshot, under its new id', async () => {
+test('a master that begins another history ends the session and keeps the snapshot under its new id', async () => {
   const bench = await filled({}, 3000)
   const cut = ask(bench)
   cut.isTaking = false
@@ -40,7 +40,7 @@ test('a master that begins another history ends the session and keeps the snapsh
   await bench.close()
 })
 
-test('a snapshot that is still being made when the role changes is there for the replica that comes back', async () => {
+test('a snapshot that is still being made when the role changes serves the replica that returns', async () => {
   const bench = await filled({}, 50)
   const first = ask(bench)
   bench.master.dropSessions('the chain of masters or the history has changed', 'keep')
@@ -54,7 +54,7 @@ test('a snapshot that is still being made when the role changes is there for the
   await bench.close()
 })
 
-test('who asks again for a snapshot is told its size as LevelDB has it by then', async () => {
+test('a replica that asks again for a snapshot gets its current size estimate', async () => {
   const bench = await filled({}, 50)
   const { records } = bench.engine.disk
   const { approximateSize } = records
@@ -97,7 +97,7 @@ const targetOf = ({ storage }: Engine) => {
   })
 }
 
-test('the next process asks for the records behind the last recorded one', async () => {
+test('after a restart the replica asks for the records behind the last recorded one', async () => {
   const head = { id: 'a1', offset: 7, crc: 8, records: 9, bytes: 10, replicationId: 'e'.repeat(40), past: [] }
   const engine = await unfinished(snapshotHeadWords(head))
   const target = targetOf(engine)
@@ -111,7 +111,7 @@ test('the next process asks for the records behind the last recorded one', async
   assert.not(engine.disk.files.existsSync(`${DIRECTORY}/generation-000002`))
 })
 
-test('what another version has left of a full sync is removed', async () => {
+test('an unfinished full sync of another version is removed', async () => {
   const engine = await unfinished(['SNAPSHOT', 'of another form'])
   const target = targetOf(engine)
   assert.is(target.adopt(), false)

@@ -6,7 +6,7 @@ import type { FullSyncProgress } from '../../../replication/replica/full-sync-ta
 import { DIRECTORY, Engine, nextTurn, until } from '../../support/harness/engine.ts'
 import { chunksOf, holding, MASTER_ID, master, PAST, sourceOf, TargetBench } from '../../support/replication/full-sync-target-bench.ts'
 
-test('what was sent takes the place of what was there, which is served until then', async () => {
+test('a full sync replaces the old data, which is served until the install', async () => {
   const bench = await TargetBench.open()
   const from = await master()
   const source = await sourceOf(from, 'a1')
@@ -28,7 +28,7 @@ test('what was sent takes the place of what was there, which is served until the
   assert.is(again.run('GET', 'k7'), 'value 7')
 })
 
-test('a full sync that is cut after any chunk goes on behind the last record that was written', async () => {
+test('a full sync cut after any chunk resumes behind the last written record', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
   const all = chunksOf(source, 7, null)
@@ -45,7 +45,7 @@ test('a full sync that is cut after any chunk goes on behind the last record tha
   }
 })
 
-test('a broken link while chunks wait for the disk: they are written, and the next chunk continues them', async () => {
+test('chunks waiting for the disk when the link breaks are written, and the next chunk continues them', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
   const bench = await TargetBench.open()
@@ -69,7 +69,7 @@ test('a broken link while chunks wait for the disk: they are written, and the ne
   bench.mustEqual(from)
 })
 
-test('what waited when the connection ended cannot be written: the next one is told, and begins anew', async () => {
+test('if chunks left over from a broken link cannot be written, the next transfer fails and begins anew', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
   const bench = await TargetBench.open()
@@ -91,7 +91,7 @@ test('what waited when the connection ended cannot be written: the next one is t
   bench.mustEqual(from)
 })
 
-test('the master has another snapshot by then: it starts over', async () => {
+test('a full sync restarts if the master has another snapshot', async () => {
   const from = await master()
   const first = await sourceOf(from, 'a1')
   const bench = await TargetBench.open()
@@ -112,7 +112,7 @@ test('the master has another snapshot by then: it starts over', async () => {
   bench.mustEqual(from)
 })
 
-test('the master has another history by then, and the same snapshot: it goes on, and the data belongs to the new history', async () => {
+test('a full sync continues if the master has another history with the same snapshot, and adopts that history', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
   const bench = await TargetBench.open()
@@ -132,7 +132,7 @@ test('the master has another history by then, and the same snapshot: it goes on,
   assert.equal(bench.engine.storage.identity.past, past)
 })
 
-test('a chunk that is damaged, out of order or not asked for is refused, and the copy is kept', async () => {
+test('a damaged, unordered or unrequested chunk is refused, and the copy is kept', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
   const bench = await TargetBench.open()
@@ -156,7 +156,7 @@ test('a chunk that is damaged, out of order or not asked for is refused, and the
   bench.mustEqual(from)
 })
 
-test('more than a few MiB do not wait for the disk', async () => {
+test('the target is full when a few MiB wait for the disk', async () => {
   const bench = await TargetBench.open()
   const store = holding(bench)
   const { target, told } = bench
@@ -177,7 +177,7 @@ test('more than a few MiB do not wait for the disk', async () => {
   assert.not.ok(target.isFull, 'what waited is dropped')
 })
 
-test('a disk that is full: the copy is abandoned with the reason, and the next one begins anew', async () => {
+test('on a full disk the copy is abandoned with the reason, and the next one begins anew', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
   const bench = await TargetBench.open()
@@ -194,7 +194,7 @@ test('a disk that is full: the copy is abandoned with the reason, and the next o
   bench.mustEqual(from)
 })
 
-test('a generation that cannot be opened is a failure like any other', async () => {
+test('a data set that cannot be opened is reported as a failure', async () => {
   const source = await sourceOf(await master(), 'a1')
   const bench = await TargetBench.open()
   bench.engine.disk.files.fail({ operation: 'makeDirectory', code: 'ENOSPC' })
@@ -206,7 +206,7 @@ test('a generation that cannot be opened is a failure like any other', async () 
   await bench.finish(source)
 })
 
-test('abandoned at any moment, it leaves the data unchanged and reports nothing more', async () => {
+test('a full sync abandoned at any moment leaves the data unchanged and reports nothing more', async () => {
   const source = await sourceOf(await master(), 'a1')
   const moments: ((bench: TargetBench) => Promise<unknown>)[] = [
     async () => {},
@@ -241,7 +241,7 @@ test('abandoned at any moment, it leaves the data unchanged and reports nothing 
   }
 })
 
-test('data that is not of the position it is said to be of is not put in place', async () => {
+test('data that does not match its announced position is not installed', async () => {
   const source = await sourceOf(await master(), 'a1')
   const bench = await TargetBench.open()
   bench.target.beginTransfer({ ...source.head, offset: source.head.offset + 1 })
@@ -253,7 +253,7 @@ test('data that is not of the position it is said to be of is not put in place',
   assert.is(bench.engine.run('GET', 'old'), 'data')
 })
 
-test('all is here, and the connection is gone before all is written: only the end is asked for again', async () => {
+test('if only writes are missing when the connection ends, the replica asks for the end alone', async () => {
   const from = await master()
   const source = await sourceOf(from, 'a1')
   const bench = await TargetBench.open()
@@ -267,7 +267,7 @@ test('all is here, and the connection is gone before all is written: only the en
   bench.mustEqual(from)
 })
 
-test('progress: bytes, the rate of late and the time that is left', async () => {
+test('progress shows bytes, the recent rate and the remaining time', async () => {
   const bench = await TargetBench.open()
   const { target, clock } = bench
   const value = Buffer.alloc(10_000)
@@ -288,7 +288,7 @@ test('progress: bytes, the rate of late and the time that is left', async () => 
   assert.ok((target.progress?.bytesPerSecond ?? 0) < bytesPerSecond, 'it falls when nothing comes')
 })
 
-test('progress: many small keys that compress well are more than their tables take', async () => {
+test('the total is corrected when the records are larger than the estimate', async () => {
   const { target } = await TargetBench.open()
   target.beginTransfer({ ...(await sourceOf(await master(), 'a1')).head, bytes: 500, records: 100 })
   target.add(encodeChunk(0, [[Buffer.from('k'), Buffer.alloc(999)]]))

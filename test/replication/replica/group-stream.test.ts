@@ -33,7 +33,7 @@ function gist(items: readonly StreamItem[]): string[] {
   return words
 }
 
-test('adjacent groups come out as one batch of the same bytes, and heartbeats are ignored', () => {
+test('adjacent groups become one batch of the same bytes, and heartbeats are ignored', () => {
   const groups = groupsOf(START, [SET('1'), SET('22'), [], SET('4')])
   const bytes = Buffer.concat(groups.map((group) => group.bytes))
   const [batch, ...rest] = batches(new GroupStream(0).push(Buffer.concat([text('\n\n'), bytes, text('\n')])))
@@ -46,7 +46,7 @@ test('adjacent groups come out as one batch of the same bytes, and heartbeats ar
   assert.ok(Buffer.concat(batch?.bodies ?? []).equals(Buffer.concat(groups.map((group) => group.bytes.subarray(GROUP_HEAD_BYTES)))))
 })
 
-test('the same comes out whole, byte by byte and in any pieces', () => {
+test('the stream gives the same items whole, byte by byte and in any pieces', () => {
   const sign = fc.constantFrom('group', 'large', '\n', '?')
   fc.assert(
     fc.property(fc.array(sign, { maxLength: 12 }), fc.integer({ min: 1, max: 700 }), fc.boolean(), (signs, pieceBytes, ends) => {
@@ -78,7 +78,7 @@ test('a sign between groups divides their batch', () => {
   )
 })
 
-test('a large group is joined once from the pieces it came in', () => {
+test('the pieces of a large group are joined once', () => {
   const group = groupOf(START, SET('x'.repeat(8 * 1024 * 1024)))
   const stream = new GroupStream(0)
   const { concat } = Buffer
@@ -98,7 +98,7 @@ test('a large group is joined once from the pieces it came in', () => {
   assert.ok(joined <= group.bytes.length, `${joined} bytes were copied`)
 })
 
-test('the offset counts what has come, whole or not', () => {
+test('the read offset counts all group bytes, complete or not', () => {
   const group = groupOf({ offset: 5000, crc: 7 }, SET('1'))
   const stream = new GroupStream(5000)
   assert.is(stream.readOffset, 5000)
@@ -108,13 +108,13 @@ test('the offset counts what has come, whole or not', () => {
   assert.is(stream.readOffset, group.end.offset)
 })
 
-test("an error reply is the stream's end", () => {
+test('an error reply ends the stream', () => {
   const group = groupOf(START, SET('1'))
   const data = Buffer.concat([group.bytes, text('-CODE some text\r\n'), group.bytes])
   for (const size of [1, 7, data.length]) assert.equal(gist(fed(data, size)).at(-1), 'ended CODE some text')
 })
 
-test('what is neither group nor sign is bad, and what was whole before it comes out', () => {
+test('bytes that are neither group nor sign are an error, and groups before them are delivered', () => {
   const group = groupOf(START, SET('1'))
   const after = group.end.offset
   const elsewhere = groupOf({ offset: 77, crc: 0 }, SET('1')).bytes
@@ -140,7 +140,7 @@ test('what is neither group nor sign is bad, and what was whole before it comes 
   }
 })
 
-test('a group over the limit is refused when its head is there', () => {
+test('a group over the size limit is refused at its head', () => {
   const group = groupOfBody(START, Buffer.alloc(0))
   const head = Buffer.from(group.bytes)
   const zeros = head.indexOf(' 000000000000 ')

@@ -15,7 +15,7 @@ async function inStep(options: Parameters<typeof LinkBench.open>[0] = {}): Promi
   return bench
 }
 
-test('what is no RESP, where replies are awaited, ends the connection with the reason', async () => {
+test('an invalid reply ends the connection with the reason', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.follow()
   bench.wire.events.connected()
@@ -25,7 +25,7 @@ test('what is no RESP, where replies are awaited, ends the connection with the r
   assert.match(bench.link.view.reason ?? '', /the master sent an invalid reply: Protocol error, got "H" as reply type byte/)
 })
 
-test('a reply without an end is not waited for for ever', async () => {
+test('a reply without an end closes the connection after a bounded size', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.follow()
   bench.wire.events.connected()
@@ -41,7 +41,7 @@ test('a reply without an end is not waited for for ever', async () => {
   assert.match(bench.link.view.reason ?? '', /a reply of more than \d+ bytes/)
 })
 
-test('a reply behind BINLOGSYNC is not taken for a group', async () => {
+test('a reply behind BINLOGSYNC is refused, not parsed as a group', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.follow()
   bench.wire.events.connected()
@@ -51,7 +51,7 @@ test('a reply behind BINLOGSYNC is not taken for a group', async () => {
   assert.is(bench.link.view.reason, 'the master sent a reply behind BINLOGSYNC')
 })
 
-test('BINLOGSYNC refused: the reason, and another try', async () => {
+test('a refused BINLOGSYNC gives the reason and leads to another try', async () => {
   const bench = await inStep()
   bench.says('-BADSESSION session 7 is over: the data was replaced\r\n')
   assert.is(bench.link.view.reason, 'the master ended the stream: BADSESSION session 7 is over: the data was replaced')
@@ -61,7 +61,7 @@ test('BINLOGSYNC refused: the reason, and another try', async () => {
   assert.ok(bench.link.isUp)
 })
 
-test('a dial that throws is a failure like any other', async () => {
+test('a dial that throws is handled like a failed connection', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.dialError = new Error('no such protocol')
   bench.follow()
@@ -72,7 +72,7 @@ test('a dial that throws is a failure like any other', async () => {
   assert.ok(bench.link.isUp)
 })
 
-test('a group that does not follow, three times in a row at one place: a full sync is asked for', async () => {
+test('three unchained groups in a row at one offset lead to a full sync', async () => {
   const bench = await inStep()
   const { storage } = bench.engine
   const { end } = storage.binlog
@@ -95,7 +95,7 @@ test('a group that does not follow, three times in a row at one place: a full sy
   assert.match(again.storage.identity.fullSync ?? '', /3 times/)
 })
 
-test('a full sync is asked for though that cannot be stored', async () => {
+test('a full sync is requested even if its reason cannot be stored', async () => {
   const bench = await inStep()
   const { storage } = bench.engine
   const { end } = storage.binlog
@@ -115,7 +115,7 @@ test('a full sync is asked for though that cannot be stored', async () => {
   assert.is(bench.takes().at(-1), 'DBSYNC 7 ? -')
 })
 
-test('an unknown command: nothing is taken in, the link tries on', async () => {
+test('an unknown command applies nothing, and the link retries', async () => {
   const bench = await inStep()
   const { storage } = bench.engine
   const { end } = storage.binlog
@@ -128,7 +128,7 @@ test('an unknown command: nothing is taken in, the link tries on', async () => {
   assert.is(storage.identity.fullSync, null)
 })
 
-test('no room for the binlog: nothing is changed, one line in the log, and all goes on when there is room', async () => {
+test('a full disk changes nothing and logs one line, and the link continues once there is room', async () => {
   const bench = await inStep()
   const { storage, disk } = bench.engine
   const { end } = storage.binlog
@@ -147,7 +147,7 @@ test('no room for the binlog: nothing is changed, one line in the log, and all g
   assert.equal(storage.binlog.end, group.end)
 })
 
-test('a history that cannot be stored: no stream under it', async () => {
+test('the link does not stream under a history that cannot be stored', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.follow()
   bench.wire.events.connected()
@@ -166,7 +166,7 @@ test('a history that cannot be stored: no stream under it', async () => {
   assert.is(bench.engine.storage.identity.replicationId, MASTER_ID)
 })
 
-test('a command that fails: the batch is taken back, reads go on, and the next sync is a full one', async () => {
+test('a failing command takes its batch back, reads continue, and the next sync is a full one', async () => {
   const bench = await inStep()
   const { storage } = bench.engine
   const { end } = storage.binlog
@@ -185,7 +185,7 @@ test('a command that fails: the batch is taken back, reads go on, and the next s
   assert.is(bench.takes().at(-1), 'DBSYNC 7 ? -')
 })
 
-test('a full sync is cut: it goes on behind what was written; a damaged chunk costs no more', async () => {
+test('a cut full sync resumes behind the last written chunk, also after a damaged chunk', async () => {
   const bench = await LinkBench.open()
   bench.follow()
   bench.wire.events.connected()
@@ -216,7 +216,7 @@ test('a full sync is cut: it goes on behind what was written; a damaged chunk co
   assert.is(asked(), 'DBSYNC 7 a1 6b32')
 })
 
-test('a full sync that fails to be written while the connection is down does not end the next one', async () => {
+test('a full sync whose write fails while disconnected does not end the next one', async () => {
   const bench = await LinkBench.open()
   bench.follow()
   bench.wire.events.connected()
@@ -233,7 +233,7 @@ test('a full sync that fails to be written while the connection is down does not
   assert.is(bench.takes().at(-1), 'DBSYNC 7 ? -')
 })
 
-test('FAILOVER is done: the identity asks for it no more', async () => {
+test('a completed FAILOVER is cleared from the identity', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.follow(true)
   bench.wire.events.connected()
@@ -244,7 +244,7 @@ test('FAILOVER is done: the identity asks for it no more', async () => {
   assert.equal(bench.engine.storage.identity.master, { host: 'upstream', port: 6380, failover: false })
 })
 
-test('FAILOVER is done, which could not be stored: it is stored with the next link, and not asked for again', async () => {
+test('a completed FAILOVER that could not be stored is stored with the next link, and not requested again', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   const { storage, disk } = bench.engine
   bench.follow(true)

@@ -5,7 +5,7 @@ import { nextTurn, until } from '../../support/harness/engine.ts'
 import { groupsOf } from '../../support/replication/groups.ts'
 import { LinkBench } from '../../support/replication/link-bench.ts'
 
-test('items behind a batch wait for it, even if the batch begins a new segment and so moves the synced offset', async () => {
+test('items behind a batch wait for it, even if the batch begins a new segment and moves the synced offset', async () => {
   const bench = await LinkBench.open({ writes: 1, binlog: { fileSizeBytes: 2000 } })
   const { engine, link } = bench
   const { binlog } = engine.storage

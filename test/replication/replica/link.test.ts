@@ -27,7 +27,7 @@ async function masterData() {
   return { records: await snapshot.read(null).next(1000), ...snapshot.position }
 }
 
-test('from the dial to applied groups, the replies and the stream coming whole and byte by byte', async () => {
+test('a link goes from dial to applied groups, with replies and stream in pieces of any size', async () => {
   for (const size of SIZES) {
     const bench = await LinkBench.open({ writes: 3 })
     const { link, engine } = bench
@@ -61,7 +61,7 @@ test('from the dial to applied groups, the replies and the stream coming whole a
   }
 })
 
-test('a full sync: the old data is served while it comes in, then the new, and the link goes on from there', async () => {
+test('a full sync serves the old data until it is installed, and the link continues from there', async () => {
   const { records, offset, crc } = await masterData()
   for (const size of SIZES) {
     const bench = await LinkBench.open({ writes: 1 })
@@ -101,7 +101,7 @@ test('a full sync: the old data is served while it comes in, then the new, and t
   }
 })
 
-test('a connection that is cut at any byte of the way is made again, and all ends the same', async () => {
+test('a connection cut at any byte is made again and ends with the same data', async () => {
   const first = await LinkBench.open({ writes: 1 })
   const { end } = first.engine.storage.binlog
   const groups = groupsOf(end, [[['INCR', 'n']], [['INCR', 'n']]])
@@ -144,7 +144,7 @@ test('events of a replaced connection are ignored', async () => {
   assert.equal(bench.engine.storage.binlog.end, end)
 })
 
-test('acknowledgements: at once when asked and when the medium has more, ten a second while offsets move, else one', async () => {
+test('ACKs are sent at once on request and on progress of the disk, ten a second while offsets move, else once a second', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   const { link, engine } = bench
   const { binlog } = engine.storage
@@ -184,7 +184,7 @@ test('acknowledgements: at once when asked and when the medium has more, ten a s
   assert.equal(bench.takes(), [ack()])
 })
 
-test('what lay in the socket while this process did not run is no news of the master from now', async () => {
+test('bytes buffered while this process was stopped do not count as recent news of the master', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   const { link, clock } = bench
   bench.follow()
@@ -218,7 +218,7 @@ test('with appendfsync always each batch is synced at once', async () => {
   assert.is(bench.takes().at(-1), `REPLCONF ACK ${binlog.end.offset} FACK ${binlog.end.offset} ASKED 0`)
 })
 
-test('nothing is applied while too much is dirty: the connection is not read from, and what came is kept', async () => {
+test('while too much is dirty nothing is applied, reading pauses, and received groups are kept', async () => {
   const bench = await LinkBench.open({ writes: 1, checkpoint: { dirtyLimitBytes: 4000 } })
   const { engine, link } = bench
   bench.follow()
@@ -256,7 +256,7 @@ test('nothing is applied while the link is suspended', async () => {
   assert.equal(engine.storage.binlog.end, group.end)
 })
 
-test('no full sync is put in place while the link is suspended', async () => {
+test('no full sync is installed while the link is suspended', async () => {
   const { records, offset, crc } = await masterData()
   const bench = await LinkBench.open()
   const { link, engine } = bench
@@ -274,7 +274,7 @@ test('no full sync is put in place while the link is suspended', async () => {
   assert.equal(engine.storage.binlog.end, { offset, crc })
 })
 
-test('a full sync that waits for the disk stops the reading', async () => {
+test('a full sync that waits for the disk pauses reading', async () => {
   const bench = await LinkBench.open()
   bench.follow()
   bench.wire.events.connected()
@@ -291,7 +291,7 @@ test('a full sync that waits for the disk stops the reading', async () => {
   assert.is(bench.link.view.fullSync?.records, 5)
 })
 
-test('leaving in the middle of a full sync abandons it, and nothing of it comes back', async () => {
+test('leaving the master during a full sync abandons the copy', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   const { engine, link } = bench
   bench.follow()
@@ -314,7 +314,7 @@ test('leaving in the middle of a full sync abandons it, and nothing of it comes 
   assert.is(link.state, 'none')
 })
 
-test('after close nothing is heard or done', async () => {
+test('a closed link handles no events and sends nothing', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.follow()
   bench.toStream()

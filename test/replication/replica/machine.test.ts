@@ -104,7 +104,7 @@ const EXPECTED: Readonly<Record<LinkState, Partial<Record<LinkEvent['type'], str
   },
 }
 
-test('each state does what is written with each event', () => {
+test('each state handles each event as the table says', () => {
   for (const state of STATES) {
     for (const event of EVENTS) {
       const bench = new Bench().to(state)
@@ -116,7 +116,7 @@ test('each state does what is written with each event', () => {
   }
 })
 
-test('from the first dial to being in step: AUTH, METASYNC, TRYSYNC, BINLOGSYNC', () => {
+test('the handshake goes from dial to in step: AUTH, METASYNC, TRYSYNC, BINLOGSYNC', () => {
   const bench = new Bench()
   const { facts, machine } = bench
   facts.identity = {
@@ -148,7 +148,7 @@ test('from the first dial to being in step: AUTH, METASYNC, TRYSYNC, BINLOGSYNC'
   assert.equal(bench.do({ type: 'streaming' }), [])
 })
 
-test('BINLOGSYNC refused: the link was never up, and stays down since when it went down', () => {
+test('after a refused BINLOGSYNC the link was never up, and its down time does not restart', () => {
   const bench = new Bench().to('binlog_sync')
   const { facts, machine } = bench
   facts.nowMs = 5000
@@ -165,7 +165,7 @@ test('BINLOGSYNC refused: the link was never up, and stays down since when it we
   }
 })
 
-test('without an address of its own the replica announces its port, and a user goes with the password', () => {
+test('without an own address the replica announces its port, and sends its user with the password', () => {
   const bench = new Bench()
   Object.assign(bench.facts.settings, { masterUser: 'replica', masterPassword: 'secret' })
   bench.do({ type: 'follow', master: MASTER })
@@ -173,7 +173,7 @@ test('without an address of its own the replica announces its port, and a user g
   assert.equal(sent(bench.reply(Buffer.from('OK'))), [`METASYNC  6379 ${OWN_RUN} 1 1`])
 })
 
-test('the attempt grows with every METASYNC, whatever is in between', () => {
+test('the attempt number grows with every METASYNC', () => {
   const bench = new Bench()
   for (let attempt = 1; attempt <= 5; attempt++) {
     bench.do(attempt % 2 === 0 ? { type: 'reconnect', reason: 'killed' } : { type: 'follow', master: MASTER })
@@ -182,7 +182,7 @@ test('the attempt grows with every METASYNC, whatever is in between', () => {
   assert.is(bench.machine.attempts, 5)
 })
 
-test('histories that were left behind are told to a master that accepts them', () => {
+test('left histories are sent to a master that accepts them', () => {
   const bench = new Bench().to('meta_sync')
   const past = [
     { id: OLD_ID, until: 300 },
@@ -193,7 +193,7 @@ test('histories that were left behind are told to a master that accepts them', (
   assert.equal(sent(accepting), [`TRYSYNC 7 ${OWN_ID} 300 abcdef01 ${OLD_ID} LEFT ${OLDER_ID} 200`])
 })
 
-test('a node without data that was made a master and back goes on from where it is', () => {
+test('an empty node that was promoted and demoted continues from its offset', () => {
   const bench = new Bench().to('meta_sync')
   bench.facts.isEmpty = true
   bench.facts.end = { offset: 0, crc: 0 }
@@ -201,7 +201,7 @@ test('a node without data that was made a master and back goes on from where it 
   assert.equal(sent(bench.meta()), [`TRYSYNC 7 ${OWN_ID} 0 00000000 ${MASTER_ID}`])
 })
 
-test('no data, or a reason not to continue from it: a full sync is asked for without TRYSYNC', () => {
+test('an empty node, or one with a stored reason, requests a full sync without TRYSYNC', () => {
   const empty = new Bench()
   Object.assign(empty.facts, { isEmpty: true, end: { offset: 0, crc: 0 } })
   assert.equal(sent(empty.to('meta_sync').meta()), ['DBSYNC 7 ? -'])
@@ -210,13 +210,13 @@ test('no data, or a reason not to continue from it: a full sync is asked for wit
   assert.equal(sent(doubted.to('meta_sync').meta()), ['DBSYNC 7 ? -'])
 })
 
-test("a node without data that has its master's history already goes on from there", () => {
+test("an empty node that already has its master's history continues from there", () => {
   const bench = new Bench()
   Object.assign(bench.facts, { isEmpty: true, end: { offset: 0, crc: 0 }, identity: { ...bench.facts.identity, replicationId: MASTER_ID } })
   assert.equal(sent(bench.to('meta_sync').meta()), [`TRYSYNC 7 ${MASTER_ID} 0 00000000`])
 })
 
-test('TRYSYNC refused for any reason: a full sync, and after the installation TRYSYNC from there on the same connection', () => {
+test('a refused TRYSYNC leads to a full sync, and then TRYSYNC from there on the same connection', () => {
   for (const reason of ['new', 'unknown', 'purged', 'ahead', 'diverged'] as const) {
     const bench = new Bench().to('try_sync')
     const { machine, facts } = bench
@@ -236,7 +236,7 @@ test('TRYSYNC refused for any reason: a full sync, and after the installation TR
   }
 })
 
-test('an interrupted full sync goes on behind the last record, and is given up where the master lets the replica continue', () => {
+test('an interrupted full sync resumes behind its last record, and is abandoned if the master allows to continue', () => {
   const bench = new Bench().to('try_sync')
   bench.facts.copy = { snapshot: 'abc', after: '6b01' }
   assert.equal(sent(bench.reply(trySyncReplyWords({ type: 'full-sync', reason: 'purged', text: '' }))), ['DBSYNC 7 abc 6b01'])
@@ -246,14 +246,14 @@ test('an interrupted full sync goes on behind the last record, and is given up w
   assert.is(types(other.goOn())[0], 'abandon-copy')
 })
 
-test('an installation ends without a connection: the master is dialled again then', () => {
+test('an install ends without a connection, and the master is dialled again afterwards', () => {
   const bench = new Bench().to('installing')
   assert.equal(types(bench.do({ type: 'closed', reason: 'cut' })), ['hang-up'])
   assert.equal(bench.do({ type: 'tick' }), [])
   assert.equal(silent(bench.do({ type: 'installed' })), ['dial', 'changed'])
 })
 
-test('FAILOVER is asked for in METASYNC and TRYSYNC, once, and does not mind a cycle', () => {
+test('FAILOVER is requested once, in METASYNC and TRYSYNC, and ignores a cycle', () => {
   const bench = new Bench()
   bench.do({ type: 'follow', master: { ...MASTER, failover: true } })
   assert.match(sent(bench.do({ type: 'connected' }))[0] ?? '', / FAILOVER$/)
@@ -266,7 +266,7 @@ test('FAILOVER is asked for in METASYNC and TRYSYNC, once, and does not mind a c
   assert.not.match(sent(bench.do({ type: 'connected' }))[0] ?? '', /FAILOVER/)
 })
 
-test('FAILOVER is asked for even by a node that has to begin anew after it', () => {
+test('FAILOVER is requested even by a node that needs a full sync afterwards', () => {
   const bench = new Bench()
   bench.facts.fullSync = 'diverged'
   bench.do({ type: 'follow', master: { ...MASTER, failover: true } })
@@ -277,7 +277,7 @@ test('FAILOVER is asked for even by a node that has to begin anew after it', () 
   assert.equal(sent(actions), ['DBSYNC 7 ? -'])
 })
 
-test('a refused FAILOVER is asked for again', () => {
+test('a refused FAILOVER is requested again', () => {
   const bench = new Bench()
   bench.do({ type: 'follow', master: { ...MASTER, failover: true } })
   bench.do({ type: 'connected' })
@@ -286,7 +286,7 @@ test('a refused FAILOVER is asked for again', () => {
   assert.ok(bench.machine.master?.failover)
 })
 
-test('another master: nothing of the one before is left', () => {
+test('following another master clears the state of the earlier one', () => {
   const bench = new Bench().to('binlog_sync')
   bench.facts.nowMs += 50
   bench.do({ type: 'closed', reason: 'cut' })
@@ -299,7 +299,7 @@ test('another master: nothing of the one before is left', () => {
   assert.is(master?.host, 'another')
 })
 
-test('the chain is told when it changes, and kept while the link is down', () => {
+test('the chain is kept while the link is down, and an equal one counts as unchanged', () => {
   const bench = new Bench().to('binlog_sync')
   bench.do({ type: 'closed', reason: 'cut' })
   assert.equal(bench.machine.chain, META.chain)

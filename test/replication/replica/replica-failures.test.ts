@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Bench, logged, MASTER, MASTER_RUN, type META, OWN_RUN, sent, silent, types } from '../../support/replication/replica-bench.ts'
 
-test('what the master refuses is the reason, word for word, and is tried again', () => {
+test('a refusal by the master becomes the reason, word for word, and is retried', () => {
   const refusals = [
     'NOAUTH Authentication required.',
     'LOADING haypile is loading the dataset in memory',
@@ -48,7 +48,7 @@ function nextTry(bench: Bench): readonly string[] {
 
 const stale = (own: number, seen: number) => new Error(`STALE attempt ${own} of ${OWN_RUN} comes after its attempt ${seen}`)
 
-test('a replica whose attempt is stale goes on behind the number that the master has seen', () => {
+test('a replica with a stale attempt continues behind the number that the master has seen', () => {
   const bench = new Bench().to('meta_sync')
   bench.reply(stale(1, 41))
   assert.equal(nextTry(bench), [`METASYNC  6379 ${OWN_RUN} 42 1`])
@@ -58,7 +58,7 @@ test('a replica whose attempt is stale goes on behind the number that the master
   assert.is(bench.machine.state, 'try_sync')
 })
 
-test('a reason that differs from the one before in numbers alone is logged once', () => {
+test('reasons that differ only in numbers are logged once', () => {
   const bench = new Bench().to('meta_sync')
   let warnings = 0
   for (let attempt = 1; attempt <= 5; attempt++) {
@@ -70,7 +70,7 @@ test('a reason that differs from the one before in numbers alone is logged once'
   assert.is(warnings, 1)
 })
 
-test('what this node has against the master is the reason', () => {
+test('an unacceptable master is refused with the reason', () => {
   const cases: readonly (readonly [Partial<typeof META>, RegExp])[] = [
     [{ version: 2 }, /the master speaks format 2, this node format 1/],
     [{ runId: OWN_RUN }, /the master is this node itself/],
@@ -85,7 +85,7 @@ test('what this node has against the master is the reason', () => {
   }
 })
 
-test('answers that are none end the connection', () => {
+test('malformed answers end the connection', () => {
   const answers = [new Error('ERR no'), Buffer.from('OK'), ['what']]
   for (const state of ['meta_sync', 'try_sync'] as const) {
     for (const answer of answers) {
@@ -111,7 +111,7 @@ test("CONTINUE at another offset than this node's end is an error", () => {
   assert.is(bench.machine.reason, 'TRYSYNC: the master would continue at offset 299, and this node is at 300')
 })
 
-test('waits grow from a tenth of a second to five seconds, and chance takes up to half of them', () => {
+test('retry delays grow from 100 ms to 5 s, with jitter of up to half', () => {
   const bench = new Bench().to('connecting')
   const { facts, machine } = bench
   const waits: number[] = []
@@ -133,7 +133,7 @@ test('waits grow from a tenth of a second to five seconds, and chance takes up t
   assert.equal(types(bench.do({ type: 'tick' })), ['dial', 'changed'])
 })
 
-test('a link that held is made anew at once when it is lost; one that did not, or that failed here, is not', () => {
+test('a link that held is redialled at once when lost; one that did not hold, or failed here, is not', () => {
   const held = new Bench().to('binlog_sync')
   held.facts.nowMs += 1000
   assert.equal(silent(held.do({ type: 'closed', reason: 'cut' })), ['hang-up', 'dial', 'changed'])
@@ -148,7 +148,7 @@ test('a link that held is made anew at once when it is lost; one that did not, o
   assert.equal(silent(failed.do({ type: 'failed', reason: 'no room' })), ['hang-up', 'changed'])
 })
 
-test('a reason is logged once, and forgotten when the link has held for a second', () => {
+test('a reason is logged once, and again only after the link has held for a second', () => {
   const bench = new Bench().to('connecting')
   const { facts, machine } = bench
   const again = () => {
@@ -174,7 +174,7 @@ test('a reason is logged once, and forgotten when the link has held for a second
   assert.is(logged(bench.do({ type: 'closed', reason: 'refused' }), 'warn').length, 1)
 })
 
-test('a link that comes up and fails again and again for one reason is logged once', () => {
+test('a link that repeatedly comes up and fails for one reason is logged once', () => {
   const bench = new Bench().to('binlog_sync')
   let lines = 0
   for (let i = 0; i < 10; i++) {
@@ -188,7 +188,7 @@ test('a link that comes up and fails again and again for one reason is logged on
   assert.is(lines, 1)
 })
 
-test('two reasons that take turns are logged once each', () => {
+test('two alternating reasons are logged once each', () => {
   const bench = new Bench().to('connecting')
   let lines = 0
   for (let i = 0; i < 10; i++) {
@@ -201,7 +201,7 @@ test('two reasons that take turns are logged once each', () => {
   assert.is(lines, 2)
 })
 
-test('silence ends every wait', () => {
+test('silence for repl-timeout ends a full sync and a stream', () => {
   for (const state of ['db_sync', 'binlog_sync'] as const) {
     const bench = new Bench().to(state)
     bench.facts.nowMs += 59_999
@@ -218,7 +218,7 @@ test('silence ends every wait', () => {
   }
 })
 
-test('the answer to a request has ten seconds, and no longer than repl-timeout, whatever else is heard', () => {
+test('a request is answered within ten seconds and within repl-timeout, whatever else arrives', () => {
   for (const [state, request] of [
     ['auth', 'AUTH'],
     ['meta_sync', 'METASYNC'],
@@ -241,7 +241,7 @@ test('the answer to a request has ten seconds, and no longer than repl-timeout, 
   }
 })
 
-test('a node that is asked to take over is waited for as long as it shows life', () => {
+test('the answer to a FAILOVER request may take up to repl-timeout', () => {
   const bench = new Bench()
   bench.do({ type: 'follow', master: { ...MASTER, failover: true } })
   bench.do({ type: 'connected' })
@@ -252,7 +252,7 @@ test('a node that is asked to take over is waited for as long as it shows life',
   assert.is(bench.machine.state, 'try_sync')
 })
 
-test('dialling takes ten seconds at most, and no longer than repl-timeout', () => {
+test('dialling takes at most ten seconds and at most repl-timeout', () => {
   for (const [timeoutMs, limitMs] of [
     [60_000, 10_000],
     [3000, 3000],
@@ -267,7 +267,7 @@ test('dialling takes ten seconds at most, and no longer than repl-timeout', () =
   }
 })
 
-test('time in which this node did not listen is not silence', () => {
+test('time in which this node did not run does not count as silence', () => {
   const bench = new Bench().to('binlog_sync')
   bench.facts.isPaused = true
   for (let i = 0; i < 10; i++) {
@@ -280,7 +280,7 @@ test('time in which this node did not listen is not silence', () => {
   assert.is(bench.machine.state, 'binlog_sync')
 })
 
-test('what does not follow three times in a row at one place leads to a full sync', () => {
+test('three failures to follow in a row at one offset lead to a full sync', () => {
   const bench = new Bench().to('binlog_sync')
   const bad = (offset: number) => {
     const actions = bench.do({ type: 'bad-group', offset, reason: `rubbish at offset ${offset}` })
