@@ -13,7 +13,7 @@
  *
  * A machine with `isBroken` must be thrown away (see module.ts).
  */
-import { must } from '../base/assert.ts'
+import { must, rethrowAssertion } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
 import { LUA_GLOBALS, LUA_OK, LUA_REGISTRY, LUA_YIELDED } from './api.ts'
 import { type ErrorPlace, ErrorPlaces, SANDBOX } from './error-places.ts'
@@ -184,7 +184,8 @@ export class LuaMachine {
       stack.rawGetAt(LUA_REGISTRY, reference)
       return this.ended(this.hook.resume(this.thread, pushArguments(stack)))
     } catch (thrown) {
-      throw this.broken(thrown)
+      this.isBroken = true
+      throw thrown
     }
   }
 
@@ -197,7 +198,8 @@ export class LuaMachine {
       stack.on(this.thread)
       return this.ended(this.hook.resume(this.thread, 0))
     } catch (thrown) {
-      throw this.broken(thrown)
+      this.isBroken = true
+      throw thrown
     }
   }
 
@@ -238,7 +240,8 @@ export class LuaMachine {
       api.lua_settop(this.thread, 0)
       this.garbage.collectIfCrowded('over')
       if (state !== 'done') this.renew()
-    } catch {
+    } catch (error) {
+      rethrowAssertion(error)
       this.isBroken = true // no memory left, not even for a new thread
     }
   }
@@ -264,11 +267,6 @@ export class LuaMachine {
       return 'failed'
     }
     return status === LUA_OK ? 'done' : 'failed'
-  }
-
-  private broken(thrown: unknown): Error {
-    this.isBroken = true
-    return thrown instanceof Error ? thrown : new Error(String(thrown))
   }
 
   /** The hook's function: suspends the function if its slice is over, or makes it fail. */

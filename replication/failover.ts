@@ -12,6 +12,7 @@
  * replica is asked to take over. So a crash at any moment leaves at most one node that takes
  * writes: after its restart this node asks again.
  */
+import { rethrowAssertion } from '../base/assert.ts'
 import type { Log } from '../base/log.ts'
 import type { ReplicaView } from './master/replica-view.ts'
 import { Refusal } from './protocol/messages.ts'
@@ -180,6 +181,7 @@ export class Failover {
     try {
       this.abort('the time was up before the replica could be asked to take over')
     } catch (error) {
+      rethrowAssertion(error)
       host.log.warn({ error: String(error) }, 'failover: cannot store the role of a master, still asking the replica to take over')
       this.current = { ...current, deadlineMs: Number.POSITIVE_INFINITY }
     }
@@ -192,6 +194,7 @@ export class Failover {
     try {
       this.host.handOver(host, port)
     } catch (error) {
+      rethrowAssertion(error)
       this.phase = 'waiting-for-sync' // nothing was stored, so nothing is taken back
       this.abort(`the role could not be stored: ${String(error)}`)
     }

@@ -1,4 +1,5 @@
 /** Closing a storage engine: the last checkpoint, and the clean end of the binlog. */
+import { rethrowAssertion } from '../base/assert.ts'
 import type { Log } from '../base/log.ts'
 import type { DataSetInstaller } from './directory/installer.ts'
 import type { NodeRole } from './directory/node-role.ts'
@@ -47,6 +48,7 @@ async function saveLast({ checkpointer }: EngineParts, { log, scanCursors, purge
     await checkpointer.runWhole((batch: RecordBatch) => batch.put(CURSORS_KEY, scanCursors.encode()))
     purge()
   } catch (error) {
+    rethrowAssertion(error)
     log.error({ error: String(error) }, 'the last checkpoint failed; the next start replays the binlog instead')
   }
 }

@@ -11,6 +11,7 @@
  * replica's groups come from its master (`binlog.appendGroups`). A full sync installs another data
  * set (installer.ts).
  */
+import { rethrowAssertion } from '../base/assert.ts'
 import type { Binlog } from './binlog/binlog.ts'
 import type { BinlogPosition } from './binlog/group.ts'
 import { GroupWriter } from './binlog/group-writer.ts'
@@ -169,7 +170,7 @@ export class Storage {
     this.started = parts
     await parts.sweeper.start()
     parts.expiry.lookAhead(clock.wallMs())
-    if (!this.diskSpace.acquireReserve() && this.diskSpace.isLow) parts.checkpointer.request().catch(() => {})
+    if (!this.diskSpace.acquireReserve() && this.diskSpace.isLow) parts.checkpointer.request().catch(rethrowAssertion)
     this.recovery = { ...recovered, checkpointOffset: from.offset, durationMs: clock.monotonicMs() - startedMs }
     return this.recovery
   }
@@ -292,7 +293,7 @@ export class Storage {
   /** Releases the reserve if an error means a full disk. Returns true if a retry is worthwhile. */
   appendFailed(error: unknown): boolean {
     if (!isDiskFull(error) || !this.diskSpace.releaseReserve()) return false
-    this.started?.checkpointer.request().catch(() => {})
+    this.started?.checkpointer.request().catch(rethrowAssertion)
     return true
   }
 

@@ -9,7 +9,7 @@
  * restart only store, because the code has run where it was first loaded. Each use first compares
  * the compiled libraries with the stored ones and updates them.
  */
-import { assert } from '../../base/assert.ts'
+import { assert, rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { lowerCase } from '../../base/bytes.ts'
 import { errorText } from '../../base/error-text.ts'
@@ -232,6 +232,7 @@ export class FunctionLibraries implements FunctionsPort {
       try {
         this.remember(this.compile(name, code, readLibraryHeader(code).body, RELOAD_LIMIT_MS))
       } catch (error) {
+        rethrowAssertion(error)
         // The code compiled where it was loaded, so it stays stored although it cannot be called
         // here.
         this.unusable.set(name, code)

@@ -3,7 +3,7 @@
  * line follows the rules of Redis before 7.0.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { clientError } from '../contract/errors.ts'
+import { ClientError, clientError } from '../contract/errors.ts'
 import { splitInline } from '../parsing/inline-words.ts'
 
 export interface ScriptFlags {
@@ -25,7 +25,8 @@ export function declaredFlags(body: Bytes): ScriptFlags | null {
   if (!body.startsWith('#!')) return null
   try {
     return readShebang(body).flags
-  } catch {
+  } catch (error) {
+    if (!(error instanceof ClientError)) throw error
     return null
   }
 }

@@ -233,6 +233,7 @@ export class ScriptRunner implements ScriptHost {
       if (state === 'suspended') return this.suspend()
       return state === 'done' ? this.convert(this.beginResult(running)) : this.endRun(state, this.failure(running))
     } catch (error) {
+      rethrowAssertion(error)
       return this.abandonMachine(error)
     }
   }
@@ -253,7 +254,6 @@ export class ScriptRunner implements ScriptHost {
 
   /** Marks the machine as broken and returns the error for the client. */
   private abandonMachine(error: unknown): Reply {
-    rethrowAssertion(error)
     const { machine } = must(this.running)
     machine.isBroken = true
     this.running = null
@@ -293,6 +293,7 @@ export class ScriptRunner implements ScriptHost {
     try {
       return this.convert(result)
     } catch (error) {
+      rethrowAssertion(error)
       return this.abandonMachine(error)
     }
   }

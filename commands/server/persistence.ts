@@ -2,6 +2,7 @@
  * SAVE BGSAVE BGREWRITEAOF LASTSAVE SHUTDOWN. The first three run a checkpoint: LevelDB is brought
  * up to date, and recovery no longer needs the binlog before it.
  */
+import { rethrowAssertion } from '../../base/assert.ts'
 import { type Command, command } from '../contract/command.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
 import type { ShutdownOptions, StoragePort } from '../contract/ports.ts'
@@ -16,7 +17,7 @@ const alreadySaving = () => clientError('ERR Background save already in progress
  * retries a failure.
  */
 function checkpointInBackground(storage: StoragePort): void {
-  storage.checkpoint().catch(() => {})
+  storage.checkpoint().catch(rethrowAssertion)
 }
 
 /** Rejects with a ClientError. */
@@ -24,6 +25,7 @@ export async function checkpointOrRefuse(storage: StoragePort): Promise<void> {
   try {
     await storage.checkpoint()
   } catch (error) {
+    rethrowAssertion(error)
     throw clientError(`ERR ${error instanceof Error ? error.message : 'the checkpoint failed'}`)
   }
 }

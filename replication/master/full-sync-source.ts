@@ -238,7 +238,10 @@ export class FullSyncSource {
   private async estimate(snapshot: Snapshot, data: DataSnapshot): Promise<void> {
     try {
       snapshot.totalBytes = await data.estimateBytes()
-    } catch {} // the store is closed, and the snapshot with it
+    } catch (error) {
+      // Another error means that the store is closed, and the snapshot with it.
+      rethrowAssertion(error)
+    }
   }
 
   /** Stops offering a snapshot and makes its users ask again. */
@@ -276,6 +279,7 @@ export class FullSyncSource {
     try {
       await data.close()
     } catch (error) {
+      rethrowAssertion(error)
       this.options.log.debug({ error: String(error) }, 'a snapshot was closed with its database')
     }
   }

@@ -6,6 +6,7 @@
  * shares one of those histories up to that offset, and the CRC here is equal. Its log is then a
  * prefix of the log here, byte for byte. All other cases are a full sync with a reason.
  */
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { BinlogPosition } from '../../storage/binlog/group.ts'
 import type { PastHistory } from '../../storage/directory/identity.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -34,6 +35,7 @@ export function historyOf({ identity, binlog, role }: Storage, isLinked: boolean
     try {
       return binlog.positionAt(offset)
     } catch (error) {
+      rethrowAssertion(error)
       throw new Refusal('ERR', `the binlog cannot be read: ${String(error)}`)
     }
   }

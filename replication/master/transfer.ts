@@ -144,7 +144,7 @@ export class SnapshotTransfer {
     const { iterator } = this
     this.iterator = null
     // Closing fails only if the database was closed before, and the iterator with it.
-    await iterator?.close().catch(() => {})
+    await iterator?.close().catch(rethrowAssertion)
   }
 
   /** Packs records into chunks. No records mean that the snapshot has no more. */

@@ -105,6 +105,7 @@ function readWhole(body: Buffer, at: number): { args: Bytes[]; end: number } | s
   try {
     return readCommand(body, at, body.length) ?? 'a command cut short'
   } catch (error) {
+    rethrowAssertion(error)
     return errorText(error)
   }
 }

@@ -16,7 +16,7 @@ import { errorText } from '../../base/error-text.ts'
 import type { IncomingDataSet } from '../../storage/directory/data-sets.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { type Chunk, readChunk } from '../protocol/chunks.ts'
-import { readSnapshotHead, type SnapshotHead, snapshotHeadWords } from '../protocol/messages.ts'
+import { Refusal, readSnapshotHead, type SnapshotHead, snapshotHeadWords } from '../protocol/messages.ts'
 import { ByteRate } from './byte-rate.ts'
 
 /**
@@ -113,8 +113,9 @@ export class FullSyncTarget {
     const { source, after, bytes, records } = unfinished.progress
     try {
       this.copy = { head: readSnapshotHead(source), next: unfinished, lastKey: Buffer.from(after, 'hex'), bytes, records }
-    } catch {
-      unfinished.abandon().catch(() => {}) // the head has the form of another version
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      unfinished.abandon().catch(rethrowAssertion) // the head has the form of another version
     }
     return this.copy !== null
   }
@@ -171,7 +172,7 @@ export class FullSyncTarget {
     const next = this.detachCopy()
     // The next start removes what cannot be removed now. A faulty disk is reported when another
     // data set is opened.
-    next?.abandon().catch(() => {})
+    next?.abandon().catch(rethrowAssertion)
   }
 
   private detachCopy(): IncomingDataSet | null {

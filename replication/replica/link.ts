@@ -254,6 +254,7 @@ export class ReplicaLink {
     try {
       this.options.storage.saveIdentity({ fullSync: reason })
     } catch (error) {
+      rethrowAssertion(error)
       this.options.log.warn(
         { error: String(error) },
         'cannot persist the full-sync requirement; this process still does the full sync, a restart before it may skip it',

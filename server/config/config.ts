@@ -3,7 +3,7 @@
  * change registers a listener. A listener may refuse the value, which undoes the whole CONFIG SET.
  */
 
-import { at, must } from '../../base/assert.ts'
+import { at, must, rethrowAssertion } from '../../base/assert.ts'
 import { type Bytes, bytesOfText, textOf } from '../../base/bytes.ts'
 import { errorText } from '../../base/error-text.ts'
 import { type Files, realFiles, replaceFileSync } from '../../base/files.ts'
@@ -216,6 +216,7 @@ export class Config implements ConfigPort {
       const text = rewriteConfigText(readText(this.files, this.file), this.file, this.values, (items) => this.valuesOf(items), this.files)
       replaceFileSync(this.files, this.file, Buffer.from(text, 'latin1'))
     } catch (error) {
+      rethrowAssertion(error)
       throw clientError(`ERR Rewriting config file: ${bytesOfText(errorText(error).replace(/[\r\n]+/g, ' '))}`)
     }
   }

@@ -11,7 +11,7 @@
 
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { must } from '../../base/assert.ts'
+import { must, rethrowAssertion } from '../../base/assert.ts'
 import { type Bytes, bytesOf, lowerCase, textOf } from '../../base/bytes.ts'
 import { errorText } from '../../base/error-text.ts'
 import { contentOf, type Files } from '../../base/files.ts'
@@ -71,6 +71,7 @@ export function includedSettings(files: Files, path: string, included: string, w
   try {
     return includedPaths(files, pattern).flatMap((one) => readAt(files, one, where, depth + 1))
   } catch (error) {
+    rethrowAssertion(error)
     if (error instanceof ConfigError) throw error
     return [{ problem: `${where}cannot look for the configuration files ${pattern}: ${errorText(error)}` }]
   }
@@ -82,6 +83,7 @@ function readAt(files: Files, path: string, where: string, depth: number): Item[
   try {
     text = readText(files, path)
   } catch (error) {
+    rethrowAssertion(error)
     return [{ problem: `${where}cannot read the configuration file ${path}: ${errorText(error)}` }]
   }
   return parseConfigText(text, path, (included, place) => includedSettings(files, path, included, place, depth))

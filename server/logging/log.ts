@@ -12,7 +12,7 @@ import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type DestinationStream, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
-import { must } from '../../base/assert.ts'
+import { must, rethrowAssertion } from '../../base/assert.ts'
 import { errorText } from '../../base/error-text.ts'
 import type { Log } from '../../base/log.ts'
 import type { Config } from '../config/config.ts'
@@ -62,6 +62,7 @@ export function createLogger(config: Config): Logger {
       try {
         file.reopen()
       } catch (error) {
+        rethrowAssertion(error)
         logger.error({ error: String(error) }, 'cannot reopen the log file, writing to the old one')
       }
     },

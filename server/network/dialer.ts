@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
+import { rethrowAssertion } from '../../base/assert.ts'
 import { errorText } from '../../base/error-text.ts'
 import type { Dial, Wire } from '../../replication/protocol/wire.ts'
 import type { Config } from '../config/config.ts'
@@ -100,6 +101,7 @@ function connect(config: Config, host: string, port: number, connected: () => vo
   try {
     files = tlsFiles(config)
   } catch (error) {
+    rethrowAssertion(error)
     const socket = new net.Socket()
     setImmediate(() => failed(`tls-replication: ${errorText(error)}`))
     return socket

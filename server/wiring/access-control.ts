@@ -7,6 +7,7 @@
  */
 import { resolve } from 'node:path'
 import { getSystemErrorMap } from 'node:util'
+import { rethrowAssertion } from '../../base/assert.ts'
 import { type Bytes, bytesOf, bytesOfText, textOf } from '../../base/bytes.ts'
 import { contentOf, realFiles, replaceFileSync } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
@@ -68,6 +69,7 @@ function aclFile(config: Config, log: Log): AclFile | null {
       try {
         return { content: bytesOf(contentOf(realFiles, fullPath)) }
       } catch (error) {
+        rethrowAssertion(error)
         return { failure: `Error loading ACLs, opening file '${path}': ${systemMessage(error)}` }
       }
     },
@@ -76,6 +78,7 @@ function aclFile(config: Config, log: Log): AclFile | null {
         replaceFileSync(realFiles, fullPath, Buffer.from(text, 'latin1'))
         return true
       } catch (error) {
+        rethrowAssertion(error)
         log.error({ path: fullPath, error: String(error) }, 'cannot write the ACL file; the users in memory are not saved')
         return false
       }

@@ -1,4 +1,5 @@
 /** Binds the sockets that the configuration names. */
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { Config } from '../config/config.ts'
 import type { Listener } from '../network/listener.ts'
 
@@ -32,6 +33,7 @@ export async function listenAsConfigured(
       wanted > 0 || mayUseAnyPort,
     )
   } catch (error) {
+    rethrowAssertion(error)
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'EADDRINUSE') throw new Error(`port in use: ${message.replace(/^listen EADDRINUSE: /, '')}`)
     throw new Error(`cannot listen: ${message}`)

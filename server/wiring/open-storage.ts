@@ -1,4 +1,5 @@
 /** Opens the data directory, within the configuration and the limit on open files. */
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { Clock, Random } from '../../base/clock.ts'
 import { realFiles } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
@@ -46,6 +47,7 @@ export async function openStorage({ config, log, clock, random, budget, events, 
       },
     })
   } catch (error) {
+    rethrowAssertion(error)
     throw new Error(openFailure(error, directory))
   }
 }

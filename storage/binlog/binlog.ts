@@ -10,7 +10,7 @@
  * - A new segment is created only when the old one is durable as a whole.
  * - A failed fsync is never retried: the process ends.
  */
-import { assert, must } from '../../base/assert.ts'
+import { assert, must, rethrowAssertion } from '../../base/assert.ts'
 import type { File, Files } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
 import { type BinlogPosition, GROUP_HEAD_BYTES, readGroupHead, writeGroupHead } from './group.ts'
@@ -305,6 +305,7 @@ export class Binlog {
       try {
         await file.datasync()
       } catch (error) {
+        rethrowAssertion(error)
         this.fail(error)
         return
       }

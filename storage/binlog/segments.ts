@@ -3,6 +3,7 @@
  * Parts that recovery has cut off lie beside them as `<offset>.cut` files, which nothing reads.
  */
 import { join } from 'node:path'
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { File, Files } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
 import { GROUP_HEAD_BYTES, readGroupHead } from './group.ts'
@@ -57,6 +58,7 @@ export function cutBack(file: File, length: number, log: Log): void {
   try {
     file.truncateSync(length)
   } catch (error) {
+    rethrowAssertion(error)
     log.warn(
       { error: String(error), file: file.path },
       'cannot cut the binlog back after a failed write; the next append overwrites the rest',

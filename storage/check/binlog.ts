@@ -5,6 +5,7 @@
  * needs, which begins at the checkpoint.
  */
 import { join } from 'node:path'
+import { rethrowAssertion } from '../../base/assert.ts'
 import { errorText } from '../../base/error-text.ts'
 import type { Files } from '../../base/files.ts'
 import { readCommand } from '../binlog/command-codec.ts'
@@ -125,6 +126,7 @@ function checkBody(header: GroupHeader, body: Buffer, findings: Findings): numbe
       at = command.end
     }
   } catch (error) {
+    rethrowAssertion(error)
     findings.damage(place, errorText(error))
     return count
   }

@@ -7,6 +7,7 @@
  * side. Memory is limited, except for the ids of objects and of garbage, and the summaries of one
  * object's pages.
  */
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../keyspace/database.ts'
 import { Keyspace } from '../keyspace/keyspace.ts'
@@ -297,7 +298,8 @@ class RecordCheck {
         try {
           const actual = rootDueAtOf(readRoot(found))
           if (actual !== expireAtMs) this.findings.damage(place, `the key's deadline is ${actual === 0 ? 'none' : actual}`)
-        } catch {
+        } catch (error) {
+          rethrowAssertion(error)
           // The unreadable root has been reported already.
         }
       },

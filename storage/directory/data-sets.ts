@@ -13,7 +13,7 @@
  * history.
  */
 import { join } from 'node:path'
-import { assert } from '../../base/assert.ts'
+import { assert, rethrowAssertion } from '../../base/assert.ts'
 import { bufferOf } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import { type Files, replaceFileSync } from '../../base/files.ts'
@@ -160,7 +160,7 @@ export class FillingDataSet implements IncomingDataSet {
 
   async abandon(): Promise<void> {
     if (this.isInstalled) return
-    this.ending ??= this.remove().catch(() => {})
+    this.ending ??= this.remove().catch(rethrowAssertion)
     await this.ending
   }
 
@@ -170,7 +170,7 @@ export class FillingDataSet implements IncomingDataSet {
    */
   async keep(): Promise<void> {
     if (this.isInstalled) return
-    this.ending ??= this.closeRecorded().catch(() => {})
+    this.ending ??= this.closeRecorded().catch(rethrowAssertion)
     await this.ending
   }
 
@@ -186,7 +186,7 @@ export class FillingDataSet implements IncomingDataSet {
   private async do(step: () => Promise<void>): Promise<void> {
     this.mustBeWanted()
     const work = step()
-    this.work = work.catch(() => {})
+    this.work = work.catch(rethrowAssertion)
     await work
   }
 
@@ -225,7 +225,8 @@ export class FillingDataSet implements IncomingDataSet {
       await saveProgress(files, join(root, name), progress)
       if (this.progress === null) for (const path of [join(root, name), root]) files.syncDirectorySync(path)
       this.progress = progress
-    } catch {
+    } catch (error) {
+      rethrowAssertion(error)
       this.source = null // a failed fsync is not retried; the progress recorded before still holds
     }
   }

@@ -5,6 +5,7 @@
  * need stay for one more checkpoint. If that makes no room, they are removed too: a full sync of a
  * replica costs less than a master that takes no writes.
  */
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { Files } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
 import type { Binlog } from '../binlog/binlog.ts'
@@ -45,7 +46,8 @@ export class DiskSpace {
   get freeBytes(): number {
     try {
       return this.files.freeBytesSync(this.directory)
-    } catch {
+    } catch (error) {
+      rethrowAssertion(error)
       return Number.POSITIVE_INFINITY
     }
   }
@@ -89,6 +91,7 @@ export class DiskSpace {
     try {
       binlog.purge(checkpointed, ignorePins ? Number.POSITIVE_INFINITY : pinned, wallMs, this.isLow ? 'none' : 'by-settings')
     } catch (error) {
+      rethrowAssertion(error)
       this.log.warn({ error: String(error) }, 'cannot remove binlog segments; they keep their space until the next purge')
     }
     if (!ignorePins || binlog.startOffset <= pinned || this.hasWarned) return

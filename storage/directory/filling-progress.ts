@@ -13,7 +13,7 @@
  * as good.
  */
 import { join } from 'node:path'
-import { assert } from '../../base/assert.ts'
+import { assert, rethrowAssertion } from '../../base/assert.ts'
 import { bufferOf } from '../../base/bytes.ts'
 import type { Files } from '../../base/files.ts'
 import { readJson } from './identity.ts'
@@ -51,7 +51,8 @@ export function readProgress(files: Files, directory: string): FillingProgress |
     if (!Array.isArray(source) || !source.every((word) => typeof word === 'string')) return null
     if (!isHex(after) || (meta !== null && !isHex(meta)) || !isCount(records) || !isCount(bytes)) return null
     return { source, after, meta, records, bytes }
-  } catch {
+  } catch (error) {
+    rethrowAssertion(error)
     return null
   }
 }

@@ -11,7 +11,7 @@
  * the old data set, a crash after it the new one, whole in both cases. A failure before it leaves
  * everything as it was; a failure after it ends the process.
  */
-import { assert, at } from '../../base/assert.ts'
+import { assert, at, rethrowAssertion } from '../../base/assert.ts'
 import type { BinlogPosition } from '../binlog/group.ts'
 import { listSegments } from '../binlog/segments.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
@@ -75,7 +75,7 @@ export class DataSetInstaller {
 
   /** Resolves when no data set is being installed. */
   async idle(): Promise<void> {
-    await this.underWay?.catch(() => {}) // the caller of `install` gets the error
+    await this.underWay?.catch(rethrowAssertion) // the caller of `install` gets the error
   }
 
   /**
@@ -117,14 +117,19 @@ export class DataSetInstaller {
       throw error
     }
     await parts.sweeper.start().catch((error: unknown) => {
+      rethrowAssertion(error)
       options.log.warn({ error: String(error) }, 'cannot read the garbage records of the new data; the next start clears them')
     })
     await old.binlog.discard()
     await old.records.close()
     try {
       next.discardProgress()
-    } catch {} // the data set in use never reads the file
+    } catch (error) {
+      // Another error does no harm: the data set in use never reads the file.
+      rethrowAssertion(error)
+    }
     this.removing = removeDataSet(files, directory, old.dataSet.name).catch((error: unknown) => {
+      rethrowAssertion(error)
       options.log.warn({ error: String(error) }, 'cannot remove the data from before the full sync; the next start removes it')
     })
   }
@@ -159,7 +164,8 @@ export class DataSetInstaller {
     const { files, directory } = this.host.options
     try {
       return currentName(files, directory) === next.name
-    } catch {
+    } catch (error) {
+      rethrowAssertion(error)
       return true
     }
   }

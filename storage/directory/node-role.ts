@@ -4,6 +4,7 @@
  * A master deletes expired keys; a replica hides them and deletes when its master says so. While
  * memory differs from the log (`distrusted`), memory may only answer reads.
  */
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { Random } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Binlog } from '../binlog/binlog.ts'
@@ -111,6 +112,7 @@ export class NodeRole {
     try {
       this.save({ ...this.identity, cleanEnd: offset })
     } catch (error) {
+      rethrowAssertion(error)
       this.options.log.error(
         { error: String(error) },
         'cannot record the clean shutdown; the next start of a master begins another history',
@@ -124,6 +126,7 @@ export class NodeRole {
     try {
       this.save({ ...this.identity, fullSync: reason })
     } catch (error) {
+      rethrowAssertion(error)
       this.options.log.warn(
         { error: String(error) },
         'cannot persist the full-sync requirement; a restart before the next full sync may skip it',

@@ -3,6 +3,7 @@
  * serves to write the held group, and the checkpoint after which binlog can be purged.
  */
 import { join } from 'node:path'
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { Files } from '../../base/files.ts'
 
 const PIECE_BYTES = 1024 * 1024
@@ -35,7 +36,8 @@ export class Reserve {
       this.isPresent = this.isThere()
       if (this.isPresent) return true
       if (this.files.freeBytesSync(this.directory) < 2 * this.sizeBytes) return false
-    } catch {
+    } catch (error) {
+      rethrowAssertion(error)
       return false // the file may exist, and stays
     }
     this.isPresent = this.make()
@@ -53,7 +55,8 @@ export class Reserve {
         file.closeSync()
       }
       return true
-    } catch {
+    } catch (error) {
+      rethrowAssertion(error)
       this.release()
       return false
     }
@@ -77,7 +80,8 @@ export class Reserve {
     try {
       this.files.removeSync(this.path)
       return true
-    } catch {
+    } catch (error) {
+      rethrowAssertion(error)
       return false
     }
   }

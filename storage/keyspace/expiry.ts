@@ -161,10 +161,11 @@ export class Expiry {
         }
       }
     } catch (error) {
+      rethrowAssertion(error)
       keyspace.deadlines.horizonMs = from // the next attempt loads all of it again
       this.log.debug({ error: String(error) }, 'cannot load deadlines from LevelDB, retrying')
     } finally {
-      await iterator.close().catch(() => {})
+      await iterator.close().catch(rethrowAssertion)
       this.iterator = null
       this.loading = null
     }

@@ -1,5 +1,6 @@
 /** Batches and iterators of LevelDB, as `RecordStore` has them. */
 import type { ClassicLevel } from 'classic-level'
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { RecordBatch, RecordIterator, RecordRange } from './record-store.ts'
 
 /** A key that no record has. */
@@ -71,7 +72,7 @@ export class LevelBatch implements RecordBatch {
     // LevelDB moves a full write buffer to a table only at the next write. Until then a restart has
     // to read it from LevelDB's log (0.7 s for 57 MB), so this write comes now. Its failure does
     // not matter, because the batch is durable.
-    await this.attempt(() => this.level.del(NO_RECORD)).catch(() => {})
+    await this.attempt(() => this.level.del(NO_RECORD)).catch(rethrowAssertion)
   }
 
   writeLazily(): Promise<void> {

@@ -2,6 +2,7 @@
  * Opens a data directory: finds the data set in use, opens its records (which locks it), reads
  * the identity of this node, and checks that nothing is missing.
  */
+import { rethrowAssertion } from '../../base/assert.ts'
 import { listSegments } from '../binlog/segments.ts'
 import { FillingDataSet } from '../directory/data-sets.ts'
 import { type DataSet, findDataSet, nameCurrent, removeOtherDataSets } from '../directory/directory.ts'
@@ -70,6 +71,7 @@ async function findUnfinished(options: StorageOptions, { name }: DataSet): Promi
   try {
     return await FillingDataSet.find(options, name)
   } catch (error) {
+    rethrowAssertion(error)
     options.log.warn({ error: String(error) }, 'cannot read the data of the interrupted full sync; the sync starts over')
     return null
   }

@@ -9,6 +9,7 @@
  *                                        |
  *                                       open: writes and checkpoints continue
  */
+import { rethrowAssertion } from '../../base/assert.ts'
 import type { Log } from '../../base/log.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
 
@@ -54,6 +55,7 @@ export class Reopening {
         host.onAvailabilityChanged()
         return
       } catch (error) {
+        rethrowAssertion(error)
         if (host.isClosing()) throw error
         this.failed(error as Error)
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
