@@ -19,11 +19,11 @@ function thrownBy(run: () => unknown): unknown {
   throw new Error('nothing was thrown')
 }
 
-test('an assertion that holds does nothing', () => {
+test('a true assertion does nothing', () => {
   truly(true, 'one is one')
 })
 
-test('an assertion that does not hold throws an error of its own class with its text', () => {
+test('a failed assertion throws an AssertionError with its text', () => {
   const error = thrownBy(() => truly(false, 'one is two'))
   assert.instance(error, AssertionError)
   assert.instance(error, Error)
@@ -40,7 +40,7 @@ test('must returns every value but undefined and null', () => {
   assert.match((thrownBy(() => must(null, 'the root has a child')) as Error).message, 'the root has a child')
 })
 
-test('at returns the element at an index that the array has', () => {
+test('at returns the element at a valid index', () => {
   assert.is(at([5, 6], 1), 6)
   for (const index of [-1, 2, 0.5])
     assert.instance(
@@ -49,7 +49,7 @@ test('at returns the element at an index that the array has', () => {
     )
 })
 
-test('the handler of the program sees a failed assertion before anything can catch it', () => {
+test("the program's handler receives a failed assertion before any catch", () => {
   const seen: string[] = []
   endOnFailure((error) => seen.push(error.message))
   try {
@@ -62,7 +62,7 @@ test('the handler of the program sees a failed assertion before anything can cat
   assert.equal(seen, ['assertion failed: first', 'caught'])
 })
 
-test('rethrowAssertion lets other errors pass', () => {
+test('rethrowAssertion ignores other errors', () => {
   rethrowAssertion(new Error('the disk is full'))
   rethrowAssertion(undefined)
   const error = new AssertionError('a bug')
@@ -72,7 +72,7 @@ test('rethrowAssertion lets other errors pass', () => {
   )
 })
 
-test('a group that fails an assertion is not kept to be written later', () => {
+test('a group that fails an assertion is not kept for a later write', () => {
   const keyspace = { nowMs: 1, expiry: 'delete' } as Keyspace
   const asked: unknown[] = []
   const makeRoom = (error: unknown) => {

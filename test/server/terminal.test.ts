@@ -27,7 +27,7 @@ function bannerOf(pairs: Readonly<Record<string, string>>, port = 6380, tlsPort 
   return banner(config, { version: '1.2.3', port, tlsPort, keys: 3 }, 'plain')
 }
 
-test('colours are for terminals, and not where NO_COLOR or a dumb terminal says so', () => {
+test('a terminal gets colours unless NO_COLOR is set or it is dumb', () => {
   assert.is(hasColours({ isTTY: true }, {}), true)
   assert.is(hasColours({ isTTY: true }, { NO_COLOR: '' }), true)
   assert.is(hasColours({ isTTY: true }, { NO_COLOR: '1' }), false)
@@ -36,7 +36,7 @@ test('colours are for terminals, and not where NO_COLOR or a dumb terminal says 
   assert.is(hasColours({}, {}), false)
 })
 
-test('the banner says where to connect and how to stop', () => {
+test('the banner says how to connect and how to stop', () => {
   assert.is(
     bannerOf({}),
     '\nhaypile 1.2.3 serves 3 keys in /data\n  connect   redis-cli -p 6380\n  stop      Ctrl-C, or redis-cli -p 6380 shutdown\n\n',
@@ -98,14 +98,14 @@ else {
     assert.match(text, /haypile closed/)
   })
 
-  test('with NO_COLOR a terminal shows the same without colours', async () => {
+  test('with NO_COLOR a terminal shows the banner without colours', async () => {
     const { text, status } = await seen({ NO_COLOR: '1' }, [], 'Ctrl-C')
     assert.is(status, 0, text)
     assert.match(text, /connect {3}redis-cli -p \d+/)
     assert.not(text.includes(ESCAPE), JSON.stringify(text))
   })
 
-  test('a terminal that was promised JSON shows nothing else', async () => {
+  test('a terminal with logformat json shows nothing but JSON', async () => {
     const { text } = await seen({}, ['--logformat', 'json'], 'SHUTDOWN')
     for (const line of text.split('\n').filter((one) => one.includes('{'))) JSON.parse(line.slice(line.indexOf('{')))
     assert.not.match(text, /connect/)
@@ -113,7 +113,7 @@ else {
   })
 }
 
-test('what is no terminal gets neither banner nor colours', async () => {
+test('output that is no terminal has neither banner nor colours', async () => {
   for (const logformat of ['auto', 'pretty']) {
     const server = await RunningServer.start({ flags: { logformat } })
     await server.stop()

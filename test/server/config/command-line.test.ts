@@ -33,7 +33,7 @@ async function run(...words: string[]) {
   return { exitCode, config, checked, out, error, shown: (name: string) => config?.match([name])[0]?.[1] }
 }
 
-test('flags set keys, and the word after one is its value whatever it looks like', async () => {
+test("flags set keys, and the next word is a flag's value whatever it looks like", async () => {
   const { exitCode, shown } = await run(
     '--port', '6380', '--appendfsync', 'always', '--slowlog-log-slower-than', '-1',
     '--proc-title-template', '--my--title', '--bind', '127.0.0.1', '::1', '--no-appendfsync-on-rewrite', 'yes',
@@ -47,7 +47,7 @@ test('flags set keys, and the word after one is its value whatever it looks like
   assert.is(shown('no-appendfsync-on-rewrite'), 'yes')
 })
 
-test('names of flags are in any case, and a single dash begins a value', async () => {
+test('flag names ignore case, and a word with a single dash is a value', async () => {
   const { exitCode, shown, error } = await run('--Port', '6380', '--bind', '127.0.0.1', '-::1', '--MaxClients=50', '--SLOWLOG-max-len 7')
   assert.is(exitCode, 0, error)
   assert.is(shown('port'), '6380')
@@ -61,7 +61,7 @@ test('names of flags are in any case, and a single dash begins a value', async (
   assert.is(title.shown('port'), '1')
 })
 
-test('a flag that stands twice is as two lines of a file, in their order', async () => {
+test('a repeated flag acts like repeated lines of a file, in order', async () => {
   assert.is((await run('--port', '1', '--PORT', '2')).shown('port'), '2')
   assert.is((await run('--bind', '127.0.0.1', '--bind', '-::1')).shown('bind'), '-::1')
   assert.is((await run('--slaveof', 'a', '1', '--replicaof', 'b', '2')).shown('replicaof'), 'b 2')
@@ -71,7 +71,7 @@ test('a flag that stands twice is as two lines of a file, in their order', async
   assert.match((await run(...limits)).shown('client-output-buffer-limit') ?? '', /^normal 1 1 1 slave \d+ \d+ \d+ pubsub 2 2 2$/)
 })
 
-test('flags win over the file, and save may be empty', async () => {
+test('flags override the file, and save may be empty', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'haypile-flags-'))
   try {
     const path = join(directory, 'haypile.conf')
@@ -99,7 +99,7 @@ test('-p is --port', async () => {
   assert.equal([wrong.exitCode, wrong.error], [2, 'haypile: --port: a value is missing\n'])
 })
 
-test('what the command line cannot mean ends with status 2 and a line that says so', async () => {
+test('an invalid command line exits with status 2 and one line that names the mistake', async () => {
   const told: [words: string, error: RegExp][] = [
     ['--prot 1', /^haypile: unknown option '--prot', did you mean '--port'\?\n$/],
     ['--prot=1', /^haypile: unknown option '--prot', did you mean '--port'\?\n$/],
@@ -124,7 +124,7 @@ test('what the command line cannot mean ends with status 2 and a line that says 
   }
 })
 
-test('all that is wrong with the file and the flags is told at once', async () => {
+test('all mistakes in the file and the flags are reported at once', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'haypile-flags-'))
   try {
     const path = join(directory, 'haypile.conf')
@@ -144,14 +144,14 @@ test('all that is wrong with the file and the flags is told at once', async () =
   }
 })
 
-test('check calls the checker with its directory and answers its status', async () => {
+test('the check command runs the checker on its directory and returns its status', async () => {
   const { checked, exitCode, config } = await run('check', './data')
   assert.is(checked, './data')
   assert.is(exitCode, 3)
   assert.is(config, undefined)
 })
 
-test('help fits a screen, and tells where the rest is', async () => {
+test('help fits a screen and points to the full help', async () => {
   for (const words of [['--help'], ['-h'], ['help'], ['--port', '1', '--help']]) {
     const { out, exitCode, config } = await run(...words)
     assert.is(exitCode, 0)
@@ -164,7 +164,7 @@ test('help fits a screen, and tells where the rest is', async () => {
   }
 })
 
-test('help all tells of every key with its unit, default and range', async () => {
+test('help all lists every key with its unit, default and range', async () => {
   const { out, exitCode, config } = await run('--help', 'all')
   assert.is(exitCode, 0)
   assert.is(config, undefined)

@@ -10,14 +10,14 @@ function made() {
   return { server, run: (...args: string[]) => run('config', ...args) }
 }
 
-test('GET answers a map of names and values, empty where nothing matches', () => {
+test('CONFIG GET returns a map of names and values, empty if nothing matches', () => {
   const { run } = made()
   assert.equal(run('get', 'port', 'maxclients'), new MapReply(['port', '6379', 'maxclients', '10000']))
   assert.equal(run('get', 'nothing'), new MapReply([]))
   assert.throws(() => run('get'), /^ERR wrong number of arguments for 'config\|get' command$/)
 })
 
-test('SET takes several pairs and wants whole ones', () => {
+test('CONFIG SET takes several complete pairs', () => {
   const { server, run } = made()
   assert.is(run('set', 'timeout', '5', 'maxclients', '6'), OK)
   assert.is(server.config.number('maxclients'), 6)
@@ -25,14 +25,14 @@ test('SET takes several pairs and wants whole ones', () => {
   assert.throws(() => run('set', 'timeout', '5', 'maxclients'), /^ERR wrong number of arguments for 'config\|set' command$/)
 })
 
-test('RESETSTAT resets the statistics, REWRITE wants a file', () => {
+test('CONFIG RESETSTAT resets the statistics, and REWRITE needs a file', () => {
   const { server, run } = made()
   assert.is(run('resetstat'), OK)
   assert.is(server.statistics.resets, 1)
   assert.throws(() => run('rewrite'), /^ERR The server is running without a config file$/)
 })
 
-test('HELP is laid out as in Redis', () => {
+test('CONFIG HELP is laid out as in Redis', () => {
   const { run } = made()
   const lines = (run('help') as SimpleString[]).map(({ text }) => text)
   assert.is(lines[0], 'CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:')

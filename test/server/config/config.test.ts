@@ -26,7 +26,7 @@ function failure(act: () => void): string {
 
 const failed = (name: string, why: string) => `ERR CONFIG SET failed (possibly related to argument '${name}') - ${why}`
 
-test('defaults are those of the table, the cache a quarter of the memory', () => {
+test('defaults come from the table, and the cache is a quarter of the memory', () => {
   const config = made()
   assert.is(config.number('port'), 6379)
   assert.is(config.number('cache-memory'), 2 * 2 ** 30)
@@ -38,7 +38,7 @@ test('defaults are those of the table, the cache a quarter of the memory', () =>
   assert.is(new Config({ machine: { memoryBytes: 1024 } }).number('cache-memory'), 16 * 2 ** 20)
 })
 
-test('a getter of the wrong type, or for what does not exist, does not compile, and is a bug', () => {
+test('a getter of the wrong type or of an unknown key neither compiles nor runs', () => {
   const config = made()
   // @ts-expect-error dir is text
   assert.throws(() => config.number('dir'), /not a number/)
@@ -69,7 +69,7 @@ test('the compiler knows the type of each value', () => {
   config.observe('tcp-keepalive', (seconds: string) => assert.equal(seconds, 300))
 })
 
-test('settings follow the keys that they are made of, also one that they read later only', () => {
+test('settings follow the keys they read, including one they read only later', () => {
   const config = made()
   const seen: number[] = []
   config.followReads(() => {
@@ -87,7 +87,7 @@ test('settings follow the keys that they are made of, also one that they read la
   assert.is(seen.length, 5, 'a key that others read is not followed')
 })
 
-test('settings that begin without a key follow it from the time when they read it', () => {
+test('settings that begin without reading a key follow it once they read it', () => {
   const config = made()
   config.set([['min-replicas-max-lag', '0']])
   const seen: number[] = []
@@ -101,7 +101,7 @@ test('settings that begin without a key follow it from the time when they read i
   assert.equal(seen, [-1, 2, 3])
 })
 
-test('every key takes the value that it shows', () => {
+test('every key accepts the value that it shows', () => {
   const config = made()
   for (const [name, value] of config.match(['*'])) {
     const before = shown(config, name)
@@ -112,7 +112,7 @@ test('every key takes the value that it shows', () => {
   }
 })
 
-test('patterns match names and aliases in any case, each once, hidden keys only in full', () => {
+test('patterns match names and aliases in any case, each once, and hidden keys by full name only', () => {
   const config = made()
   assert.equal(shown(config, 'PORT', 'p?rt', 'Po*rt'), { port: '6379' })
   assert.equal(shown(config, 'slave-read-only'), { 'slave-read-only': 'yes' })
@@ -123,7 +123,7 @@ test('patterns match names and aliases in any case, each once, hidden keys only 
   assert.is(shown(config, '*')['client-output-buffer-limit'], 'normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60')
 })
 
-test("Pika's names count in Pika's units", () => {
+test("Pika's names take Pika's units", () => {
   const config = made(['expire-logs-days', '3'], ['expire-logs-nums', '20'], ['db-path', '/srv/pika'])
   assert.is(config.number('binlog-retention-seconds'), 3 * 86400)
   assert.is(config.number('binlog-retention-bytes'), 20 * 64 * 2 ** 20)
@@ -132,7 +132,7 @@ test("Pika's names count in Pika's units", () => {
   assert.not.ok('expire-logs-days' in shown(config, '*'))
 })
 
-test('CONFIG SET sets all of several keys', () => {
+test('CONFIG SET sets several keys at once', () => {
   const config = made()
   config.set([
     ['MAXCLIENTS', '5'],
@@ -150,7 +150,7 @@ test('CONFIG SET sets all of several keys', () => {
   assert.equal(shown(config, 'save'), { save: '7 8' })
 })
 
-test('CONFIG SET refuses with the texts of Redis and changes nothing', () => {
+test("CONFIG SET refuses with Redis's texts and changes nothing", () => {
   const config = made()
   const refusals: [pairs: [string, string][], text: string][] = [
     [[['a', 'b']], "ERR Unknown option or number of arguments for CONFIG SET - 'a'"],
@@ -204,7 +204,7 @@ test('CONFIG SET refuses with the texts of Redis and changes nothing', () => {
   }
 })
 
-test('a listener that refuses undoes the whole change', () => {
+test('a refusing listener undoes the whole change', () => {
   const config = made()
   const told: string[] = []
   config.observe('timeout', (seconds) => told.push(`timeout ${seconds}`))
@@ -227,7 +227,7 @@ test('a listener that refuses undoes the whole change', () => {
   assert.is(told.length, 3, 'the same value again is no change')
 })
 
-test('a listener sees every value of a change', () => {
+test('a listener sees all new values of a change', () => {
   const config = made()
   let seen = 0
   config.onChange('timeout', () => {
@@ -240,7 +240,7 @@ test('a listener sees every value of a change', () => {
   assert.is(seen, 7)
 })
 
-test('what the server cannot do is refused when it starts', () => {
+test('settings that this server does not support are refused at start', () => {
   assert.is(
     failure(() => made(['cluster-enabled', 'yes'])),
     `cluster-enabled "yes": this version has no cluster mode`,
@@ -251,7 +251,7 @@ test('what the server cannot do is refused when it starts', () => {
   )
 })
 
-test('an unknown key is named with the nearest known one', () => {
+test('an unknown key is reported with the nearest known one', () => {
   assert.is(
     failure(() => made(['apendfsync', 'no'])),
     "unknown configuration key 'apendfsync', did you mean 'appendfsync'?",

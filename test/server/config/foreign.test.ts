@@ -21,7 +21,7 @@ function started(...lines: readonly string[]) {
   return { shown, warnings }
 }
 
-test('what has no meaning here is taken, shown and warned of', () => {
+test('keys without meaning here are accepted and shown with a warning', () => {
   const { shown, warnings } = started('daemonize yes', 'supervised systemd', 'syslog-enabled yes', 'maxmemory 100mb', 'hz 20')
   assert.equal(['daemonize', 'supervised', 'syslog-enabled', 'maxmemory', 'hz'].map(shown), ['yes', 'systemd', 'yes', '104857600', '20'])
   assert.equal(
@@ -30,12 +30,12 @@ test('what has no meaning here is taken, shown and warned of', () => {
   )
 })
 
-test('what asks for nothing is not warned of', () => {
+test('such keys at values that ask for nothing cause no warning', () => {
   assert.equal(started('daemonize no', 'supervised NO', 'syslog-enabled no', 'maxmemory 0').warnings, [])
   assert.equal(started().warnings, [])
 })
 
-test('what would promise something that is not given is refused, each with its reason', () => {
+test('keys that promise a missing feature are refused with a reason', () => {
   const refused: [line: string, why: RegExp][] = [
     ['cluster-enabled yes', /no cluster mode/],
     ['rename-command CONFIG ""', /users \(ACL\)/],
@@ -56,7 +56,7 @@ test('what would promise something that is not given is refused, each with its r
     assert.ok((key.kind.refuses as string).length > 10, key.name)
 })
 
-test("Pika's file is taken: its values, and those in its comments", () => {
+test("Pika's configuration file is accepted, including its commented keys", () => {
   const { shown, warnings } = started(...PIKA_SET)
   assert.equal(warnings, [])
   const mapped = [

@@ -62,7 +62,7 @@ test("a master is a host and a port, Pika's form of it, or no one", () => {
   for (const port of ['65536', 'x', '-1', '01']) refused(masterAddress, `a ${port}`, 'Invalid master port')
 })
 
-test('an address is one word of what can be seen, or nothing', () => {
+test('an address is one printable word or empty', () => {
   for (const word of ['', '10.0.0.1', 'fe80::1%eth0', 'a.example']) assert.is(printed(hostName, word), word)
   for (const word of ['a b', '\n', '\xe4', 'a'.repeat(256)]) refused(hostName, word, 'argument must be the name or address of a machine')
 })
@@ -79,7 +79,7 @@ test('integers are read strictly and kept within their limits', () => {
   assert.throws(() => kind.parse([], undefined), /^wrong number of arguments$/)
 })
 
-test('the largest 64-bit integer is taken and printed as given', () => {
+test('the largest 64-bit integer is accepted and printed exactly', () => {
   assert.is(printed(integer(0, MAX_INT64), '9223372036854775807'), '9223372036854775807')
   refused(integer(-1, MAX_INT64), '9223372036854775808', 'argument must be between -1 and 9223372036854775807 inclusive')
 })
@@ -111,7 +111,7 @@ test('sizes take the units of Redis in any case', () => {
     assert.is(memoryText(bytes), short)
 })
 
-test('flags and choices are in any case', () => {
+test('flags and choices ignore case', () => {
   assert.is(flag.parse(['YES'], undefined), true)
   assert.is(printed(flag, 'no'), 'no')
   refused(flag, 'true', "argument must be 'yes' or 'no'")
@@ -132,7 +132,7 @@ test('client classes that are not named keep their limits', () => {
   refused(bufferLimits, 'normal a b c', 'Error in hard, soft or soft_seconds setting in buffer limit configuration.')
 })
 
-test('save points add up and an empty word takes them all away', () => {
+test('save points add up, and an empty word clears them', () => {
   const one = savePoints.parse(['900', '1'], undefined)
   const two = savePoints.parse(['100 100'], one)
   assert.is(savePoints.print(two), '900 1 100 100')
@@ -169,7 +169,7 @@ test('percentiles, shutdown options, event classes and the rest print as Redis p
   refused(addresses, 'a b c d e f g h i j k l m n o p q', 'Too many bind addresses specified.')
 })
 
-test('what a kind writes to a file it reads back as the same value', () => {
+test('a value written to a file is read back the same, for every kind', () => {
   const cases: readonly (readonly [Kind, readonly string[]])[] = [
     [integer(-5, 5), ['-3']],
     [memory(0), ['100']],

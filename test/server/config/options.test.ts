@@ -14,7 +14,7 @@ function problem(options: StartOptions): string | undefined {
   }
 }
 
-test('options may be typed, or spelled as in a file', () => {
+test('options are typed values or texts as in a file', () => {
   assert.is(problem({ port: 0, 'cache-memory': '64mb', appendfsync: 'always', 'warm-up': true, 'slave-priority': 5 }), undefined)
   assert.is(problem({ port: '0', 'protected-mode': 'yes', 'tls-auth-clients': true, requirepass: 1234, 'expire-logs-days': 3 }), undefined)
   assert.is(problem({ bind: '127.0.0.1 ::1', save: '', maxmemory: '1gb', 'thread-num': 4 }), undefined)
@@ -22,7 +22,7 @@ test('options may be typed, or spelled as in a file', () => {
   assert.is(problem(texts), undefined)
 })
 
-test('a name or a type that the table does not have does not compile', () => {
+test('an option with an unknown name or a wrong type does not compile', () => {
   // @ts-expect-error a slip of the pen
   assert.match(problem({ prot: 1 }) as string, /did you mean 'port'/)
   // @ts-expect-error a number

@@ -27,11 +27,11 @@ function loaded(text: string) {
 
 const shown = (config: Config, name: string) => config.match([name])[0]?.[1]
 
-test('what replication is told by default is what the table says', () => {
+test('the default replication settings are those of the table', () => {
   assert.equal(replicationSettings(new Config({ machine })), defaultReplicationSettings())
 })
 
-test('what replication is told follows CONFIG SET, in milliseconds and bytes', () => {
+test('replication settings follow CONFIG SET, in milliseconds and bytes', () => {
   const config = new Config({ machine })
   const settings = replicationSettings(config)
   config.set([
@@ -62,7 +62,7 @@ test('what replication is told follows CONFIG SET, in milliseconds and bytes', (
   })
 })
 
-test('without a limit of lag no replica is asked for, as in Redis', () => {
+test('without a lag limit no good replica is required, as in Redis', () => {
   const config = new Config({ machine })
   const settings = replicationSettings(config)
   config.set([
@@ -74,7 +74,7 @@ test('without a limit of lag no replica is asked for, as in Redis', () => {
   assert.is(settings.minReplicas, 2)
 })
 
-test('a change that is refused by another key leaves replication with what it had', () => {
+test('a change refused by another key leaves the replication settings as they were', () => {
   const config = new Config({ machine })
   const settings = replicationSettings(config)
   config.onChange('timeout', () => {
@@ -89,7 +89,7 @@ test('a change that is refused by another key leaves replication with what it ha
   assert.is(settings.timeoutMs, 60_000)
 })
 
-test("the master stands in a file in Redis's form or Pika's, and is shown as host and port", () => {
+test("a file names the master in Redis's or Pika's form, and it is shown as host and port", () => {
   for (const text of ['replicaof 10.0.0.1 6380', 'slaveof 10.0.0.1 6380', 'slaveof : 10.0.0.1:6380', 'SLAVEOF 10.0.0.1 6380']) {
     const { config } = loaded(text)
     assert.is(shown(config, 'replicaof'), '10.0.0.1 6380', text)
@@ -101,7 +101,7 @@ test("the master stands in a file in Redis's form or Pika's, and is shown as hos
   assert.throws(() => loaded('replicaof 10.0.0.1'), /wrong number of arguments/)
 })
 
-test('CONFIG SET cannot change the master, the server can, and CONFIG REWRITE writes what it says', () => {
+test('CONFIG SET cannot change the master; the server can, and CONFIG REWRITE writes its choice', () => {
   const { config, written } = loaded('# mine\nslaveof 10.0.0.1 6380\n')
   const told: unknown[] = []
   config.onChange('replicaof', (value) => told.push(value))

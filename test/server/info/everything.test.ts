@@ -298,7 +298,7 @@ garbage_waiting:0
 garbage_swept:0
 `
 
-test('INFO everything shows each field of a server, in order', () => {
+test('INFO everything shows every field of a server in order', () => {
   const text = infoText(infoSource(), ['everything'])
   assert.is(text.replaceAll('\r\n', '\n').replaceAll(OF_MACHINE, '$1:(machine)'), EVERYTHING)
   assert.is(text.split('\n').length, text.split('\r\n').length)

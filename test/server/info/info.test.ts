@@ -41,7 +41,7 @@ const DEFAULT = [
   'Storage',
 ]
 
-test('without sections INFO shows the default ones in order, all of them for all and everything', () => {
+test('INFO without sections shows the default ones in order, and all of them for all and everything', () => {
   assert.equal(titles(info([])), DEFAULT)
   assert.equal(titles(info(['default'])), DEFAULT)
   const all = [...DEFAULT]
@@ -51,20 +51,20 @@ test('without sections INFO shows the default ones in order, all of them for all
   assert.equal(titles(info(['default', 'commandstats'])), [...DEFAULT.slice(0, 8), 'Commandstats', ...DEFAULT.slice(8)])
 })
 
-test('sections come in their own order, once, and unknown ones show nothing', () => {
+test('sections keep their own order, appear once, and unknown ones are empty', () => {
   assert.equal(titles(info(['keyspace', 'cpu', 'cpu'])), ['CPU', 'Keyspace'])
   assert.is(info(['nonesuch']), '')
   assert.is(info(['cluster', 'nonesuch']), '# Cluster\r\ncluster_enabled:0\r\n')
   assert.is(info(['modules', 'cluster']), '# Modules\r\n\r\n# Cluster\r\ncluster_enabled:0\r\n')
 })
 
-test('every line of INFO is a field, and no name comes twice', () => {
+test('every INFO line is a field with a value, and no name repeats', () => {
   const found = parse(info(['everything']))
   assert.ok(found.size > 150)
   for (const [name, value] of found) assert.not.match(value, /undefined|NaN|null|\[object/, name)
 })
 
-test('INFO tells which Redis it is like and which haypile it is', () => {
+test('INFO names the compatible Redis version and the haypile version', () => {
   const found = parse(info(['server']))
   assert.is(found.get('redis_version'), REDIS_COMPATIBLE_VERSION)
   assert.is(found.get('haypile_version'), '1.2.3')
@@ -82,21 +82,21 @@ test('commands, errors, latencies and databases have lines as in Redis', () => {
   assert.is(info(['keyspace']), '# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=0\r\n')
 })
 
-test('what clients can make up breaks no line', () => {
+test('INFO replaces line breaks in names that clients make up', () => {
   assert.is(
     info(['errorstats'], { statistics: { errors: () => new Map([['A:B#\r\nC', 1]]) } }),
     '# Errorstats\r\nerrorstat_A_B___C:count=1\r\n',
   )
 })
 
-test('syncs and the bytes of replication are counted among the statistics', () => {
+test('the stats section counts syncs and replication bytes', () => {
   const found = parse(info(['stats']))
   assert.equal([found.get('sync_full'), found.get('sync_partial_ok'), found.get('sync_partial_err')], ['2', '3', '1'])
   assert.equal([found.get('total_net_repl_input_bytes'), found.get('total_net_repl_output_bytes')], ['400', '500'])
   assert.equal([found.get('instantaneous_input_repl_kbps'), found.get('instantaneous_output_repl_kbps')], ['1.00', '0.25'])
 })
 
-test('the binlog is the replication backlog and the AOF', () => {
+test('the binlog is shown as the replication backlog and the AOF', () => {
   const found = parse(info(['replication', 'persistence']))
   assert.is(found.get('role'), 'master')
   assert.is(found.get('master_repl_offset'), '5000')
@@ -107,7 +107,7 @@ test('the binlog is the replication backlog and the AOF', () => {
   assert.is(parse(info(['replication'], { storage: { identity: { past: [] } } })).get('second_repl_offset'), '-1')
 })
 
-test('a checkpoint shows as a background save and as a rewrite, with what came of the last', () => {
+test('a checkpoint is shown as a background save and a rewrite, with the result of the last one', () => {
   const quiet = parse(info(['persistence']))
   assert.is(quiet.get('rdb_bgsave_in_progress'), '0')
   assert.is(quiet.get('rdb_last_bgsave_status'), 'ok')
@@ -124,25 +124,25 @@ test('a checkpoint shows as a background save and as a rewrite, with what came o
   assert.is(busy.get('aof_last_write_status'), 'err')
 })
 
-test('clients that a pause holds are blocked clients, as in Redis', () => {
+test('clients that a pause holds count as blocked clients, as in Redis', () => {
   const found = parse(info(['clients'], { blockedClients: { count: 2 }, gates: { heldCount: 3 } }))
   assert.is(found.get('blocked_clients'), '5')
   assert.is(found.get('held_clients'), '3')
 })
 
-test('the reasons that hold or refuse requests are one field, empty where there is none', () => {
+test('gate_reasons lists the reasons that hold or refuse requests', () => {
   const clients = (names: string[]) => parse(info(['clients'], { gates: { presentNames: () => names } }))
   assert.is(clients([]).get('gate_reasons'), '')
   assert.is(clients(['read-only', 'paused']).get('gate_reasons'), 'read-only,paused')
 })
 
-test('a binlog that cannot be written says why', () => {
+test('binlog_stall_reason says why the binlog cannot be written', () => {
   const found = parse(info(['binlog'], { storage: { stalled: 'ENOSPC: no space left' } }))
   assert.is(found.get('binlog_status'), 'stalled')
   assert.is(found.get('binlog_stall_reason'), 'ENOSPC_ no space left')
 })
 
-test('bytes are made readable in the units of Redis', () => {
+test("human-readable sizes have Redis's units", () => {
   assert.equal([0, 1023, 1024, 1536, 965_896, 25_276_502_016].map(humanBytes), ['0B', '1023B', '1.00K', '1.50K', '943.26K', '23.54G'])
 })
 

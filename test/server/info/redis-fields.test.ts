@@ -57,7 +57,7 @@ for (const [name, list] of Object.entries(FIELDS)) {
   })
 }
 
-test('no line but those of the keyspace looks like a database', () => {
+test('only keyspace lines look like databases', () => {
   const all = infoText(infoSource(), ['everything']).split('\r\n')
   assert.equal(
     all.filter((line) => /^db\d/.test(line)),
@@ -65,7 +65,7 @@ test('no line but those of the keyspace looks like a database', () => {
   )
 })
 
-test('what the allocator has in use is no more than what it holds', () => {
+test("the allocator's used bytes never exceed those it holds", () => {
   const value = (field: string) =>
     Number(
       section('memory')
@@ -79,7 +79,7 @@ test('what the allocator has in use is no more than what it holds', () => {
   assert.is(value('rss_overhead_ratio'), 1)
 })
 
-test('what lies outside of the heap counts as held by the allocator, too', async () => {
+test('memory outside of the heap counts as allocated', async () => {
   const held = Buffer.alloc(256 * 2 ** 20)
   await withNode({}, async ({ client }) => {
     const text = String(await client.call('INFO', 'memory'))
@@ -94,7 +94,7 @@ test('each listener has a line with its addresses and its port', () => {
   assert.ok(section('server').includes('listener1:name=unix,bind=/run/haypile.sock'))
 })
 
-test('the main thread has had CPU time, and no more than the process', () => {
+test("the main thread's CPU time is positive and at most that of the process", () => {
   const until = performance.now() + 50
   while (performance.now() < until);
   const main = mainThreadCpu()

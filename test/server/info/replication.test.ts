@@ -52,7 +52,7 @@ const valuesIn = (all: readonly string[], ...names: string[]) => names.map((name
 const A = 'a'.repeat(40)
 const B = 'b'.repeat(40)
 
-test('a master without replicas: the fields of Redis 7.2 in its order, then those of Pika', () => {
+test("a master without replicas shows the fields of Redis 7.2 in order, then Pika's", () => {
   assert.equal(lines({}), [
     'role:master',
     'connected_slaves:0',
@@ -72,7 +72,7 @@ test('a master without replicas: the fields of Redis 7.2 in its order, then thos
   ])
 })
 
-test('a replica in step: the fields of Redis 7.2 in its order, then those of Pika, then what the link is doing', () => {
+test("a replica in step shows the fields of Redis 7.2 in order, then Pika's, then those of its link", () => {
   assert.equal(asReplica(), [
     'role:slave',
     'master_host:10.0.0.1',
@@ -107,7 +107,7 @@ test('a replica in step: the fields of Redis 7.2 in its order, then those of Pik
   ])
 })
 
-test('a link that is down says since when and why', () => {
+test('a broken link shows since when and why', () => {
   const all = asReplica({
     state: 'connect',
     lastIoMs: null,
@@ -127,7 +127,7 @@ test('a link that is down says since when and why', () => {
   assert.is(all.indexOf('master_link_down_since_seconds:61'), all.indexOf('slave_priority:100') - 1)
 })
 
-test('a full sync shows what has come in, what is left and how long that may take', () => {
+test('a full sync shows its received bytes, the rest and the estimated time', () => {
   const fullSync = { ...NO_PROGRESS, bytes: 250, totalBytes: 1000, bytesPerSecond: 100 }
   const all = asReplica({ state: 'db_sync', downSinceMs: NOW_MS - 5000, lastIoMs: NOW_MS - 3000, fullSync })
   assert.equal(all.slice(3, 15), [
@@ -156,14 +156,14 @@ test('a full sync shows what has come in, what is left and how long that may tak
   )
 })
 
-test('an estimate that was too low makes no more than a hundred per cent, and without a rate there is no end in sight', () => {
+test('progress is at most 100 %, and without a rate there is no estimated time', () => {
   const progress = (fullSync: LinkView['fullSync']) =>
     valuesIn(asReplica({ state: 'db_sync', fullSync }), 'master_sync_left_bytes', 'repl_full_sync_percent', 'repl_full_sync_eta_seconds')
   assert.equal(progress({ ...NO_PROGRESS, bytes: 1200, totalBytes: 1000, bytesPerSecond: 5 }), ['0', '100.00', '0'])
   assert.equal(progress(NO_PROGRESS), ['0', '0.00', '-1'])
 })
 
-test("Pika's word for each state", () => {
+test("repl_connect_status has Pika's word for each state", () => {
   const word = (changes: Partial<LinkView>) => valueIn(asReplica(changes), 'repl_connect_status')
   assert.is(word({ state: 'connect' }), 'no_connect')
   assert.is(word({ state: 'connect', reason: 'x' }), 'error')
@@ -175,7 +175,7 @@ test("Pika's word for each state", () => {
   assert.is(word({ state: 'binlog_sync' }), 'connected')
 })
 
-test('replicas have lines as in Redis, and what Redis does not tell behind that', () => {
+test("replicas have Redis's lines followed by fields of our own", () => {
   const attached = () => [REPLICA, { ...REPLICA, ip: 'fe80::1', port: 1, state: 'send_bulk' as const, applied: 0, synced: 0 }]
   const all = lines({ replication: { minReplicas: 1, master: { attached, goodReplicas: () => 1 } } })
   assert.equal(all.slice(0, 6), [
@@ -188,12 +188,12 @@ test('replicas have lines as in Redis, and what Redis does not tell behind that'
   ])
 })
 
-test('a replica may have replicas', () => {
+test('a replica shows its own replicas', () => {
   const all = replicaOf(LINK, { attached: () => [REPLICA] })
   assert.equal(valuesIn(all, 'role', 'connected_slaves'), ['slave', '1'])
 })
 
-test('replicas that have left and processes that announce one address come last', () => {
+test('detached replicas and conflicting processes come last', () => {
   const all = lines({
     replication: {
       master: {
@@ -232,12 +232,12 @@ test('replicas that have left and processes that announce one address come last'
   ])
 })
 
-test('an announced address breaks no line', () => {
+test('line breaks in an announced address are replaced', () => {
   const [, , line] = lines({ replication: { master: { attached: () => [{ ...REPLICA, ip: 'a,b=c\r\nd' }] } } })
   assert.match(line as string, /^slave0:ip=a_b_c__d,port=6381,/)
 })
 
-test('a segment up to which the binlog may go is called by its name, and an id that is none by zeros', () => {
+test('the purgeable segment is shown by name, and an absent history by zeros', () => {
   const all = lines({ storage: { identity: { past: [], fullSync: 'generation-000002' }, checkpointer: { landedOffset: 4200 } } })
   assert.ok(all.includes('pika_db0:binlog_offset=0 5000,safety_purge=00000000000000004096.log'))
   assert.equal(valuesIn(all, 'master_replid2', 'second_repl_offset', 'is_eligible_for_master_election'), ['0'.repeat(40), '-1', 'false'])

@@ -17,7 +17,7 @@ function made(...pairs: [string, string][]) {
   return { config, path, log: createLogger(config), written: () => readFileSync(path, 'utf8') }
 }
 
-test('a message is a line of JSON, there as soon as the call returns', () => {
+test('a message is one JSON line that is written before the call returns', () => {
   const { log, written } = made()
   log.info({ port: 6379 }, 'ready')
   const { level, port, msg, pid, time } = JSON.parse(written())
@@ -25,7 +25,7 @@ test('a message is a line of JSON, there as soon as the call returns', () => {
   assert.type(time, 'number')
 })
 
-test('loglevel says what is logged and may change', () => {
+test('loglevel filters messages and can be changed', () => {
   const { config, log, written } = made(['loglevel', 'warning'])
   log.info({}, 'one')
   log.warn({}, 'two')
@@ -50,13 +50,13 @@ test('errors keep their message and stack', () => {
   assert.match(err.stack, /config-log\.test/)
 })
 
-test('the pretty form is for people and without colours in a file', () => {
+test('the pretty format is readable text, without colours in a file', () => {
   const { log, written } = made(['logformat', 'pretty'])
   log.warn({ keys: 3 }, 'careful')
   assert.match(written(), /^\[\d\d:\d\d:\d\d\.\d+\] WARN: careful \{"keys":3\}\n$/)
 })
 
-test('a log file that was moved away is opened anew', () => {
+test('reopening creates a new log file after a rotation', () => {
   const { log, path, written } = made()
   log.info({}, 'one')
   renameSync(path, `${path}.1`)
@@ -67,7 +67,7 @@ test('a log file that was moved away is opened anew', () => {
 })
 
 test.after(() => rmSync(directory, { recursive: true }))
-test('lines of a log that cannot be written wait, those beyond a limit are dropped, and a warning counts them', () => {
+test('unwritable lines are buffered up to a limit, and a warning counts the dropped ones', () => {
   const { log, path, written } = made()
   log.info({}, 'before')
   const write = fs.writeSync
@@ -98,7 +98,7 @@ test('lines of a log that cannot be written wait, those beyond a limit are dropp
   })
 })
 
-test('a log file that cannot be reopened keeps the old one', () => {
+test('a log file that cannot be reopened stays in use', () => {
   const { log, path, written } = made()
   log.info({}, 'one')
   const before = written()

@@ -21,7 +21,7 @@ function openCount(path: string): number {
 }
 
 if (process.platform === 'linux')
-  test('stopping a server, or failing to start one, closes its log file', async () => {
+  test('a server that stops or fails to start closes its log file', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'haypile-log-'))
     const logfile = join(directory, 'log')
     const options = { port: 0, bind: '127.0.0.1', dir: join(directory, 'data'), logfile, loglevel: 'notice' }

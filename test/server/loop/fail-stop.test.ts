@@ -29,7 +29,7 @@ async function nodeIn(dir: string): Promise<{ node: Node; statuses: number[] }> 
   return { node, statuses }
 }
 
-test('a command that breaks after it has changed something ends the process, and nothing of it is logged', async () => {
+test('a command that throws after a change ends the process, and nothing of it is logged', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'haypile-fail-stop-'))
   const { node, statuses } = await nodeIn(dir)
   const client = await WireClient.connect({ port: node.port })

@@ -50,7 +50,7 @@ function made(storage: object, client: object = CLIENT) {
   }
 }
 
-test('while LevelDB is being reopened commands are held whose keys may lie in part on disk only', async () => {
+test('during a reopening of LevelDB, commands whose keys may be on disk only are held', async () => {
   const { keyspace, run, checkpoint } = harness(families)
   const verdict = made({
     isReady: true,
@@ -83,7 +83,7 @@ test('while LevelDB is being reopened commands are held whose keys may lie in pa
   assert.is(verdict('SCARD', 'small'), 'hold', 'there are keys that are not in memory')
 })
 
-test('while a group waits to be written reads are held that name what it has changed, and scripts', () => {
+test('while a group waits to be written, scripts and reads of keys that it changed are held', () => {
   const group = { close: () => [bytesInLog(['SELECT', '3'], ['SADD', 'changed', 'a'], ['SELECT', '0'])] }
   const { keyspace } = harness(families)
   const client = { peer: 'client', database: 3, transaction: null as Transaction | null, retryGate() {} }

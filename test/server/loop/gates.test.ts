@@ -55,7 +55,7 @@ function made() {
   return { storage, executor, gates, around, clientOf }
 }
 
-test('while a pause lasts held clients are not tried again, turn after turn; when it ends they are', () => {
+test('held clients are not retried while a pause lasts, and are retried at its end', () => {
   const { gates, executor, clientOf } = made()
   gates.pause(1000, 'write')
   const writer = clientOf(WRITE)
@@ -67,7 +67,7 @@ test('while a pause lasts held clients are not tried again, turn after turn; whe
   assert.equal([writer.tries, writer.verdict, gates.heldCount, executor.gating.gated], [1, null, 0, 'none'])
 })
 
-test('a client held for one reason is tried when that goes, and held on for another', () => {
+test('a client whose reason ends is retried, and held again for another reason', () => {
   const { gates, storage, clientOf } = made()
   gates.pause(1000, 'all')
   storage.isOverloaded = true
@@ -81,7 +81,7 @@ test('a client held for one reason is tried when that goes, and held on for anot
   assert.equal([writer.tries, writer.verdict], [2, null])
 })
 
-test('a reason that comes and goes between two looks leaves nobody behind', () => {
+test('a reason that comes and goes between two checks releases every client', () => {
   const { gates, storage, clientOf } = made()
   gates.pause(1000, 'write')
   const first = clientOf(WRITE)
@@ -101,7 +101,7 @@ test('a reason that comes and goes between two looks leaves nobody behind', () =
   assert.is(third.tries, 1)
 })
 
-test('whether a command that has waited for its keys can run is asked without holding anybody, and when it can is told', () => {
+test('isOpen tells whether a blocked command may run without holding its client, and the opening is reported', () => {
   const { gates, storage, around } = made()
   const client = { peer: 'client' } as unknown as Client
   const canRun = (runtime: CommandRuntime) => gates.isOpen(new Request(client, [], runtime))
@@ -119,7 +119,7 @@ test('whether a command that has waited for its keys can run is asked without ho
   assert.is(around.opened, 2)
 })
 
-test('min-replicas-to-write is asked about anew where it may not be met any more, though nobody has looked since', () => {
+test('min-replicas-to-write is checked again per request once it may no longer be met', () => {
   const { gates, clientOf, around } = made()
   let nowMs = 0
   const writableUntilMs = 3000
@@ -143,7 +143,7 @@ test('min-replicas-to-write is asked about anew where it may not be met any more
   assert.is(clientOf(WRITE).verdict, 'NOREPLICAS Not enough good replicas to write.')
 })
 
-test('the first write of a master whose role may still change settles it; reads, PUBLISH and what is queued do not', () => {
+test('the first write of an unsettled master settles its role; reads, PUBLISH and queued commands do not', () => {
   const { gates, executor, clientOf, around } = made()
   let isUnsettled = true
   around.replication = {
@@ -174,7 +174,7 @@ test('the first write of a master whose role may still change settles it; reads,
   assert.is(isUnsettled, false, 'as a part of a transaction that runs')
 })
 
-test('the reasons that are present have names: in the order in which they answer, each once', () => {
+test('the names of present reasons are listed once each, in the order of their answers', () => {
   const { gates, storage, executor, around } = made()
   assert.equal(gates.presentNames(), [])
   storage.stalled = 'EIO'
@@ -206,7 +206,7 @@ test('the reasons that are present have names: in the order in which they answer
   assert.is(executor.gating.gated, 'all')
 })
 
-test("a request that LevelDB's reopening holds is tried again when that has failed, though the role may still change", () => {
+test('a request held by a reopening is retried when that fails, even on an unsettled master', () => {
   const { gates, storage, clientOf, around } = made()
   const databases: never[] = []
   Object.assign(storage, { isReady: true, checkpointer: { isReopening: true }, keyspace: { databases }, holdExpiry() {}, expiry: {} })

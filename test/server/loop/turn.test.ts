@@ -7,7 +7,7 @@ import { ManualClock } from '../../support/harness/manual-clock.ts'
 
 const noEvents: TurnEvents = { serveBlocked() {}, tellClients: () => false, feedReplicas() {}, ended() {} }
 
-test('with appendfsync always, groups that no client waits for are synced too: replicas get durable groups only', async () => {
+test('with appendfsync always, groups without a waiting client are synced too, as replicas get durable groups only', async () => {
   const clock = new ManualClock()
   const engine = await Engine.open(new Disk(), { clock })
   const { storage } = engine
@@ -24,7 +24,7 @@ test('with appendfsync always, groups that no client waits for are synced too: r
   await storage.close('nosave')
 })
 
-test('who is served at the end of a turn belongs to it: its group has one clock', async () => {
+test('a client served at the end of a turn shares its group and its clock', async () => {
   const clock = new ManualClock()
   const { storage } = await Engine.open(new Disk(), { clock })
   const readings: number[] = []
@@ -47,7 +47,7 @@ test('who is served at the end of a turn belongs to it: its group has one clock'
   await storage.close('nosave')
 })
 
-test('turns that come while storage is being closed, and after, begin no checkpoint and delete nothing', async () => {
+test('turns during and after the closing of storage begin no checkpoint and delete nothing', async () => {
   const clock = new ManualClock()
   const engine = await Engine.open(new Disk(), { clock })
   const { storage } = engine

@@ -14,7 +14,7 @@ function made(thresholdMs = 10) {
   return { server, latency: server.latency, run: (...args: string[]) => run('latency', ...args) }
 }
 
-test('events from the threshold on are kept, the worst of each second', () => {
+test('events at or above the threshold are kept, the worst of each second', () => {
   const { server, latency, run } = made()
   latency.add('command', 9)
   assert.equal(run('latest'), [])
@@ -35,14 +35,14 @@ test('events from the threshold on are kept, the worst of each second', () => {
   ])
 })
 
-test('nothing is kept while the threshold is 0', () => {
+test('no event is kept while the threshold is 0', () => {
   const { latency } = made(0)
   latency.add('command', 1e6)
   assert.equal(latency.events(), [])
   assert.is(latency.enabled, false)
 })
 
-test('an event keeps 160 samples', () => {
+test('an event keeps the last 160 samples', () => {
   const { server, latency } = made()
   for (let i = 0; i < 200; i++) {
     latency.add('command', 100)
@@ -53,7 +53,7 @@ test('an event keeps 160 samples', () => {
   assert.is(history[0]?.[0], SECOND + 40)
 })
 
-test('RESET forgets the named events, or all, and counts them', () => {
+test('LATENCY RESET removes the named events, or all, and returns their number', () => {
   const { latency, run } = made()
   for (const event of ['a', 'b', 'c']) latency.add(event, 100)
   assert.is(run('reset', 'none'), 0)
@@ -62,7 +62,7 @@ test('RESET forgets the named events, or all, and counts them', () => {
   assert.equal(latency.events(), [])
 })
 
-test('GRAPH draws what Redis draws', () => {
+test('LATENCY GRAPH draws the same picture as Redis', () => {
   const samples = [50, 70, 30, 30, 15, 60, 90].map((took, i): [number, number] => [i === 0 ? 1672 : 8 - i, took])
   const wanted = [
     'command - high 90 ms, low 15 ms (all time high 90 ms)',
@@ -82,14 +82,14 @@ test('GRAPH draws what Redis draws', () => {
   assert.is(one, `command - high 50 ms, low 50 ms (all time high 50 ms)\n${'-'.repeat(80)}\n \n \n \n_\n \n0\ns\n`)
 })
 
-test('GRAPH wants an event that has samples', () => {
+test('LATENCY GRAPH requires an event with samples', () => {
   const { latency, run } = made()
   assert.throws(() => run('graph', 'x'), /^ERR No samples available for event 'x'$/)
   latency.add('x', 100)
   assert.instance(run('graph', 'x'), Verbatim)
 })
 
-test('DOCTOR says how to turn monitoring on, that nothing happened, or what did', () => {
+test('LATENCY DOCTOR explains how to enable monitoring, that nothing happened, or what did', () => {
   const { server, latency, run } = made(0)
   const text = () => (run('doctor') as Verbatim).text
   assert.match(text(), /monitoring is off/)
@@ -102,7 +102,7 @@ test('DOCTOR says how to turn monitoring on, that nothing happened, or what did'
   assert.match(text(), /- SLOWLOG GET shows/)
 })
 
-test('HISTOGRAM is cumulative, in the buckets of Redis', () => {
+test('LATENCY HISTOGRAM is cumulative, in the buckets of Redis', () => {
   const { latency, run } = made()
   for (const micros of [1, 3, 16000, 16908, 16909, 50_000]) latency.record('debug', micros)
   latency.record('client|id', 0.2)
@@ -127,7 +127,7 @@ test('HISTOGRAM is cumulative, in the buckets of Redis', () => {
   assert.equal(latency.histograms([]), [])
 })
 
-test('any duration has a bucket, and many commands have a row each', () => {
+test('any duration has a bucket, and many commands have their own histograms', () => {
   const { latency } = made()
   for (const micros of [0, Number.MIN_VALUE, 1e12, Number.POSITIVE_INFINITY]) latency.record('debug', micros)
   assert.is(latency.histograms(['debug'])[0]?.[1], 4)
@@ -136,14 +136,14 @@ test('any duration has a bucket, and many commands have a row each', () => {
   assert.is(latency.histograms(['debug'])[0]?.[1], 4)
 })
 
-test('nothing is counted while latency-tracking is off', () => {
+test('durations are not counted while latency-tracking is off', () => {
   const { server, latency } = made()
   server.config.set([['latency-tracking', 'no']])
   latency.record('get', 1)
   assert.equal(latency.histograms([]), [])
 })
 
-test('percentiles lie within the bucket that holds them', () => {
+test('a percentile lies in the bucket that holds it', () => {
   const { latency } = made()
   for (let i = 0; i < 99; i++) latency.record('get', 10)
   latency.record('get', 1000)

@@ -12,7 +12,7 @@ function made(...pairs: [string, string][]) {
   return { server, session, record, run }
 }
 
-test('only what takes long enough is recorded, and nothing with -1', () => {
+test('commands at or above the threshold are recorded, and none with -1', () => {
   const { server, session } = made()
   server.config.set([['slowlog-log-slower-than', '100']])
   const { slowlog } = server
@@ -25,7 +25,7 @@ test('only what takes long enough is recorded, and nothing with -1', () => {
   assert.is(slowlog.length, 1)
 })
 
-test('GET answers the newest first with id, time, duration, words, address and name', () => {
+test('SLOWLOG GET returns the newest first with id, time, duration, words, address and name', () => {
   const { session, record, run } = made()
   session.name = 'someone'
   record('set', 'a', 'b')
@@ -37,7 +37,7 @@ test('GET answers the newest first with id, time, duration, words, address and n
   assert.is(run('slowlog', 'len'), 2)
 })
 
-test('GET with too many words names the subcommand as it was written, as Redis does', () => {
+test('SLOWLOG GET with too many words quotes the subcommand as written, as in Redis', () => {
   const { run } = made()
   assert.throws(
     () => run('SLOWLOG', 'GET', '1', '2'),
@@ -45,7 +45,7 @@ test('GET with too many words names the subcommand as it was written, as Redis d
   )
 })
 
-test('GET answers ten unless told, and all with -1', () => {
+test('SLOWLOG GET returns ten entries by default, and all with -1', () => {
   const { record, run } = made()
   for (let i = 0; i < 30; i++) record('ping', String(i))
   const count = (...args: string[]) => (run('slowlog', 'get', ...args) as unknown[]).length
@@ -58,7 +58,7 @@ test('GET answers ten unless told, and all with -1', () => {
     assert.throws(() => run('slowlog', 'get', wrong), /^ERR count should be greater than or equal to -1$/)
 })
 
-test('the oldest entries give way, ids go on over a reset', () => {
+test('the oldest entries are dropped, and ids continue after a reset', () => {
   const { server, record, run } = made(['slowlog-max-len', '3'])
   for (let i = 0; i < 1000; i++) record('ping', String(i))
   assert.equal(
@@ -77,7 +77,7 @@ test('the oldest entries give way, ids go on over a reset', () => {
   assert.is(server.slowlog.length, 0)
 })
 
-test('many and long words are cut as Redis cuts them', () => {
+test('long and numerous words are cut as in Redis', () => {
   const { server, record } = made()
   record(...Array.from({ length: 33 }, (_, i) => String(i)))
   const words = server.slowlog.newest(1)[0]?.args

@@ -15,7 +15,7 @@ function harness() {
   return { keyspace, statistics, resets: () => resets }
 }
 
-test('the counters of a command are the same object all the time', () => {
+test('a command always has the same counters object', () => {
   const { statistics } = harness()
   const counters = statistics.counters(ping)
   assert.is(statistics.counters(ping), counters)
@@ -35,7 +35,7 @@ test('commands that were never tried are not listed', () => {
   )
 })
 
-test('errors are counted by their first word, made-up ones together from the 129th on', () => {
+test('errors are counted by their first word, and from the 129th word on together', () => {
   const { statistics } = harness()
   statistics.error('ERR syntax error')
   statistics.error('ERR other')
@@ -50,7 +50,7 @@ test('errors are counted by their first word, made-up ones together from the 129
   assert.is(statistics.errorReplies, 204)
 })
 
-test('a reset zeroes everything and leaves the holders of counters connected', () => {
+test('a reset zeroes all counters and keeps their objects', () => {
   const { statistics, keyspace, resets } = harness()
   const counters = statistics.counters(ping)
   Object.assign(counters, { calls: 3, micros: 4, rejected: 5, failed: 6 })
@@ -81,7 +81,7 @@ test('a rate is the mean of the last sixteen samples', () => {
   assert.is(rate.perSecond, 0)
 })
 
-test('a rate takes samples at uneven times, none twice at once, and none from a counter that went back', () => {
+test('a rate accepts samples at uneven times, and ignores repeated times and decreasing counters', () => {
   const rate = new Rate()
   rate.sample(0, 0)
   rate.sample(160, 200)
@@ -93,7 +93,7 @@ test('a rate takes samples at uneven times, none twice at once, and none from a 
   assert.is(rate.perSecond, 100)
 })
 
-test('ticks measure commands and bytes', () => {
+test('ticks sample commands and bytes', () => {
   const { statistics } = harness()
   statistics.tick(0)
   statistics.counters(ping).calls = 16

@@ -21,7 +21,7 @@ test('a line has the fields of Redis 7.2 in its order', () => {
   assert.match(line, / events=r cmd=client\|list user=default redir=-1 resp=2 lib-name=lib lib-ver=1\.0$/)
 })
 
-test('flags say what a client is', () => {
+test('flags show the kind of client', () => {
   const flags = (changes: Partial<FakeSession>) => field(describeClient(session(changes), 9000), 'flags')
   assert.is(flags({}), 'N')
   assert.is(flags({ isMonitoring: true }), 'O')
@@ -31,7 +31,7 @@ test('flags say what a client is', () => {
   assert.is(flags({ isEvictionExempt: true, mustNotTouch: true }), 'eT')
 })
 
-test('buffers count once in the total, and a clock set back makes no negative age', () => {
+test('the total counts buffers once, and a clock set back gives no negative age', () => {
   const base = Number(field(describeClient(session(), 9000), 'tot-mem'))
   const line = describeClient(session({ queryBufferBytes: () => 10, outputBufferBytes: () => 300 }), 0)
   assert.equal([field(line, 'qbuf'), field(line, 'omem'), field(line, 'oll'), field(line, 'events')], ['10', '300', '1', 'rw'])

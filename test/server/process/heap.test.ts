@@ -17,12 +17,12 @@ function fitted(settings: Readonly<Record<string, string>>, heapMebibytes: numbe
   return { config, warnings }
 }
 
-test('a heap of the size that is asked for holds the cache that it is asked for', () => {
+test('the heap size computed for a cache holds that cache', () => {
   for (const mebibytes of [512, 1024, 6026, 20_000])
     assert.ok(cacheBytesIn(heapMebibytesFor(mebibytes * MEBIBYTE) * MEBIBYTE) >= mebibytes * MEBIBYTE, String(mebibytes))
 })
 
-test('a cache and a dirty limit that the heap does not hold are lowered, each with a warning', () => {
+test('a cache and a dirty limit beyond the heap are lowered, each with a warning', () => {
   const { config, warnings } = fitted({ 'cache-memory': '512mb', 'dirty-limit': '300mb' }, 256)
   assert.is(config.number('cache-memory'), cacheBytesIn(256 * MEBIBYTE))
   assert.is(config.number('dirty-limit'), cacheBytesIn(256 * MEBIBYTE))
@@ -33,13 +33,13 @@ test('a cache and a dirty limit that the heap does not hold are lowered, each wi
   assert.match(warnings[1] as string, /^dirty-limit is lowered to \d+: the heap/)
 })
 
-test('what the heap holds stays as it is, without a word', () => {
+test('a cache that fits the heap is kept without a warning', () => {
   const { config, warnings } = fitted({ 'cache-memory': '512mb' }, 4096)
   assert.is(config.number('cache-memory'), 512 * MEBIBYTE)
   assert.equal(warnings, [])
 })
 
-test('CONFIG SET refuses more than the heap holds, and nothing has changed then', () => {
+test('CONFIG SET refuses more than the heap holds, and changes nothing', () => {
   const { config } = fitted({ 'cache-memory': '64mb' }, 256)
   config.set([['cache-memory', '70mb']])
   for (const name of ['cache-memory', 'dirty-limit'] as const) {
@@ -52,7 +52,7 @@ test('CONFIG SET refuses more than the heap holds, and nothing has changed then'
   }
 })
 
-test('the default is a quarter of the memory where the heap holds that', () => {
+test('the default cache is a quarter of the memory if the heap holds that', () => {
   const cacheOf = (heapCacheBytes?: number) =>
     new Config({ machine: { memoryBytes: 8 * 2 ** 30, ...(heapCacheBytes === undefined ? {} : { heapCacheBytes }) } }).number(
       'cache-memory',

@@ -14,14 +14,14 @@ function limited(limit: number, openCount = 20) {
   return { system, config, budget, lines, limit: () => limitMaxClients(config, budget, log) }
 }
 
-test('maxclients stays where the limit on open files has room, and nothing is logged', () => {
+test('maxclients is kept silently if the limit on open files has room', () => {
   const { config, lines, limit } = limited(10_000 + RESERVED_FILES)
   limit()
   assert.is(config.number('maxclients'), 10_000)
   assert.equal(lines, [])
 })
 
-test('maxclients is lowered by what is missing, and the log says to what and what would be needed', () => {
+test('maxclients is lowered to fit the limit on open files, and the log says what would be needed', () => {
   const { config, lines, limit } = limited(1024)
   limit()
   assert.is(config.number('maxclients'), 1024 - RESERVED_FILES)
@@ -35,14 +35,14 @@ test('files that the host program has open are left to it', () => {
   assert.ok(config.number('maxclients') < 1024 - 500, String(config.number('maxclients')))
 })
 
-test('a limit that leaves no room for a single client refuses the start and says how much is needed', () => {
+test('a limit without room for one client refuses the start and says how much is needed', () => {
   assert.throws(limited(RESERVED_FILES).limit, /^the limit on open files is 96 and leaves no room for clients: raise it to 97 or more/)
   const { config, limit } = limited(RESERVED_FILES + 1)
   limit()
   assert.is(config.number('maxclients'), 1)
 })
 
-test('CONFIG SET maxclients is refused in Redis’s words past the limit as it is then, and the old value stays', () => {
+test('CONFIG SET maxclients past the current limit is refused as in Redis, and the old value stays', () => {
   const { system, config, limit } = limited(1024)
   limit()
   assert.throws(
@@ -57,7 +57,7 @@ test('CONFIG SET maxclients is refused in Redis’s words past the limit as it i
   assert.is(config.number('maxclients'), 1900)
 })
 
-test('LevelDB keeps few enough tables at hand for two generations to stay mapped where descriptors are scarce', () => {
+test('with few descriptors LevelDB caches few enough tables for two data sets', () => {
   assert.is(limited(Number.POSITIVE_INFINITY).budget.levelFilesBeside(10_000), 1000)
   assert.is(limited(10_000 + RESERVED_FILES + 1000).budget.levelFilesBeside(10_000), 1000)
   const scarce = limited(1024).budget.levelFilesBeside(928)

@@ -7,12 +7,12 @@ import { hasPredictableHashes, warnOfPredictableHashes } from '../../../server/p
 const PREDICTABLE = ['18.20.8', '20.15.0', '20.20.1', '21.7.3', '22.0.0', '22.22.1', '23.11.1', '24.4.0', '24.14.0', '25.8.1']
 const SAFE = ['20.20.2', '20.21.0', '22.22.2', '22.23.3', '24.14.1', '24.21.0', '25.8.2', '25.9.0', '26.0.0']
 
-test('a Node whose hashes are predictable is known by its version', () => {
+test('Node versions with predictable hashes are recognised', () => {
   assert.equal(PREDICTABLE.filter(hasPredictableHashes), PREDICTABLE)
   assert.equal(SAFE.filter(hasPredictableHashes), [])
 })
 
-test('the start warns on such a Node, and says which one to use', () => {
+test('a start on such a Node warns and names versions to use', () => {
   const warnings: { readonly node?: unknown; readonly message: string }[] = []
   const ignore = () => {}
   const log = {
@@ -27,7 +27,7 @@ test('the start warns on such a Node, and says which one to use', () => {
   assert.match(warnings[0]?.message ?? '', '20.20.2, 22.22.2, 24.14.1, 25.8.2')
 })
 
-test('the package asks for a Node that the start does not warn of', () => {
+test('package.json requires Node versions without the warning', () => {
   const { engines } = JSON.parse(readFileSync(new URL('../../../../package.json', import.meta.url), 'utf8')) as {
     engines: { node: string }
   }

@@ -9,7 +9,7 @@ import { seeded } from '../../support/generators/seed.ts'
 const joined = (chunks: Chunks) => chunks.map((chunk) => (typeof chunk === 'string' ? chunk : chunk.latin1Slice())).join('')
 const encoded = (values: readonly string[]) => `*${values.length}\r\n${values.map((value) => `$${value.length}\r\n${value}\r\n`).join('')}`
 
-test('what several clients write by turns comes out whole and in order, whatever is sent at once and what is kept', () => {
+test('interleaved replies to several clients come out complete and in order, whether sent or kept', () => {
   const { integer, random } = seeded('reply buffer')
   const clients = Array.from({ length: 5 }, () => ({ buffer: new ReplyBuffer(Number.POSITIVE_INFINITY), expected: '' }))
   const kept: { chunks: Chunks; expected: string }[] = []
@@ -46,7 +46,7 @@ test('what several clients write by turns comes out whole and in order, whatever
   for (const { chunks, expected } of kept) assert.ok(joined(chunks) === expected)
 })
 
-test('nested arrays are gathered with what is around them', () => {
+test('nested arrays share a piece with their surroundings', () => {
   const buffer = new ReplyBuffer()
   const nested = Array.from({ length: 20 }, (_, i) => [`id${i}`, ['field', `value${i}`]])
   encodeReply(nested, 2, buffer)
@@ -54,7 +54,7 @@ test('nested arrays are gathered with what is around them', () => {
   assert.is(joined(buffer.drain()), expected)
 })
 
-test('messages to many are told to each in order, alone or among replies, in either protocol', () => {
+test('shared messages reach each client in order, alone or among replies, in either protocol', () => {
   const { integer, random } = seeded('shared messages')
   const clients = Array.from({ length: 8 }, (_, i) => ({ buffer: new ReplyBuffer(), resp: i < 5 ? 2 : (3 as 2 | 3), expected: '' }))
   const take = (client: (typeof clients)[number]) => {
@@ -87,7 +87,7 @@ test('messages to many are told to each in order, alone or among replies, in eit
   }
 })
 
-test('those who are told the same are sent the same memory', () => {
+test('clients that receive the same message share its memory', () => {
   const buffers = Array.from({ length: 10 }, () => new ReplyBuffer())
   for (let i = 0; i < 5; i++) {
     const message = new Message(['message', 'channel', String(i)])
@@ -113,7 +113,7 @@ function randomReply(integer: (limit: number) => number, depth: number): Reply {
   return some()
 }
 
-test('a reply that is encoded in parts is the same as in one, and comes before what follows', () => {
+test('a reply encoded in parts equals one encoded at once, and precedes later replies', () => {
   const { integer } = seeded('replies in parts')
   const partBytes = 40_000
   let resumed = 0
@@ -144,7 +144,7 @@ test('a reply that is encoded in parts is the same as in one, and comes before w
   assert.ok(resumed > 50, `${resumed} times`)
 })
 
-test('no more than a part and an element are encoded ahead of a long array', () => {
+test('at most one part and one element of a long array are encoded ahead', () => {
   const partBytes = 10_000
   const buffer = new ReplyBuffer(partBytes)
   buffer.reply(['first', Array.from({ length: 10_000 }, () => 'v'.repeat(100)), 'last'], 2)

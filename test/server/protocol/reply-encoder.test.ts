@@ -83,7 +83,7 @@ test('every kind of reply is written as Redis writes it in both protocols', () =
   assert.is(encode(thousands, 2), `*2000\r\n${':7\r\n'.repeat(2000)}`)
 })
 
-test('a reply that contradicts itself is a bug', () => {
+test('a reply with contradictory content throws', () => {
   assert.throws(() => encode(1.5, 2), /not an integer/)
   assert.throws(() => encode(2 ** 60, 2), /not an integer/)
   assert.throws(() => encode(Number.NaN, 2), /not an integer/)
@@ -91,7 +91,7 @@ test('a reply that contradicts itself is a bug', () => {
   assert.throws(() => encode(new BulkChunks(3, [Buffer.from('ab')]), 2), /3 bytes/)
 })
 
-test('an error stays one line', () => {
+test('an error reply is one line', () => {
   assert.is(encodeError("ERR Protocol error: expected '$', got '\r'"), "-ERR Protocol error: expected '$', got ' '\r\n")
   assert.is(encodeError('ERR a\nb\r\n'), '-ERR a b  \r\n')
 })
@@ -140,7 +140,7 @@ test('printed doubles read back the same', () => {
   )
 })
 
-test('lists of short strings are written as their elements are, whatever stands between', () => {
+test('lists of short strings are encoded like their single elements, in any mixture', () => {
   const { integer, pick } = seeded('lists of short strings')
   const elements = [() => 'x'.repeat(integer(14)), () => '\xff'.repeat(integer(700)), () => integer(2000), () => null, () => ['a', 'b']]
   for (let round = 0; round < 200; round++) {

@@ -66,7 +66,7 @@ const word = fc.oneof({ weight: 8, arbitrary: bytes(20) }, { weight: 1, arbitrar
 const requests = fc.array(fc.array(word, { minLength: 1, maxLength: 12 }), { maxLength: 12 })
 const sizes = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 30 })
 
-test('requests come out as they went in, however the stream is split', () => {
+test('requests are decoded as encoded, however the stream is split', () => {
   fc.assert(
     fc.property(requests, sizes, (list, pieces) => {
       const stream = list.map(encode).join('')
@@ -79,7 +79,7 @@ test('requests come out as they went in, however the stream is split', () => {
   )
 })
 
-test('garbage gives the same words and the same error however it is split, and little is kept', () => {
+test('malformed input gives the same words and error however it is split, and little is kept', () => {
   const tokens = [
     '*1\r\n',
     '*2\r\n',
@@ -120,7 +120,7 @@ test('garbage gives the same words and the same error however it is split, and l
   )
 })
 
-test('a request whole and canonical in the buffer tells where its bytes are, any other does not', () => {
+test('only a complete canonical request refers to its bytes in the buffer', () => {
   const decoder = new RequestDecoder(defaultDecoderLimits())
   const stream = bufferOf(`${encode(['SET', 'a', '1'])}PING\r\n*1\r\n$4\rXPINGYZ${encode(['GET', 'a'])}*2\r\n$3\r\nGET`)
   decoder.feed(stream, stream.length)
@@ -163,7 +163,7 @@ const errors: readonly (readonly [stream: Bytes, error: string])[] = [
   [`ECHO 'a'"b"\r\n`, 'unbalanced quotes in request'],
 ]
 
-test('what breaks the protocol is named in the words of Redis', () => {
+test("protocol errors have Redis's texts", () => {
   for (const [stream, error] of errors) {
     const expected = { requests: [['PING']], error: `Protocol error: ${error}` }
     assert.equal(whole(`*1\r\n$4\r\nPING\r\n${stream}`), expected, stream)
@@ -171,7 +171,7 @@ test('what breaks the protocol is named in the words of Redis', () => {
   }
 })
 
-test('a line or header of 64 KiB is waited for, one byte more is refused', () => {
+test('a line or header may have up to 64 KiB', () => {
   const cases: readonly (readonly [string, string, string])[] = [
     ['', 'A', 'too big inline request'],
     ['', '*', 'too big mbulk count string'],
@@ -192,7 +192,7 @@ test('a line or header of 64 KiB is waited for, one byte more is refused', () =>
   assert.is(whole(`${longest}A\n`).error, 'Protocol error: too big inline request')
 })
 
-test('a client that has not authenticated gets 10 arguments of 16 KiB', () => {
+test('an unauthenticated client may send 10 arguments of 16 KiB', () => {
   const stranger: Setting = { authenticated: false }
   const ten = Array<Bytes>(10).fill('a')
   for (const way of [whole, byteByByte]) {
@@ -203,7 +203,7 @@ test('a client that has not authenticated gets 10 arguments of 16 KiB', () => {
   }
 })
 
-test('authentication and limits changed between two requests of one read hold for the second', () => {
+test('authentication and limits changed between two requests of one read apply to the second', () => {
   const limits = defaultDecoderLimits()
   const decoder = new RequestDecoder(limits)
   decoder.isAuthenticated = false
@@ -225,19 +225,19 @@ test('empty requests are ignored', () => {
   for (const way of [whole, byteByByte]) assert.equal(way(stream), { requests: [['PING'], ['']], error: null })
 })
 
-test('line ends are counted, not looked at, as in Redis', () => {
+test('line ends are skipped by length without a check, as in Redis', () => {
   const stream = '*1\rX$4\rYPINGZZ*1\r\n$4\r\nPONG\r\n'
   for (const way of [whole, byteByByte]) assert.equal(way(stream), { requests: [['PING'], ['PONG']], error: null })
   for (const way of [whole, byteByByte]) assert.equal(way('*1\n$4\nPING\n'), { requests: [], error: null })
 })
 
-test('a NUL in a line or header hides what follows, as in Redis', () => {
+test('a NUL in a line or header hides the rest, as in Redis', () => {
   for (const stream of ['\0PING\r\nPING\r\n', 'PI\0NG\r\nPING\r\n', '*1\0\r\n$4\r\nPING\r\n', '*1\r\n$4\0\r\nPING\r\n']) {
     for (const way of [whole, byteByByte]) assert.equal(way(stream), { requests: [], error: null })
   }
 })
 
-test('inline words are read with the quotes of Redis', () => {
+test("inline words follow Redis's quoting rules", () => {
   const lines: readonly (readonly [line: Bytes, ...words: Bytes[]])[] = [
     ['PING', 'PING'],
     ['  SET\ta   b  ', 'SET', 'a', 'b'],
@@ -264,7 +264,7 @@ test('inline words are read with the quotes of Redis', () => {
   }
 })
 
-test('what is announced is not allocated', () => {
+test('announced lengths are not allocated in advance', () => {
   const before = process.memoryUsage().arrayBuffers
   const decoders = Array.from({ length: 100 }, (_, index) => {
     const decoder = new RequestDecoder(defaultDecoderLimits())
@@ -278,7 +278,7 @@ test('what is announced is not allocated', () => {
   assert.is(decoders.length, 100)
 })
 
-test('large requests fed byte by byte take linear time and give back their memory', () => {
+test('large requests fed byte by byte take linear time and release their memory', () => {
   const value = 'v'.repeat(1_000_000)
   const many = Array<Bytes>(100_000).fill('w')
   const stream = `${encode(['SET', 'a', value])}${encode(many)}`
@@ -292,7 +292,7 @@ test('large requests fed byte by byte take linear time and give back their memor
   assert.is(decoder.bufferedBytes, 0)
 })
 
-test('a decoder that retains what is not pulled goes on while the receive buffer is used again', () => {
+test('a decoder that retains unread bytes works while the receive buffer is reused', () => {
   fc.assert(
     fc.property(requests, sizes, fc.infiniteStream(fc.integer({ min: 0, max: 3 })), (list, pieces, pulls) => {
       const decoder = new RequestDecoder(defaultDecoderLimits())
@@ -320,7 +320,7 @@ test('a decoder that retains what is not pulled goes on while the receive buffer
   )
 })
 
-test('feeding over what was neither pulled nor retained is a bug', () => {
+test('feeding before the last bytes were read or retained throws', () => {
   const decoder = new RequestDecoder(defaultDecoderLimits())
   const stream = bufferOf('PING\r\nPING\r\n')
   decoder.feed(stream, stream.length)
@@ -328,7 +328,7 @@ test('feeding over what was neither pulled nor retained is a bug', () => {
   assert.throws(() => decoder.feed(stream, stream.length), /neither|retained/)
 })
 
-test('the bytes of the read in progress count as buffered until it is pulled to its end', () => {
+test('the bytes of the current read count as buffered until it is fully read', () => {
   const decoder = new RequestDecoder(defaultDecoderLimits())
   const stream = bufferOf(`${encode(['CLIENT', 'LIST'])}`)
   decoder.feed(stream, stream.length)

@@ -28,7 +28,7 @@ async function readsDuring(run: () => Promise<void>): Promise<number> {
   return reads
 }
 
-test('the requests of the warm-up are all good', async () => {
+test('all requests of the warm-up succeed', async () => {
   assert.ok((await readsDuring(() => warmUp(new CommandTable(families), systemClock))) > 0)
 })
 
