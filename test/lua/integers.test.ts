@@ -14,7 +14,7 @@ function returns(cases: Readonly<Record<string, string>>): void {
   for (const [lua, expected] of Object.entries(cases)) assert.is(machine.show(`return ${lua}`), expected, lua)
 }
 
-test('string.format prints integers of 64 bits, with flags, width and precision', () =>
+test('string.format prints 64-bit integers with flags, width and precision', () =>
   returns({
     "string.format('%d', 1700000000000)": '"1700000000000"',
     "string.format('%i|%d', -1700000000000, 2^53)": '"-1700000000000|9007199254740992"',
@@ -35,7 +35,7 @@ test('string.format prints integers of 64 bits, with flags, width and precision'
     "#string.format('%99d', 2^40)": '99',
   }))
 
-test('errors of string.format name the argument that is wrong, also behind a large one', () =>
+test('errors of string.format name the wrong argument, also after a large one', () =>
   returns({
     "string.format('%d %d', 2^40)": `error: "user_script:1: bad argument #3 to 'format' (no value)"`,
     "string.format('%d %d', 2^40, 'x')": `error: "user_script:1: bad argument #3 to 'format' (number expected, got string)"`,
@@ -44,7 +44,7 @@ test('errors of string.format name the argument that is wrong, also behind a lar
     "string.format('%------d', 2^40)": 'error: "user_script:1: invalid format (repeated flags)"',
   }))
 
-test('positions in strings may be as far away as anybody likes', () =>
+test('string positions may be any distance out of range', () =>
   returns({
     "string.sub('abc', 1, 2^40), string.sub('abc', -2^40, 2)": '"abc" "ab"',
     "string.sub('abc', 2^40), string.sub('abc', 1, 2^63)": '"" ""',
@@ -53,7 +53,7 @@ test('positions in strings may be as far away as anybody likes', () =>
     "string.match('abc', '.', -2^33)": '"a"',
   }))
 
-test('a count or an index is the low half of 64 bits, as C makes an int of it', () =>
+test("a count or an index is the low 32 bits of a 64-bit integer, like C's int", () =>
   returns({
     "string.rep('ab', 2^32 + 2), string.rep('ab', 2^40)": '"abab" ""',
     'string.char(2^32 + 65)': '"A"',
@@ -66,7 +66,7 @@ test('a count or an index is the low half of 64 bits, as C makes an int of it', 
     "tonumber('z', 2^32 + 36)": '35',
   }))
 
-test('tonumber reads integers of 64 bits in any base', () =>
+test('tonumber reads 64-bit integers in any base', () =>
   returns({
     "tonumber('0x'), tonumber(' -0X '), tonumber('0x0'), tonumber('0'), tonumber('x')": 'nil nil 0 0 nil',
     "tonumber('ffffffffff', 16), tonumber('0xffffffffff', 16)": '1099511627775 1099511627775',
@@ -78,7 +78,7 @@ test('tonumber reads integers of 64 bits in any base', () =>
     'tonumber({}, 16)': `error: "user_script:1: bad argument #1 to 'tonumber' (string expected, got table)"`,
   }))
 
-test('table.insert far below a table shifts what there is, at once', () => {
+test('table.insert far below a table shifts its elements quickly', () => {
   const show = (lua: string) => machine.show(`${lua} return t`)
   assert.is(show("local t = {} table.insert(t, 2^40, 'x')"), '{[0]="x"}')
   assert.is(show("local t = {} table.insert(t, -2^31, 'x')"), '{[-2147483648]="x"}')
@@ -87,17 +87,17 @@ test('table.insert far below a table shifts what there is, at once', () => {
   assert.is(show(sparse), '{[-1099511627776]="g",[-1999999]="d",[-2000000]="x",[-3]="c",[-4]="b",[2.5]="e",[2]="a",[5]="f"}')
 })
 
-test('string.rep of nothing, and of more than there is memory for, ends at once', () =>
+test('string.rep of an empty string, or of more than the memory, ends quickly', () =>
   returns({
     "string.rep('', 2^31 - 1)": '""',
     "string.rep('x', 2^31 - 1)": 'error: "not enough memory"',
     "#string.rep('xy', 1e6)": '2000000',
   }))
 
-test('math.frexp says nothing by chance of what has no exponent', () =>
+test('math.frexp of infinity and NaN returns exponent 0', () =>
   returns({ 'math.frexp(math.huge)': 'inf 0', 'math.frexp(-math.huge)': '-inf 0', 'math.frexp(0/0)': 'nan 0', 'math.frexp(6)': '0.75 3' }))
 
-test('os.clock goes on after 36 minutes', () => {
+test('os.clock is right after 36 minutes', () => {
   let ms = 0
   const clocked = new LuaMachine({ limitBytes: 16 * 2 ** 20, nowMs: () => ms, libraries: [] })
   const reference = clocked.compile('return os.clock()', '@user_script') as number

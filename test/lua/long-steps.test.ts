@@ -62,7 +62,7 @@ for (const [what, before, step] of [
   ['a step in a coroutine', LARGE, 'coroutine.wrap(function() local u = s .. i return u end)()'],
   ['a step in pcall', LARGE, 'pcall(function() local u = s .. i end)'],
 ] as const) {
-  test(`a script is suspended after each of few steps that take long: ${what}`, () => {
+  test(`a script of a few long steps is suspended after each: ${what}`, () => {
     const none = run(`${before} return 'well'`)
     const ten = run(`${before} for i = 1, 10 do ${step} end return 'well'`)
     assert.is(ten.result, 'well')
@@ -70,7 +70,7 @@ for (const [what, before, step] of [
   })
 }
 
-test('a script is suspended while table.sort orders, with a comparator and without one', () => {
+test('a script is suspended during table.sort, with and without a comparator', () => {
   const shuffled = 'local t = {} for i = 1, 20000 do t[i] = (i * 7919) % 20011 end '
   const sorted = " for i = 2, #t do if t[i] < t[i - 1] then return 'not sorted' end end return 'sorted'"
   const none = run(shuffled + sorted.replace('not sorted', 'well'))
@@ -81,7 +81,7 @@ test('a script is suspended while table.sort orders, with a comparator and witho
   }
 })
 
-test('table.sort asks a comparator what Lua asks it, and says what Lua says', () => {
+test("table.sort calls a comparator in Lua's order and has Lua's results", () => {
   const { seed, integer: random } = seeded('sort')
   const bare = new BareLua()
   for (let round = 0; round < 300; round++) {
@@ -103,7 +103,7 @@ test('table.sort asks a comparator what Lua asks it, and says what Lua says', ()
   }
 })
 
-test('a step that never ends by itself is ended between two of its calls', () => {
+test('an endless loop of steps is stopped between two calls', () => {
   const machine = newMachine()
   const reference = machine.compile(`${LARGE} while true do pcall(string.gsub, s, 'b', 'd') end`, '@user_script')
   assert.is(machine.start(reference as number), 'suspended')
@@ -117,10 +117,10 @@ for (const [what, text] of [
   ['gsub', `local s = string.rep('xxxxxxxy', ${MEGABYTE / 2}) for i = 1, 20 do local t = s:gsub('y', 'z') end return 'well'`],
   ['cjson', `local s = string.rep('x', ${4 * MEGABYTE}) for i = 1, 30 do local t = cjson.encode({s}) end return 'well'`],
 ] as const) {
-  test(`garbage of large strings makes room for others: ${what}`, () => assert.is(run(text, newMachine()).result, 'well'))
+  test(`garbage of large strings is collected in time: ${what}`, () => assert.is(run(text, newMachine()).result, 'well'))
 }
 
-test('a script is not suspended between a yield and those that pass it on', () => {
+test('a script is not suspended between a yield and the functions that pass it on', () => {
   const text = 'for round = 1, 2000 do for i = 1, round do end assert(pcall(function() for i = 1, 1000 do end end)) end return 1'
   assert.is(run(text).result, '1')
 })

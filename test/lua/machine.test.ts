@@ -72,13 +72,13 @@ function inSlices(text: Bytes, expected: Bytes): void {
   assert.is(bench.run('return 1'), '1')
 }
 
-test('what runs for long is suspended, and goes on where it was', () => {
+test('a long script is suspended and resumed where it was', () => {
   inSlices('return work(), work()', '300000 300000')
   inSlices('local t = {} for i = 1, 1e5 do t[i] = i * 2 end work() return #t, t[99999]', '100000 199998')
   inSlices("work() error('x')", '*user_script:1: x')
 })
 
-test('what runs for long inside of pcall and xpcall is suspended as well', () => {
+test('a long call inside of pcall and xpcall is suspended too', () => {
   inSlices('return pcall(work)', 'true 300000')
   inSlices("return pcall(function() work() error('x', 0) end)", 'false x')
   inSlices('return pcall(pcall, pcall, work)', 'true true true 300000')
@@ -87,7 +87,7 @@ test('what runs for long inside of pcall and xpcall is suspended as well', () =>
   inSlices('return pcall(function() return (pcall(work)), pcall(function() error({err = work()}) end) end)', 'true true false 300000')
 })
 
-test('what runs for long inside of coroutines is suspended as well, and their own yields are not taken for that', () => {
+test('a long call inside of coroutines is suspended too, and not confused with their own yields', () => {
   inSlices('return coroutine.resume(coroutine.create(work))', 'true 300000')
   inSlices('local f = coroutine.wrap(function() for i = 1, 3 do work() coroutine.yield(i) end end) return f(), f(), f()', '1 2 3')
   inSlices(
@@ -108,12 +108,12 @@ test('what runs for long inside of coroutines is suspended as well, and their ow
   )
 })
 
-test('what load reads from, and what loadstring has made, is suspended as well', () => {
+test('the reader of load and the chunk of loadstring are suspended too', () => {
   inSlices("local n = 0 return load(function() work() n = n + 1 return ({'return ', '7'})[n] end)()", '7')
   inSlices("return loadstring('local work = ... return work()')(work)", '300000')
 })
 
-test('a metamethod, an iterator or a function of gsub goes on for a while, and no longer', () => {
+test('a metamethod, an iterator and a gsub callback run for a bounded time', () => {
   for (const text of [
     'local t = setmetatable({}, {__index = function() while true do end end}) return t.x',
     "return ('x'):gsub('x', function() while true do end end)",
@@ -133,7 +133,7 @@ test('a metamethod, an iterator or a function of gsub goes on for a while, and n
 
 const STOP = 'Stopped by the test.'
 
-test('nothing catches a stop', () => {
+test('no pcall or coroutine catches a stop', () => {
   for (const text of [
     'while true do end',
     'pcall(function() while true do end end) return 1',
@@ -158,7 +158,7 @@ test('nothing catches a stop', () => {
   }
 })
 
-test('memory that is full is an error, can be caught, and is free again for the next', () => {
+test('full memory is an error that can be caught, and is free for the next script', () => {
   const bomb = "local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1000) .. i end"
   const bench = new Bench(16 * MEGABYTE)
   for (let i = 0; i < 5; i++) {
@@ -172,7 +172,7 @@ test('memory that is full is an error, can be caught, and is free again for the 
   assert.ok(bench.machine.usedBytes < 2 * MEGABYTE, `${bench.machine.usedBytes} bytes in use`)
 })
 
-test('recursion without end is an error, whatever it goes through', () => {
+test('endless recursion is an error, through any kind of call', () => {
   const bench = new Bench()
   for (const text of [
     'local function f(n) return 1 + f(n + 1) end return f(1)',
@@ -192,7 +192,7 @@ test('recursion without end is an error, whatever it goes through', () => {
   assert.match(bench.run(`return loadstring(('('):rep(1e4) .. 1 .. (')'):rep(1e4))`), /chunk has too many syntax levels|C levels/)
 })
 
-test('where an error was is the innermost line of the script itself', () => {
+test('the line of an error is the innermost line of the script itself', () => {
   const places: readonly (readonly [Bytes, number | null])[] = [
     ["error('x')", 1],
     ['\n\nlocal t = nil\nt.x = 1', 4],
@@ -217,7 +217,7 @@ test('where an error was is the innermost line of the script itself', () => {
   }
 })
 
-test('what a script has changed of what is shared is nothing', () => {
+test('changes to shared tables do not reach the next script', () => {
   const bench = new Bench()
   for (const table of [
     '_G',
@@ -253,7 +253,7 @@ test('what a script has changed of what is shared is nothing', () => {
   assert.is(bench.run("return rawget(_G, 'leak'), rawget(_G, 'KEYS')"), 'nil nil')
 })
 
-test('scripts that are compiled and released leave nothing behind', () => {
+test('compiled and released scripts leave no memory behind', () => {
   const bench = new Bench(16 * MEGABYTE)
   const { machine } = bench
   const once = (i: number) => {
@@ -269,7 +269,7 @@ test('scripts that are compiled and released leave nothing behind', () => {
   assert.ok(machine.usedBytes < 4 * MEGABYTE, `${machine.usedBytes} bytes in use`)
 })
 
-test('a failed script does not make coroutines of the next one nested, nor its own current', () => {
+test('a failed script leaves no nested coroutine state for the next one', () => {
   const bench = new Bench()
   for (let i = 0; i < 200; i++) bench.run("coroutine.wrap(function() pcall(function() local t = nil .. 'x' end) error({}) end)()")
   const state = bench.start('coroutine.wrap(function() while true do pcall(function() while true do end end) end end)()')

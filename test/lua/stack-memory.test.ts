@@ -24,7 +24,7 @@ function pushWithoutRoom(push: HostFunction): { readonly status: number; readonl
   return { status, hasRoomAgain: api.malloc(ROOM_BYTES - BLOCK_BYTES) !== 0 }
 }
 
-test('a text that does not fit leaves nothing of itself behind', () => {
+test('a pushed string that does not fit leaves no memory behind', () => {
   const text = 'x'.repeat(TEXT_BYTES)
   const found = pushWithoutRoom((stack) => {
     stack.pushString(text)
@@ -33,7 +33,7 @@ test('a text that does not fit leaves nothing of itself behind', () => {
   assert.equal(found, { status: LUA_OUT_OF_MEMORY, hasRoomAgain: true })
 })
 
-test('the same of what is in a buffer', () => {
+test('a pushed buffer that does not fit leaves no memory behind', () => {
   const buffer = Buffer.alloc(TEXT_BYTES)
   const found = pushWithoutRoom((stack) => {
     stack.pushBuffer(buffer, TEXT_BYTES)

@@ -132,11 +132,11 @@ const SUBJECTS = [
   '1A2b',
 ]
 
-test('patterns of every kind find what Lua finds', () => {
+test('patterns of every kind find the same as in Lua', () => {
   for (const pattern of PATTERNS) for (const subject of SUBJECTS) for (const use of USES) same(use, subject, pattern)
 })
 
-test('random patterns find what Lua finds', () => {
+test('random patterns find the same as in Lua', () => {
   const { integer, pick } = seeded('patterns')
   const pieces = [
     'a',
@@ -167,7 +167,7 @@ test('random patterns find what Lua finds', () => {
   }
 })
 
-test('arguments that are none have the errors of Lua', () => {
+test("invalid arguments have Lua's errors", () => {
   for (const name of ['find', 'match', 'gsub', 'gmatch']) {
     for (const args of [
       '',
@@ -190,11 +190,11 @@ test('arguments that are none have the errors of Lua', () => {
   same('return show(string.gsub(s, p, function() error({}) end) or 1)', 'abc', 'z')
 })
 
-test('gmatch has its old name as well', () => {
+test('gmatch is also called gfind', () => {
   assert.is(both('return tostring(string.gfind == string.gmatch)', '', ''), '0 true')
 })
 
-test('what Lua would never end with ends with an error', () => {
+test('a match that Lua would never finish ends with an error', () => {
   const started = performance.now()
   const hostile: [string, string][] = [
     ['a'.repeat(40), 'a?'.repeat(40) + 'a'.repeat(40)],
@@ -211,7 +211,7 @@ test('what Lua would never end with ends with an error', () => {
   assert.ok(performance.now() - started < 60_000)
 })
 
-test('long subjects and simple patterns are done as ever', () => {
+test('long subjects with simple patterns work as in Lua', () => {
   const long = 'key = value, '.repeat(100_000)
   assert.is(both("return show(select(2, s:gsub('%w+', '%0')))", long, ''), '0 number:200000')
   assert.is(both("local n = 0 for k, v in s:gmatch('(%w+)%s*=%s*(%w+)') do n = n + 1 end return n", long, ''), '0 100000')

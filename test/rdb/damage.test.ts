@@ -48,7 +48,7 @@ function mutated(chance: Seeded, payload: Buffer): Buffer {
   return Buffer.concat([bytes, crc64(bytes)])
 }
 
-test('a changed payload is delivered or refused, in bounded time and memory', () => {
+test('a changed payload is read or refused, in bounded time and memory', () => {
   const chance = seeded('rdb fuzz')
   const random = Array.from({ length: 40 }, () => writePayload(rdbValueOf(randomContent(chance)), { version: 12 }).payload)
   const payloads = [...FIXTURES.map(({ payload }) => payload), ...random]
@@ -72,7 +72,7 @@ test('a changed payload is delivered or refused, in bounded time and memory', ()
   assert.ok(refused > ROUNDS / 4, `${refused} of ${ROUNDS} refused`)
 })
 
-test('a changed file in chunks is delivered or refused', () => {
+test('a changed file in chunks is read or refused', () => {
   const chance = seeded('rdb file fuzz')
   const keys = FIXTURES.filter(({ payload }) => payload.readUInt16LE(payload.length - FOOTER_BYTES) <= 12).map(({ payload, name }) =>
     keyOf(payload[0]!, name, payload.subarray(1, -FOOTER_BYTES)),
@@ -97,7 +97,7 @@ test('a changed file in chunks is delivered or refused', () => {
   }
 })
 
-test('every cut of a payload and of a file is an error', () => {
+test('every truncation of a payload and of a file is an error', () => {
   for (const { name, payload } of FIXTURES.filter((fixture) => fixture.payload.length < 1000)) {
     const version = payload.readUInt16LE(payload.length - FOOTER_BYTES)
     const body = payload.subarray(1, -FOOTER_BYTES)
@@ -142,7 +142,7 @@ const LIES: readonly (readonly [string, number, Buffer, RegExp])[] = [
 ]
 
 for (const [name, type, packed, text] of LIES) {
-  test(`${name} that lies is an error with its offset`, () => {
+  test(`false data is an error with its offset: ${name}`, () => {
     const error = errorOf(payloadOf(type, rdbString(packed), 11))
     assert.is(error?.kind, 'damaged')
     assert.match(error?.message ?? '', text)
@@ -150,14 +150,14 @@ for (const [name, type, packed, text] of LIES) {
   })
 }
 
-test('members that occur twice are found across parts, unless the caller finds them', () => {
+test('duplicate members are found across parts, unless the caller checks them', () => {
   const body = Buffer.concat([Buffer.from([2]), rdbString('a'), rdbString('a')])
   assert.match(errorOf(payloadOf(2, body))?.message ?? '', /a set has a member twice/)
   const { type, parts } = readPayload(payloadOf(2, body), { mustBeUnique: false })
   assert.equal(contentOf(type, parts), { type: 'set', members: ['a', 'a'] })
 })
 
-test('streams whose ids do not ascend or whose pending entries lie are errors', () => {
+test('streams with unordered ids or false pending entries are errors', () => {
   const payload = FIXTURES.find(({ name }) => name === 'a stream')!.payload
   const body = payload.subarray(1, -FOOTER_BYTES)
   const reversed = Buffer.from(body)

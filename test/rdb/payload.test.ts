@@ -15,7 +15,7 @@ const read = (payload: Buffer) => {
   return contentOf(type, parts)
 }
 
-test('a payload is read as it was written', () => {
+test('a payload is read as written', () => {
   const chance = seeded('payloads')
   for (let round = 0; round < 60; round++) {
     const content = randomContent(chance)
@@ -24,11 +24,11 @@ test('a payload is read as it was written', () => {
   }
 })
 
-test('the checksum is that of Jones', () => {
+test('the checksum is the CRC-64 of Jones', () => {
   assert.is(crc64(Buffer.from('123456789')).readBigUInt64LE(0), 0xe9c6d914c4b8d9can)
 })
 
-test('a payload of another version, with a wrong checksum, cut off or too long is refused', () => {
+test('a payload with another version or checksum, or of a wrong length, is refused', () => {
   const { payload } = writePayload(rdbValueOf({ type: 'list', elements: ['a', 'b'] }))
   const cases: readonly [Buffer, RegExp][] = [
     [Buffer.alloc(4), /damaged at byte 4: it is shorter/],

@@ -28,7 +28,7 @@ function* pieces(file: Buffer, size: () => number): Generator<Buffer> {
 
 const keyItem = (key: string, content: Content): RdbItem => ({ kind: 'key', key, expireAtMs: null, value: rdbValueOf(content) })
 
-test('each type in each version is read as it was written, however its chunks are cut', async () => {
+test('each type in each version is read as written, in chunks of any size', async () => {
   const chance = seeded('rdb round trip')
   for (let round = 0; round < ROUNDS; round++) {
     const contents = new Map(TYPES.map((type) => [`key of ${type}`, randomContent(chance, type)]))
@@ -43,7 +43,7 @@ test('each type in each version is read as it was written, however its chunks ar
   }
 })
 
-test('databases, deadlines, libraries and names about the file are read as they were written', async () => {
+test('databases, deadlines, libraries and auxiliary fields are read as written', async () => {
   const value = rdbValueOf({ type: 'string', value: 'v' })
   const items: RdbItem[] = [
     { kind: 'aux', name: 'redis-ver', value: '7.0.15' },
@@ -68,7 +68,7 @@ test('databases, deadlines, libraries and names about the file are read as they 
   )
 })
 
-test('deadlines of fields are written as of version 12, and counted where they are lost', async () => {
+test('field deadlines are written from version 12 on, and counted where they are lost', async () => {
   const far = 1_900_000_000_000
   const small: Content = {
     type: 'hash',

@@ -8,7 +8,7 @@ import { LIBRARY_CASES } from '../../support/cases/library-cases.ts'
 import { LibraryMachine } from '../../support/harness/library-machine.ts'
 
 for (const [library, cases] of Object.entries(LIBRARY_CASES)) {
-  test(`${library} does what redis-server's does`, () => {
+  test(`${library} has redis-server's results`, () => {
     assert.ok(cases.length > 15)
     const machine = new LibraryMachine()
     for (const { lua, expected } of cases) assert.is(machine.show(lua), expected, lua)

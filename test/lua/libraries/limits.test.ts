@@ -14,31 +14,31 @@ function refuses(lua: string, message: string, limitBytes = 32 * MEGABYTE): void
   assert.is(machine.show('return cjson.encode({1, cjson.decode("[2]"), cmsgpack.unpack(cmsgpack.pack({3}))})'), '"[1,[2],[3]]"')
 }
 
-test('a text that is larger than the memory is refused, whatever it is of', () => {
+test('encoding a text larger than the memory is refused in every library', () => {
   refuses(`local s, t = ('x'):rep(1e6), {} for i = 1, 100 do t[i] = s end return #cjson.encode(t)`, OUT_OF_MEMORY)
   refuses(`return #cjson.encode(('\\0'):rep(6e6))`, OUT_OF_MEMORY)
   refuses(`local s, t = ('x'):rep(1e6), {} for i = 1, 100 do t[i] = s end return #cmsgpack.pack(t)`, OUT_OF_MEMORY)
   refuses(`local s, t = ('x'):rep(1e6), {} for i = 1, 100 do t[i] = s end return #struct.pack(('s'):rep(100), unpack(t))`, OUT_OF_MEMORY)
 })
 
-test('a text whose values are larger than the memory is refused', () => {
+test('decoding values larger than the memory is refused', () => {
   refuses(`return #cjson.decode('['..('{},'):rep(2e6)..'1]')`, OUT_OF_MEMORY)
   refuses(`return #cmsgpack.unpack('\\221\\0\\45\\198\\192'..('\\128'):rep(3e6))`, OUT_OF_MEMORY)
 })
 
-test('few tables that contain one another again and again are refused before they take all time', () => {
+test('a few tables that repeatedly contain one another are refused in bounded time', () => {
   refuses('local t = {1} for i = 1, 40 do t = {t, t} end return #cjson.encode(t)', TOO_MANY_VALUES, 128 * MEGABYTE)
   refuses('local t = {1} for i = 1, 11 do t = {t, t, t, t, t} end return #cmsgpack.pack(t)', TOO_MANY_VALUES, 128 * MEGABYTE)
 })
 
-test('a large table that holds itself is refused while it is measured, level by level', () => {
+test('a large table that contains itself is refused while it is measured', () => {
   const many = 'local t = {} for i = 1, 1e5 do t[i] = 1 end'
   refuses(`${many} t[1] = t return #cjson.encode(t)`, TOO_MANY_VALUES)
   refuses(`${many} t.x = t return #cjson.encode(t)`, TOO_MANY_VALUES, 128 * MEGABYTE)
   refuses('local t = {} for i = 1, 3e5 do t[i] = 1 end t[1] = t return #cmsgpack.pack(t)', TOO_MANY_VALUES)
 })
 
-test('as many values as may be are written, whatever they lie in', () => {
+test('the largest allowed number of values is written, however they are nested', () => {
   const machine = new LibraryMachine()
   const count = 2 ** 22
   // 4095 arrays of 1024 values, themselves included; two objects, of which one is first taken for
@@ -54,12 +54,12 @@ test('as many values as may be are written, whatever they lie in', () => {
   assert.ok(machine.show(`${table(packed + 1)} return cmsgpack.pack(t)`).endsWith(`${TOO_MANY_VALUES}"`))
 })
 
-test('an array with one element at the greatest position is refused, however it is set up', () => {
+test('an array with one element at the largest index is refused in any mode', () => {
   const lua = 'local c = cjson.new() c.encode_sparse_array(false, 0) return #c.encode({[2147483647] = 1})'
   refuses(lua, TOO_MANY_VALUES, 256 * MEGABYTE)
 })
 
-test('nesting without end raises an error where Lua has no more room, and not where ours ends', () => {
+test("endless nesting raises Lua's own error, not a stack overflow of the host", () => {
   refuses(
     `cjson.decode_max_depth(1e9) return cjson.decode(('['):rep(1e6))`,
     'user_script:1: Found too many nested data structures (7999) at character 7999',
@@ -71,12 +71,12 @@ test('nesting without end raises an error where Lua has no more room, and not wh
   refuses(`return cmsgpack.unpack(('\\145'):rep(1e6))`, 'user_script:1: stack overflow (in function mp_decode_to_lua_array)')
 })
 
-test('new instances of cjson are collected with their settings', () => {
+test('new cjson instances are collected with their settings', () => {
   const machine = new LibraryMachine(16 * MEGABYTE)
   assert.is(machine.show('for i = 1, 1e5 do cjson.new().encode_max_depth(7) end return cjson.encode_max_depth()'), '1000')
 })
 
-test('tens of thousands of calls that fail leave nothing behind', () => {
+test('tens of thousands of failing calls leave no memory behind', () => {
   const machine = new LibraryMachine(16 * MEGABYTE)
   const lua = `for i = 1, 2e4 do pcall(cjson.decode, '[[[') pcall(cjson.encode, tostring) pcall(struct.unpack, 'i', 'x') pcall(bit.band) end return 1`
   assert.is(machine.show(lua), '1')

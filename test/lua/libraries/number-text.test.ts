@@ -7,7 +7,7 @@ import { LibraryMachine } from '../../support/harness/library-machine.ts'
 
 const ROUNDS = 4000
 
-test('ties go to the even digit, in whatever place they are', () => {
+test('ties are rounded to the even digit at every place', () => {
   assert.is(generalFormat(2.5, 1), '2')
   assert.is(generalFormat(3.5, 1), '4')
   assert.is(generalFormat(0.375, 2), '0.38')
@@ -17,7 +17,7 @@ test('ties go to the even digit, in whatever place they are', () => {
   assert.is(generalFormat(-9.5, 1), '-1e+01')
 })
 
-test('what only looks like a tie is rounded to the nearer side', () => {
+test('a decimal that only looks like a tie is rounded to the nearer side', () => {
   assert.is(generalFormat(0.15, 1), '0.1')
   assert.is(generalFormat(0.35, 1), '0.3')
   assert.is(generalFormat(1.005, 3), '1')
@@ -43,7 +43,7 @@ test('doubles of every size are printed as printf prints them, with any precisio
   }
 })
 
-test('a number is read as far as it goes', () => {
+test('readNumber reads the longest prefix that is a number', () => {
   const reads = (text: string) => {
     const read = readNumber(text, 0)
     return read === null ? null : [read.value, read.end]

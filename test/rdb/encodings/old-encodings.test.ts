@@ -59,7 +59,7 @@ test('opcodes of every version are read', async () => {
   ])
 })
 
-test('what haypile does not take is refused by name', () => {
+test('unsupported content is refused by name', () => {
   const refusal = (file: Buffer) => {
     const reader = new RdbReader()
     reader.push(file)
@@ -79,7 +79,7 @@ test('what haypile does not take is refused by name', () => {
   assert.match(refusal(Buffer.from('*3\r\n$3\r\nSET')), /does not begin as an RDB does/)
 })
 
-test('compressed bytes are decompressed to what they were', () => {
+test('compressed bytes are decompressed to the original', () => {
   const chance = seeded('lzf')
   for (let round = 0; round < 300; round++) {
     const length = chance.integer(3000)
