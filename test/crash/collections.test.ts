@@ -143,7 +143,7 @@ function expected(serial: number): Content {
   ]
 }
 
-test(`large collections survive kill -9, ${ROUNDS} times over`, async () => {
+test(`large collections survive kill -9 in ${ROUNDS} rounds`, async () => {
   const chance = seeded('collections')
   const server = await RunningServer.start({
     flags: {

@@ -15,7 +15,7 @@ const ROUNDS = Number(HAYPILE_CRASH_ROUNDS ?? 10)
 const BATCHES = 15
 const MOST_COMMANDS = 120
 
-test(`the whole data set survives kill -9, ${ROUNDS} times over`, async () => {
+test(`the whole data set survives kill -9 in ${ROUNDS} rounds`, async () => {
   const chance = seeded('dataset')
   const server = await RunningServer.start({
     flags: {

@@ -25,7 +25,7 @@ function recorded(replica: RunningServer): FillingProgress | null {
 const begun = (master: RunningServer) =>
   (linesOf(master) as readonly { readonly msg: string; readonly resumed?: boolean }[]).filter(({ msg }) => msg === 'a full sync begins')
 
-test(`a full sync survives kill -9 and SIGTERM of the replica, ${ROUNDS} times over`, async () => {
+test(`a full sync survives kill -9 and SIGTERM of the replica in ${ROUNDS} rounds`, async () => {
   const chance = seeded('full-sync-kill')
   const master = await RunningServer.start({ flags: { loglevel: 'debug', 'dbsync-rate-limit': SLOW } })
   await fill(master, 'big', 8000, 1000)
@@ -68,7 +68,7 @@ test(`a full sync survives kill -9 and SIGTERM of the replica, ${ROUNDS} times o
   await master.stop()
 })
 
-test('a replica that comes back with another snapshot on the master begins anew, and so does one that was sent elsewhere', async () => {
+test('a restarted replica begins its full sync anew if the master has another snapshot or the master changed', async () => {
   const [master, other] = [await RunningServer.start({ flags: { 'dbsync-rate-limit': SLOW } }), await RunningServer.start()]
   await fill(master, 'big', 4000, 1000)
   await fill(other, 'other', 100)

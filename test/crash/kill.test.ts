@@ -159,7 +159,7 @@ function shown(bytes: Bytes | undefined): string {
   return bytes === undefined ? 'nothing' : `${bytes.length} bytes ${JSON.stringify(bytes.slice(0, 30))}`
 }
 
-test(`every acknowledged write survives kill -9, ${ROUNDS} times over`, async () => {
+test(`every acknowledged write survives kill -9 in ${ROUNDS} rounds`, async () => {
   const chance = seeded('kill')
   const server = await RunningServer.start({
     flags: {

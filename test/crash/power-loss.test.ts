@@ -156,7 +156,7 @@ async function found(directory: string): Promise<number | string> {
   }
 }
 
-test('whatever a loss of power takes that was not synced, a start has all that was acknowledged', async () => {
+test('a start after a power loss has every acknowledged write, or names the missing file', async () => {
   if (spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status !== 0) {
     console.log('SKIPPED a loss of power on a file system that orders nothing: strace is not installed or may not trace')
     return

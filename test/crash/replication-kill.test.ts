@@ -56,7 +56,7 @@ async function noise(server: RunningServer, seed: number): Promise<void> {
   }
 }
 
-test(`kill -9 of either side loses nothing that both had, ${ROUNDS} times over`, async () => {
+test(`kill -9 of either side loses no write that both had, in ${ROUNDS} rounds`, async () => {
   const chance = seeded('replication-kill')
   let [master, replica] = [await RunningServer.start({ flags }), await RunningServer.start({ flags })]
   await follow(replica, master)
@@ -103,7 +103,7 @@ test(`kill -9 of either side loses nothing that both had, ${ROUNDS} times over`,
   await master.stop()
 })
 
-test('what WAITAOF has confirmed is acknowledged as synced by the replica', async () => {
+test('a write confirmed by WAITAOF is acknowledged as synced by the replica', async () => {
   const [master, replica] = [await RunningServer.start(), await RunningServer.start()]
   await follow(replica, master)
   await inStep(master, replica)

@@ -86,7 +86,7 @@ class Mover {
   }
 }
 
-test(`a transaction is there as a whole or not at all after kill -9, ${ROUNDS} times over`, async () => {
+test(`after kill -9 each transaction exists whole or not at all, in ${ROUNDS} rounds`, async () => {
   const chance = seeded('transactions')
   const server = await RunningServer.start({
     flags: { 'checkpoint-binlog-bytes': '1mb', 'binlog-file-size': '1mb', 'binlog-retention-bytes': '4mb', 'checkpoint-seconds': 1 },

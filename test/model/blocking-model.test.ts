@@ -144,7 +144,7 @@ function elementsOf([, found]: readonly Reply[]): readonly Bytes[] {
   return (Array.isArray(found) ? found : [found]) as Bytes[]
 }
 
-test('no element is lost or delivered twice, no client is blocked on a list that exists, and the log gives the same', async () => {
+test('blocked clients lose and duplicate no element, wait only for absent lists, and the log replays to the same lists', async () => {
   const world = new World(seeded('blocked clients'))
   const copy = harness(FAMILIES)
   for (let step = 0; step < STEPS; step++) {
@@ -161,7 +161,7 @@ test('no element is lost or delivered twice, no client is blocked on a list that
   assert.ok(world.takenCount > STEPS / 10, `${world.takenCount} elements were given out`)
 })
 
-test('those who wait for a key are served in the order in which they came, whatever else they wait for', async () => {
+test('clients that wait for a key are served in the order of their requests, whatever else they wait for', async () => {
   const { server } = new World(seeded('order of coming'))
   const { integer } = seeded('order of serving')
   const clients = Array.from({ length: 50 }, () => server.client())

@@ -88,7 +88,7 @@ async function goOn({ keyspace, records }: Harness, under: Checkpoint | null, { 
   return null
 }
 
-test('hashes do what their twins do, whatever happens to their pages, and so does their log', async () => {
+test('hashes and their log equal a twin through random paging', async () => {
   for (let round = 0; round < Number(ROUNDS); round++) {
     const seed = seeded('hash model')
     const made = harness([hashes, hashNumbers, hashReading, hashExpiry, keys, expiry, strings])

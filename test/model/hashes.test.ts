@@ -3,6 +3,6 @@ import { test } from 'uvu'
 import { hashes } from '../support/generators/collection-hash.ts'
 import { liveWorlds } from '../support/generators/collection-world.ts'
 
-test('hashes are what Maps are, and their fields end when they should, whatever storage goes through', () => liveWorlds(hashes))
+test('hashes equal Maps with deadlines through checkpoints, evictions and crashes', () => liveWorlds(hashes))
 
 test.run()

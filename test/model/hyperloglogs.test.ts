@@ -3,6 +3,6 @@ import { test } from 'uvu'
 import { hyperLogLogs } from '../support/generators/collection-hyperloglog.ts'
 import { liveWorlds } from '../support/generators/collection-world.ts'
 
-test('HyperLogLogs are what their registers are, whatever storage goes through', () => liveWorlds(hyperLogLogs))
+test('HyperLogLogs equal their registers through checkpoints, evictions and crashes', () => liveWorlds(hyperLogLogs))
 
 test.run()

@@ -131,7 +131,7 @@ for (const [name, limits] of [
   ['tiny pages', { inlineBytes: 64, pageBytes: 96, pageElements: 8 }],
   ['pages that are large enough for filters', { inlineBytes: 128, pageBytes: 512, pageElements: 64 }],
 ] as const) {
-  test(`lists do as arrays do, on ${name}, in memory and on disk, and so does what was logged`, async () => {
+  test(`lists and their log equal arrays on ${name}, in memory and on disk`, async () => {
     const seed = seeded(name)
     const server = start()
     const copy = start()
@@ -148,7 +148,7 @@ for (const [name, limits] of [
   })
 }
 
-test('what is looked for often is found without looking at every element, and what was changed since is found, too', () => {
+test('LPOS finds elements that changed or were added since earlier searches', () => {
   const server = start()
   const { run } = server
   const twin = Array.from({ length: 5000 }, (_, index) => `element:${index}`)

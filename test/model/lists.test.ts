@@ -3,6 +3,6 @@ import { test } from 'uvu'
 import { lists } from '../support/generators/collection-list.ts'
 import { liveWorlds } from '../support/generators/collection-world.ts'
 
-test('lists are what arrays are, whatever storage goes through', () => liveWorlds(lists))
+test('lists equal arrays through checkpoints, evictions and crashes', () => liveWorlds(lists))
 
 test.run()

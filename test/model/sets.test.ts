@@ -3,6 +3,6 @@ import { test } from 'uvu'
 import { sets } from '../support/generators/collection-set.ts'
 import { liveWorlds } from '../support/generators/collection-world.ts'
 
-test('sets are what JavaScript’s sets are, whatever storage goes through', () => liveWorlds(sets))
+test("sets equal JavaScript's through checkpoints, evictions and crashes", () => liveWorlds(sets))
 
 test.run()

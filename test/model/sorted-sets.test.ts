@@ -3,6 +3,6 @@ import { test } from 'uvu'
 import { sortedSets } from '../support/generators/collection-sorted-set.ts'
 import { liveWorlds } from '../support/generators/collection-world.ts'
 
-test('sorted sets are what sorted arrays are, whatever storage goes through', () => liveWorlds(sortedSets))
+test('sorted sets equal sorted arrays through checkpoints, evictions and crashes', () => liveWorlds(sortedSets))
 
 test.run()

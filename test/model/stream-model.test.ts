@@ -88,7 +88,7 @@ function answerOf(made: Harness, words: Bytes[]): unknown {
   }
 }
 
-test('streams do what their twins do, whatever happens to their pages, and so does their log', async () => {
+test('streams and their log equal a twin through random paging', async () => {
   for (let round = 0; round < ROUNDS; round++) {
     const seed = seeded('stream model')
     const made = harness(families)

@@ -3,6 +3,6 @@ import { test } from 'uvu'
 import { streams } from '../support/generators/collection-stream.ts'
 import { liveWorlds } from '../support/generators/collection-world.ts'
 
-test('streams and their groups are what Maps are, whatever storage goes through', () => liveWorlds(streams))
+test('streams and their groups equal Maps through checkpoints, evictions and crashes', () => liveWorlds(streams))
 
 test.run()

@@ -79,7 +79,7 @@ class Cacher {
   }
 }
 
-test('no cache holds what a key does not', () => {
+test("no client's cache holds a stale value at the end of a turn", () => {
   const chance = seeded('caches')
   const world = harness([connection, clientCommands, strings, keys, expiry, databases, transactions])
   const { executor, keyspace, server } = world

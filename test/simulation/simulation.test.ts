@@ -23,7 +23,7 @@ function mustBeWell({ seed, failure, history }: Outcome, steps: number): void {
   throw new Error(`${lines}\ncluster ${seed} failed: ${failure.stack}\nagain: npm run simulate -- --seed ${seed} --steps ${steps}`)
 }
 
-test('the same seed is the same cluster', async () => {
+test('one seed always gives the same cluster history', async () => {
   const { seed } = seeded('the same cluster')
   const [first, second] = [await runSeed(seed, STEPS), await runSeed(seed, STEPS)]
   mustBeWell(first, STEPS)
@@ -35,7 +35,7 @@ for (const [seed, steps, what] of FOUND) {
   test(what, async () => mustBeWell(await runSeed(seed, steps), steps))
 }
 
-test(`nodes that write, fail, follow and lead end as one, in ${CLUSTERS} clusters`, async () => {
+test(`all nodes of a cluster hold the same data after random faults, in ${CLUSTERS} clusters`, async () => {
   const { seed } = seeded('simulation')
   const started = process.hrtime.bigint()
   const elapsedMs = () => Number((process.hrtime.bigint() - started) / 1_000_000n)

@@ -12,7 +12,7 @@ function failsWith(code: string): (error: Error) => boolean {
   return (error) => (error as NodeJS.ErrnoException).code === code
 }
 
-test('a rule fails a number of matching operations, after a number of successful ones, until it is removed', () => {
+test('a rule fails a number of matching operations after a number of successes, until removed', () => {
   const files = new MemoryFiles()
   const log = files.openSync('/log', 'create')
   const other = files.openSync('/other', 'create')
@@ -29,7 +29,7 @@ test('a rule fails a number of matching operations, after a number of successful
   write()
 })
 
-test('every operation can be made to fail, and then has no effect', () => {
+test('every operation can be made to fail without an effect', () => {
   const files = new MemoryFiles({ directories: ['/d'] })
   const file = files.openSync('/d/a', 'create')
   file.writeSync([Buffer.from('abc')], 0)
@@ -53,7 +53,7 @@ test('every operation can be made to fail, and then has no effect', () => {
   assert.is(file.readSync(0, 10).latin1Slice(), 'abc')
 })
 
-test('a short write leaves a part', () => {
+test('a short write leaves a part of its bytes', () => {
   const { random } = seeded('short writes')
   const files = new MemoryFiles({ random })
   const lengths = new Set<number>()
@@ -67,7 +67,7 @@ test('a short write leaves a part', () => {
   assert.equal([...lengths].sort(), [0, 1, 2, 3])
 })
 
-test('a full disk takes what fits, overwrites in place, and takes more when there is room', () => {
+test('a full disk accepts what fits, overwrites in place, and accepts more once there is room', () => {
   const files = new MemoryFiles({ capacityBytes: 3 * PAGE_BYTES })
   const file = files.openSync('/a', 'create')
   const reserve = files.openSync('/reserve', 'create')
@@ -86,7 +86,7 @@ test('a full disk takes what fits, overwrites in place, and takes more when ther
   assert.throws(() => file.writeSync([Buffer.from('z')], 0), failsWith('ENOSPC'))
 })
 
-test('what a failed datasync gave up, a later good one does not save', async () => {
+test('a later datasync does not save pages that a failed one gave up', async () => {
   const { random } = seeded('failed datasync')
   const files = new MemoryFiles({ directories: ['/d'] })
   const file = files.openSync('/d/a', 'create')
@@ -107,7 +107,7 @@ test('what a failed datasync gave up, a later good one does not save', async () 
   assert.ok(firstPages.has('\0') && firstPages.has('a'))
 })
 
-test('a replaced file is the old or the new one, whole, whenever the power goes', () => {
+test('a replaced file is the old or the new one, complete, after a power loss at any time', () => {
   const { random } = seeded('replaced file')
   const files = new MemoryFiles({ directories: ['/d'] })
   replaceFileSync(files, '/d/pointer', Buffer.alloc(5000, 'o'))
@@ -143,7 +143,7 @@ test('a replacement without a sync of the content may be found empty or torn', (
   assert.ok(found.has('') && found.has('new') && !found.has('old'))
 })
 
-test('a closed file, and a file open for reading, take no writes', () => {
+test('a closed file and a file open for reading refuse writes', () => {
   const files = new MemoryFiles()
   const file = files.openSync('/a', 'create')
   file.closeSync()

@@ -96,7 +96,7 @@ function contentOf(files: Files, path: string): Buffer {
   return content
 }
 
-test('after power loss an append-only log has all that was synced, and beyond it only what was written, or zeros', () => {
+test('after a power loss an append-only log has all synced bytes, and behind them only written bytes or zeros', () => {
   const { integer, random } = seeded('append-only log')
   for (let round = 0; round < LOGS; round++) {
     const { files, log } = diskWithLog(Buffer.alloc(0))
@@ -117,7 +117,7 @@ test('after power loss an append-only log has all that was synced, and beyond it
   }
 })
 
-test('unsynced pages vanish, stay and tear, each by itself', () => {
+test('unsynced pages vanish, stay and tear independently', () => {
   const { random } = seeded('fates of pages')
   const fates = new Set<string>()
   for (let round = 0; round < CRASHES; round++) {
@@ -131,7 +131,7 @@ test('unsynced pages vanish, stay and tear, each by itself', () => {
   for (const fate of ['old old', 'new new', 'old new', 'new old', 'torn new', 'new torn']) assert.ok(fates.has(fate), fate)
 })
 
-test('unsynced growth and truncation may be there or not', () => {
+test('unsynced growth and truncation may be lost', () => {
   const { random } = seeded('sizes')
   const sizes = new Set<number>()
   for (let round = 0; round < CRASHES; round++) {
@@ -143,7 +143,7 @@ test('unsynced growth and truncation may be there or not', () => {
   assert.equal([...sizes].sort(), [100, 150, 50])
 })
 
-test('a datasync makes durable what was there when it was called, once it has ended', async () => {
+test('a finished datasync makes durable what was written before its call', async () => {
   const { random } = seeded('datasync')
   const { files, log } = diskWithLog(Buffer.alloc(0))
   files.holdSyncs()
@@ -194,7 +194,7 @@ function listings(files: MemoryFiles, random: () => number): string[] {
   return [...new Set(crashes(files, random).map((found) => found.listSync('/d').join()))].sort()
 }
 
-test('a directory that was not synced into its parent takes its files along', () => {
+test('a directory that was not synced into its parent is lost with its files', () => {
   const { random } = seeded('directories')
   const files = new MemoryFiles({ directories: ['/d'] })
   files.makeDirectorySync('/d/e')
@@ -206,7 +206,7 @@ test('a directory that was not synced into its parent takes its files along', ()
   assert.equal(listings(files, random), ['e'])
 })
 
-test('a rename to another directory is durable by a sync of either, and never leaves the file with two names', () => {
+test('a rename to another directory is durable by a sync of either, and never leaves two names', () => {
   const { random, pick } = seeded('moves')
   for (const synced of ['/d', '/e']) {
     const files = new MemoryFiles({ directories: ['/d', '/e'] })
@@ -220,7 +220,7 @@ test('a rename to another directory is durable by a sync of either, and never le
   }
 })
 
-test('a process kill keeps all that was written, and a later power loss may still take it', () => {
+test('a process kill keeps all written bytes, and a later power loss may lose them', () => {
   const { random } = seeded('kill')
   const { files, log } = diskWithLog(Buffer.alloc(10, 'a'))
   log.writeSync([Buffer.alloc(10, 'b')], 10)
@@ -234,7 +234,7 @@ test('a process kill keeps all that was written, and a later power loss may stil
   assert.ok(listings(next, random).includes('log'))
 })
 
-test('one seed crashes one way', () => {
+test('a seed always crashes the same way', () => {
   const { seed } = seeded('same crash')
   const { files, log } = diskWithLog(Buffer.alloc(3 * PAGE_BYTES, 'a'))
   log.writeSync([Buffer.alloc(3 * PAGE_BYTES, 'b')], 17)

@@ -49,7 +49,7 @@ function randomStep({ integer, pick }: Seeded): (store: RecordStore) => Promise<
   }
 }
 
-test('it does what LevelDB does', async () => {
+test('the simulated store does what LevelDB does', async () => {
   const chance = seeded('twin of LevelDB')
   const directory = mkdtempSync(join(tmpdir(), 'haypile-records-'))
   const level = await LevelRecords.open(directory, { writeBufferBytes: 2 ** 20, blockCacheBytes: 2 ** 20 }, 'create')
@@ -66,7 +66,7 @@ test('it does what LevelDB does', async () => {
   }
 })
 
-test('an iterator sees the store as it was when it began', async () => {
+test('an iterator sees the store as of its beginning', async () => {
   for (const change of [(store: MemoryRecords) => write(store, ['a', '2'], ['c', '2']), (store: MemoryRecords) => store.clear(ALL)]) {
     const store = new MemoryRecords()
     await write(store, ['a', '1'], ['b', '1'])
@@ -77,7 +77,7 @@ test('an iterator sees the store as it was when it began', async () => {
   }
 })
 
-test('a batch is seen when its write ends, not before, and its buffers may be reused', async () => {
+test('a batch becomes visible when its write ends, and its buffers may be reused', async () => {
   const store = new MemoryRecords()
   const value = Buffer.from('1')
   const batch = store.batch()
@@ -94,7 +94,7 @@ test('a batch is seen when its write ends, not before, and its buffers may be re
   assert.throws(() => batch.put(Buffer.from('b'), value), /not open/)
 })
 
-test('a crash keeps written batches, and each batch under way whole or not at all, none without the one before it', async () => {
+test('a crash keeps written batches, and a prefix of the batches being written, each whole', async () => {
   const { random } = seeded('crash of records')
   const store = new MemoryRecords()
   await write(store, ['a', '1'])
@@ -111,7 +111,7 @@ test('a crash keeps written batches, and each batch under way whole or not at al
   for (let round = 0; round < 20; round++) assert.is(await contentOf(store.crash(random)), 'a=2 b=1 c=1 d=1')
 })
 
-test('a clear may be lost, wholly or from some point on, until a batch is written after it', async () => {
+test('a clear may be lost, wholly or from some record on, until a batch is written after it', async () => {
   const { random } = seeded('lost clear')
   const store = new MemoryRecords()
   await write(store, ...Array.from({ length: 40 }, (_, index) => [`k${index}`, ''] as const))
@@ -125,7 +125,7 @@ test('a clear may be lost, wholly or from some point on, until a batch is writte
   for (let round = 0; round < 20; round++) assert.is(store.crash(random).count, 1)
 })
 
-test('after a failed write all writes fail, reads go on, and a reopen mends it', async () => {
+test('after a failed write all writes fail and reads work until a reopen', async () => {
   const store = new MemoryRecords()
   store.failWrites({ after: 1 })
   await write(store, ['a', '1'])
@@ -139,7 +139,7 @@ test('after a failed write all writes fail, reads go on, and a reopen mends it',
   assert.is(await contentOf(store), 'a=1 b=3')
 })
 
-test('a failed write may turn up after the reopen, and a reopen may fail too', async () => {
+test('a failed write may appear after the reopen, and a reopen may fail too', async () => {
   const { random } = seeded('failed write in the log')
   const store = new MemoryRecords()
   store.failWrites({ error: new Error('disk full'), failedReopens: 1, landsAtReopen: true })
@@ -154,7 +154,7 @@ test('a failed write may turn up after the reopen, and a reopen may fail too', a
   assert.is(await contentOf(store), 'a=1')
 })
 
-test('a close waits for the writes under way, and nothing works after it', async () => {
+test('a close waits for running writes, and every later call fails', async () => {
   const store = new MemoryRecords()
   store.holdWrites()
   let written = false
@@ -170,7 +170,7 @@ test('a close waits for the writes under way, and nothing works after it', async
   assert.match(await failure(iterator.next(1)), /not open/)
 })
 
-test('what is written lazily may be lost, whatever is synced after it, until the store was opened again', async () => {
+test('lazy writes may be lost, whatever is synced after them, until the store is reopened', async () => {
   const { random } = seeded('lost lazy writes')
   const store = new MemoryRecords()
   for (const key of ['a', 'b', 'c']) {
@@ -188,7 +188,7 @@ test('what is written lazily may be lost, whatever is synced after it, until the
   for (let round = 0; round < 20; round++) assert.is(await contentOf(store.crash(random)), 'a=1 b=1 c=1 s=1')
 })
 
-test('a snapshot sees the store as it was, in LevelDB as in memory, and is void after a reopen', async () => {
+test('a snapshot sees the store as it was, in LevelDB and in memory, and is void after a reopen', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'haypile-snapshot-'))
   const level = await LevelRecords.open(directory, { writeBufferBytes: 2 ** 20, blockCacheBytes: 2 ** 20 }, 'create')
   try {
