@@ -19,21 +19,21 @@ function countsOf(places: (file: (typeof files)[number]) => number): Record<stri
   return Object.fromEntries(counts.filter(([, count]) => count > 0).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-test('a cast takes the place of must or at only in hot code, with a comment and a line in the table', () => {
+test('a cast replaces must or at only in hot code, with a comment and a line in the table', () => {
   assert.equal(
     countsOf((file) => assumptionsOf(file).filter(isExplained).length),
     HOT_ASSUMPTIONS,
   )
 })
 
-test('no other cast says that an element or the result of a look-up is there', () => {
+test('no other cast assumes that an element or a look-up result exists', () => {
   assert.equal(
     countsOf((file) => assumptionsOf(file).filter((one) => !isExplained(one)).length),
     { ...OTHER_ASSUMPTIONS, ...RDB_ASSUMPTIONS },
   )
 })
 
-test('the rule finds what assumes a value, and nothing else', () => {
+test('the rule finds casts that assume a value, and no others', () => {
   const linesOf = (text: string) => assumptionsOf({ text, code: text.replace(/ *\/\/.*/g, '') })
   const assumes = ['list[i] as T', 'f(x)[0] as T', 'rows[a[0]] as T', 'map.get(key(1)) as T', 'heap.pop() as T', 'args[i]!', 'f(a!, 1)']
   for (const code of assumes) assert.is(linesOf(code).length, 1, code)

@@ -36,7 +36,7 @@ for (const [path, targets] of imported) {
   arrows.set(from, to)
 }
 
-test('FOLDERS has every folder of the product, and no other', () => {
+test('FOLDERS lists exactly the folders of the product', () => {
   assert.equal(Object.keys(FOLDERS).sort(), [...arrows.keys()].sort())
 })
 
@@ -49,7 +49,7 @@ test(`no folder has more than ${MAX_FILES} files`, () => {
   )
 })
 
-test('a folder imports from those that FOLDERS names, and from each of them', () => {
+test('a folder imports exactly the folders that FOLDERS names', () => {
   const wrong = Object.entries(FOLDERS).flatMap(([folder, { imports }]) => {
     const actual = arrows.get(folder) ?? new Set()
     return [
@@ -60,7 +60,7 @@ test('a folder imports from those that FOLDERS names, and from each of them', ()
   none('imports across folders', wrong)
 })
 
-test('a cycle of imports leaves its folder only where CYCLES says so', () => {
+test('import cycles cross folders only where CYCLES lists them', () => {
   const found = cyclesOf(imported).filter((cycle) => new Set(cycle.map((path) => dirname(path))).size > 1)
   const listed = (path: string) => CYCLES.findIndex((cycle) => cycle.includes(path))
   const wrong = found.flatMap((cycle) => {
@@ -76,7 +76,7 @@ test('a cycle of imports leaves its folder only where CYCLES says so', () => {
   ])
 })
 
-test('test/ has the folders of the product', () => {
+test('test/ has no folder that the product lacks', () => {
   const layers = new Set([...arrows.keys()].map((folder) => folder.split('/')[0] as string))
   const folders = new Set(sources().map(({ path }) => dirname(path)))
   none(
@@ -88,7 +88,7 @@ test('test/ has the folders of the product', () => {
   )
 })
 
-test('ARCHITECTURE.md has the map of FOLDERS', () => {
+test('ARCHITECTURE.md contains the map printed from FOLDERS', () => {
   const rows = Object.entries(FOLDERS).map(([folder, { purpose }]) => `| \`${folder}/\` | ${purpose} |`)
   const map = [BEGIN, '', '| folder | subject |', '| --- | --- |', ...rows, '', END].join('\n')
   const text = readFileSync(MAP, 'utf8')
@@ -98,7 +98,7 @@ test('ARCHITECTURE.md has the map of FOLDERS', () => {
   else assert.is(text.slice(begin, end + END.length), map)
 })
 
-test('every folder of the map is there', () => {
+test('every folder of the map exists', () => {
   none(
     'folders that are not there',
     Object.keys(FOLDERS).filter((folder) => !existsSync(join(ROOT, folder))),

@@ -67,7 +67,7 @@ const SET_FUNCTIONS: readonly string[] = [
   'server/loop/gates.ts busy',
 ]
 
-test('the sources are found at all', () => {
+test('sources of every layer are found', () => {
   for (const layer of ['storage', 'commands', 'server', 'test'])
     assert.ok(
       files.some((file) => file.layer === layer),
@@ -75,7 +75,7 @@ test('the sources are found at all', () => {
     )
 })
 
-test('storage knows nothing of commands, commands nothing of the server, and nobody but tests imports the server', () => {
+test('storage does not import commands, commands do not import the server, and only tests import the server', () => {
   const wrong: string[] = []
   for (const file of files) {
     for (const specifier of importsOf(file)) {
@@ -90,7 +90,7 @@ test('storage knows nothing of commands, commands nothing of the server, and nob
   none('imports across layers', wrong)
 })
 
-test('the disk, LevelDB and the network have one door each', () => {
+test('the disk, LevelDB and the network are each imported by one module', () => {
   const wrong: string[] = []
   for (const file of files.filter(isProduct)) {
     for (const specifier of importsOf(file)) {
@@ -101,17 +101,17 @@ test('the disk, LevelDB and the network have one door each', () => {
   none('imports past the door', wrong)
 })
 
-test('time is read in one place and passed on from there', () => {
+test('only listed files read the time', () => {
   const readers = files.filter((file) => isProduct(file) && !CLOCKS.includes(file.path))
   none('clocks', matches(readers, /\bDate\.now\b|\bperformance\.now\b|\bnew Date\(\)|\bhrtime\b/))
 })
 
-test('chance is picked up in one place and passed on from there', () => {
+test('only listed files draw chance', () => {
   const readers = files.filter((file) => isProduct(file) && !CHANCE.includes(file.path))
   none('chance', matches(readers, /\bMath\.random\b|\brandomBytes\b|\brandomUUID\b|\brandomInt\b|\bgetRandomValues\b/))
 })
 
-test('storage and commands set no timers but where they wait for a disk', () => {
+test('storage and commands set no timers except to retry a disk', () => {
   const readers = files.filter(
     ({ layer, path }) => (layer === 'storage' || layer === 'commands') && path !== 'storage/recovery/reopening.ts',
   )
@@ -130,7 +130,7 @@ test('no file has more than 400 lines', () => {
   )
 })
 
-test('what is called back is given at construction: no field of a class or an interface is a function that others set', () => {
+test('callbacks are passed at construction: no field is a function that others set', () => {
   const field = /^ {2}(?:override |public )?\w+\??: \(.*=> .*[^,{]$/
   assert.ok(field.test('  wake: () => void = () => {}') && !field.test('  readonly wake: () => void'))
   const found = matches(files.filter(isProduct), field).map((line) => line.replace(/:\d+: (?:override )?(\w+).*/, ' $1'))
@@ -144,7 +144,7 @@ test('file names are words joined by hyphens', () => {
   )
 })
 
-test('nothing is left to do later', () => {
+test('sources contain no marks of unfinished work', () => {
   const words = new RegExp(
     `\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX', 'HA' + 'CK', 'not imple' + 'mented', 'not yet imple' + 'mented'].join('|')})\\b`,
   )
@@ -154,7 +154,7 @@ test('nothing is left to do later', () => {
   )
 })
 
-test('constructors declare no properties, enums and namespaces do not occur, and no test is left alone', () => {
+test('there are no parameter properties, enums, namespaces, decorators or lone tests', () => {
   none('parameter properties', matches(files, /\bconstructor\s*\(\s*(?:private|protected|public|readonly)\b/))
   none('enums and namespaces', matches(files, /^\s*(?:export\s+)?(?:declare\s+)?(?:const\s+)?(?:enum|namespace)\s+\w/))
   none('decorators', matches(files, /^\s*@\w+/))
@@ -170,7 +170,7 @@ test('every test file runs what it declares', () => {
 })
 
 /** uvu takes a string for the message of a failure, and then compares nothing. */
-test('assert.throws is told what to expect by a pattern or a function, never by a string', () => {
+test('assert.throws takes a pattern or a function, never a string', () => {
   const wrong = files.flatMap(({ path, text }) =>
     callsOf('throws', text)
       .filter(({ args: [, expected] }) => expected !== undefined && !/^\/|=>|^\w+\(/.test(expected))
@@ -192,7 +192,7 @@ test('every test file begins with a line of intent', () => {
   )
 })
 
-test('the table of slow test files names files that are there', () => {
+test('the table of slow test files names existing files', () => {
   const names = Object.keys(SLOW_FILES).map((name) => `test/${name}.test.ts`)
   none(
     'files that are not there',
@@ -204,7 +204,7 @@ test('an object literal is written out, not spread from literals to save lines',
   none('literals that are spread', matches(files, /\.\.\.[{]/))
 })
 
-test('what a caught value says is read by errorText', () => {
+test('only errorText reads the message of a caught value', () => {
   const product = files.filter((file) => isProduct(file) && file.path !== 'base/error-text.ts')
   none('other ways', matches(product, /(\w+) instanceof Error \? \1\.message : (String\(\1\)|\1\b)|\(\w+ as Error\)\.message/))
 })
@@ -219,7 +219,7 @@ function errorTextsOf({ text }: Source): string[] {
   return [...literals].map((match) => (match[1] ?? match[2] ?? match[3]) as string).filter((one) => /^-?[A-Z]{2,} [^<[]*[a-z]{2}/.test(one))
 }
 
-test('each error text has one home', () => {
+test('each error text is written in one file', () => {
   const homes = new Map<string, Set<string>>()
   for (const file of files.filter(isProduct)) {
     for (const text of errorTextsOf(file)) homes.set(text, (homes.get(text) ?? new Set()).add(file.path))
@@ -271,7 +271,7 @@ function pathsNamedIn(document: string): string[] {
   return [...quoted.filter((word) => known.test(word)), ...linked.map((target) => slashed(join(dirname(document), target)))]
 }
 
-test('the documents name no file that is not there', () => {
+test('the documents name only existing files', () => {
   const wrong = [...documents(), 'CHANGELOG.md'].flatMap((document) =>
     pathsNamedIn(document)
       .filter((path) => !existsSync(join(ROOT, path)))
