@@ -129,7 +129,7 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
     opened: () => executor.blockedClients.retryPostponed(),
   })
   const turn = new Turn(storage, {
-    serveBlocked: () => executor.endUnit(),
+    serveBlocked: () => executor.serveBlocked(),
     tellClients: () => executor.tracking.isActive && executor.tracking.endTurn(),
     feedReplicas: () => state.replication?.flush(),
     ended: () => {

@@ -53,7 +53,8 @@ export interface BlockedHandler {
   /** True if the gates let the command run now. */
   mayServe(blocked: BlockedClient): boolean
   /** Called when the client has been answered. */
-  finished(blocked: BlockedClient): void
+  onAnswered(blocked: BlockedClient): void
+  /** Answers the client with an error. */
   fail(blocked: BlockedClient, text: Bytes): void
 }
 
@@ -197,7 +198,7 @@ export class BlockedClients implements Awaited {
   finish(blocked: BlockedClient): void {
     this.remove(blocked)
     blocked.client.lastActiveMs = this.monotonicMs()
-    this.handler.finished(blocked)
+    this.handler.onAnswered(blocked)
   }
 
   private timeOut(blocked: BlockedClient): void {

@@ -80,7 +80,7 @@ export class Admission {
       endTransaction(client, this.units.watches)
       text = `EXECABORT Transaction discarded because of: ${reason.replace(/^ERR /, '')}`
     } else if (client.transaction !== null) client.transaction.isSpoiled = true
-    this.recorder.refused(runtime, text)
+    this.recorder.recordRefusal(runtime, text)
     client.replyError(text)
     if (this.tracking.isActive) this.tracking.afterReply(client, runtime.command)
     return 'done'

@@ -24,16 +24,16 @@ export class CommandClock {
     this.monotonicMs = options.monotonicMs
   }
 
-  /** Ends a command. Returns its time in microseconds. */
-  endCommand(): number {
+  /** Ends the timing of a command. Returns its duration in microseconds. */
+  measureCommand(): number {
     const endMs = this.monotonicMs()
     const micros = (endMs - this.startMs) * 1000
     this.startMs = endMs
     return micros
   }
 
-  /** Ends a part of a unit. Returns its time in microseconds. */
-  endPart(): number {
+  /** Ends the timing of a unit's part. Returns its duration in microseconds. */
+  measurePart(): number {
     const endMs = this.monotonicMs()
     const micros = (endMs - this.partStartMs) * 1000
     this.partStartMs = endMs

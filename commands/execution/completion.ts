@@ -43,8 +43,8 @@ export class Completion implements BlockedHandler {
   complete(request: Request, reply: Reply): Outcome {
     const { clock, recorder } = this
     const outcome = this.answer(request, reply)
-    const micros = clock.endCommand()
-    if (outcome === 'done') recorder.ran(request, micros)
+    const micros = clock.measureCommand()
+    if (outcome === 'done') recorder.recordRun(request, micros)
     recorder.show(request, 'after')
     clock.renewIfOld(clock.startMs)
     if (this.blockedClients.hasReady && this.units.current === null) {
@@ -60,16 +60,16 @@ export class Completion implements BlockedHandler {
   }
 
   /**
-   * Ends the part that suspended a unit, and answers the client if the unit is over. The unit keeps
-   * its clock reading, so its effects get a group of their own.
+   * Continues the suspended unit with the reply of the part that suspended it. Answers the client
+   * if the unit is over. The unit keeps its clock reading, so its effects get a group of their own.
    */
-  endPart(part: Reply): void {
+  continueUnit(part: Reply): void {
     const { group, groupStart, hooks, keyspace } = this.shared
     hooks.renewClock()
     const before = group.commands
     const start = groupStart()
     keyspace.setClock(this.units.clockMs)
-    const reply = this.units.partEnded(part)
+    const reply = this.units.continueUnit(part)
     const hasWritten = group.commands !== before
     hooks.renewClock()
     const { suspended } = this
@@ -79,7 +79,7 @@ export class Completion implements BlockedHandler {
     if (hasWritten) client.lastWriteOffset = start
     client.reply(reply)
     if (this.tracking.isActive) this.tracking.afterSuspension(client, runtime.command)
-    this.recorder.ran(suspended, (this.clock.monotonicMs() - this.clock.partStartMs) * 1000)
+    this.recorder.recordRun(suspended, (this.clock.monotonicMs() - this.clock.partStartMs) * 1000)
     hooks.onResume(client)
     this.serveBlocked()
   }
@@ -111,12 +111,12 @@ export class Completion implements BlockedHandler {
   }
 
   fail({ request, client }: BlockedClient, text: string): void {
-    this.recorder.failed(request.runtime, text)
+    this.recorder.recordFailure(request.runtime, text)
     client.replyError(text)
   }
 
-  finished({ request, client, micros }: BlockedClient): void {
-    this.recorder.ran(request, micros)
+  onAnswered({ request, client, micros }: BlockedClient): void {
+    this.recorder.recordRun(request, micros)
     queueMicrotask(() => this.shared.hooks.onResume(client))
   }
 

@@ -100,9 +100,9 @@ export class Executor {
     return this.parts.run(request)
   }
 
-  /** Ends the part that suspended the current unit, with the part's reply. */
-  endPart(reply: Reply): void {
-    this.completion.endPart(reply)
+  /** Continues the suspended unit with the reply of the part that suspended it. */
+  continueUnit(part: Reply): void {
+    this.completion.continueUnit(part)
   }
 
   /** Runs a logged command again. Throws if it fails: it has succeeded once. */
@@ -111,7 +111,7 @@ export class Executor {
   }
 
   /** Serves the blocked clients whose keys changed. REQUIRES: called at the end of each unit. */
-  endUnit(): void {
+  serveBlocked(): void {
     this.completion.serveBlocked()
   }
 

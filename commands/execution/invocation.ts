@@ -52,7 +52,7 @@ export class Invocation {
   failure(runtime: CommandRuntime, error: unknown, hasChanged: boolean): ErrorReply {
     const isRefusal = error instanceof ClientError && !hasChanged
     const text: Bytes = isRefusal ? error.message : `ERR internal error: ${errorText(error)}`
-    this.recorder.failed(runtime, text)
+    this.recorder.recordFailure(runtime, text)
     if (!isRefusal) this.hooks.onBug(error, hasChanged)
     return new ErrorReply(text)
   }

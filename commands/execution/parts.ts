@@ -30,7 +30,7 @@ export class Parts {
     const gate = runtime.isWrite && !request.client.isScript ? this.gating.refusal(request) : null
     const refusal = gate ?? this.units.refusalOf(runtime)
     if (refusal !== null) {
-      this.recorder.refused(runtime, refusal)
+      this.recorder.recordRefusal(runtime, refusal)
       return new ErrorReply(refusal)
     }
     this.recorder.show(request, 'before')
@@ -38,7 +38,7 @@ export class Parts {
     this.context.mayBlock = false
     const reply = this.invocation.invoke(request)
     this.context.mayBlock = mayBlock
-    this.recorder.ran(request, this.clock.endPart())
+    this.recorder.recordRun(request, this.clock.measurePart())
     this.recorder.show(request, 'after')
     return reply
   }

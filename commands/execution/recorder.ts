@@ -15,20 +15,20 @@ export class Recorder {
   }
 
   /** Records a command that has run. */
-  ran({ runtime, client, args }: Request, micros: number): void {
+  recordRun({ runtime, client, args }: Request, micros: number): void {
     runtime.statistics.calls++
     runtime.statistics.micros += micros
     this.hooks.onCommand(runtime, client, args, micros)
   }
 
   /** Records a command that was refused. */
-  refused({ statistics }: CommandRuntime, text: Bytes): void {
+  recordRefusal({ statistics }: CommandRuntime, text: Bytes): void {
     statistics.rejected++
     this.hooks.onErrorReply(text)
   }
 
   /** Records a command that has failed. */
-  failed({ statistics }: CommandRuntime, text: Bytes): void {
+  recordFailure({ statistics }: CommandRuntime, text: Bytes): void {
     statistics.failed++
     this.hooks.onErrorReply(text)
   }

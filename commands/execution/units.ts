@@ -74,7 +74,7 @@ export class Units implements UnitsPort {
 
   /**
    * Runs several requests as one unit. If `run` answers SUSPENDED, the unit stays open until
-   * `partEnded`.
+   * `continueUnit`.
    */
   runTogether(run: () => Reply): Reply {
     const { context } = this
@@ -95,9 +95,9 @@ export class Units implements UnitsPort {
 
   /**
    * Continues the unit after the part that suspended it. Returns the whole reply, or SUSPENDED if
-   * the unit goes on.
+   * another part suspends the unit.
    */
-  partEnded(reply: Reply): Reply {
+  continueUnit(reply: Reply): Reply {
     this.end() // `runTogether` left it open when the part suspended the unit
     const { continuation } = this
     this.continuation = null

@@ -49,7 +49,7 @@ export class Walks {
       client.replyError(this.invocation.failure(runtime, error, false).text)
     }
     const endMs = clock.monotonicMs()
-    recorder.ran(request, (endMs - started) * 1000)
+    recorder.recordRun(request, (endMs - started) * 1000)
     if (tracking.isActive) tracking.afterReply(client, runtime.command)
     recorder.show(request, 'after')
     clock.renewIfOld(endMs)

@@ -1,9 +1,11 @@
 /**
  * Runs scripts and functions: one at a time, each as one unit, and in slices if it is slow.
  *
- *   run -> reply                                     or, after busy-reply-threshold,
- *   run -> SUSPENDED, slice, slice ... -> endPart    with the unit open meanwhile: other clients
- *                                                    get BUSY, and the log holds nothing of it
+ *   run -> reply                            or, after busy-reply-threshold,
+ *   run -> SUSPENDED, slice, slice ...      and then `continueUnit` with the reply
+ *
+ * While a script is suspended its unit is open. Other clients get BUSY, and the binlog holds none
+ * of the script's effects.
  *
  * The clock stands still for a script from its start to its end.
  */
@@ -222,7 +224,7 @@ export class ScriptRunner implements ScriptHost {
     keyspace.setClock(this.clockMs)
     const reply = this.result === null ? this.runSlice(this.continueOrStop) : this.continueConversion(this.result)
     keyspace.setClock(nowMs)
-    if (reply !== SUSPENDED) this.options.executor().endPart(reply)
+    if (reply !== SUSPENDED) this.options.executor().continueUnit(reply)
   }
 
   /** Runs a slice and handles its result. */

@@ -164,7 +164,7 @@ test('while something stands in the way of writes nobody is served, and then all
   assert.is(run('LLEN', 'a'), 2)
   isOpen.now = true
   blocked.retryPostponed()
-  executor.endUnit()
+  executor.serveBlocked()
   assert.equal([first.replies, second.replies], [[['a', '1']], [['a', '2']]])
 })
 
@@ -179,7 +179,7 @@ test('someone whose time is up while something stands in the way leaves the elem
   assert.equal(waiting.replies, [NULL_ARRAY])
   executor.gating.gated = 'none'
   blocked.retryPostponed()
-  executor.endUnit()
+  executor.serveBlocked()
   assert.is(run('LLEN', 'a'), 1)
 })
 

@@ -164,7 +164,7 @@ test('an element that is gone by the end of its unit was never there', () => {
   writableAs(db, 'a', List).push('left', '1', { number: () => -2 })
   assert.is(blocked.hasReady, true)
   db.delete('a')
-  executor.endUnit()
+  executor.serveBlocked()
   assert.is(blocked.count, 1)
 })
 
