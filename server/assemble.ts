@@ -40,7 +40,7 @@ import { NodeState } from './wiring/node-state.ts'
 import { ReplicationFacade } from './wiring/replication-facade.ts'
 import { replicationGate, waitingClients } from './wiring/replication-start.ts'
 import { flagsOfScript, startScripting } from './wiring/scripting-start.ts'
-import { StorageFacade } from './wiring/storage-port.ts'
+import { StorageFacade } from './wiring/storage-facade.ts'
 
 /** The inputs of the assembly, which exist before the first part. */
 export interface Foundations {

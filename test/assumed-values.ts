@@ -9,7 +9,7 @@
 export const HOT_ASSUMPTIONS: Readonly<Record<string, number>> = {
   'commands/execution/admission.ts': 1,
   'commands/hyperloglogs/hyperloglog.ts': 1,
-  'commands/hyperloglogs/values.ts': 2,
+  'commands/hyperloglogs/sketch-access.ts': 2,
   'commands/strings/lcs.ts': 5,
   'lua/libraries/bit.ts': 1,
   'lua/libraries/cjson-encode.ts': 1,
@@ -41,7 +41,7 @@ export const HOT_ASSUMPTIONS: Readonly<Record<string, number>> = {
  * more than that a value is there.
  */
 export const OTHER_ASSUMPTIONS: Readonly<Record<string, number>> = {
-  'commands/scripting/values.ts': 4,
+  'commands/scripting/lua-values.ts': 4,
   'commands/streams/reads.ts': 2,
   'lua/module.ts': 2,
   'replication/protocol/messages.ts': 1,

@@ -8,7 +8,7 @@ import { helpReply } from '../parsing/help.ts'
 import { type AclEnvironment, aclOf } from './acl.ts'
 import { detailedDenial } from './denial-texts.ts'
 import type { AclLogEntry } from './log.ts'
-import { ADMINISTRATION, aclUsers, requireLastWord } from './user-commands.ts'
+import { ADMIN_FLAGS, aclUsers, requireLastWord } from './user-commands.ts'
 import { readUsers, writeUsers } from './user-lines.ts'
 
 const LOGGED_ENTRIES_SHOWN = 10
@@ -21,7 +21,7 @@ const dryRun = command({
   complexity: 'O(1).',
   syntax: 'ACL DRYRUN username command [arg [arg ...]]',
   arity: -4,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run({ server }, args) {
     const { table } = server
     const user = aclOf(server).find(args[2])
@@ -47,7 +47,7 @@ const log = command({
   syntax: 'ACL LOG [count | RESET]',
   history: [['7.2.0', 'Added entry ID, timestamp created, and timestamp last updated.']],
   arity: -2,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run({ server }, args) {
     const acl = aclOf(server)
     const word = args.length === 2 ? String(LOGGED_ENTRIES_SHOWN) : requireLastWord(args)
@@ -83,7 +83,7 @@ const load = command({
   complexity: 'O(N). Where N is the number of configured users.',
   syntax: 'ACL LOAD',
   arity: 2,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run({ server, session }) {
     const acl = aclOf(server)
     const { environment } = acl
@@ -113,7 +113,7 @@ const save = command({
   syntax: 'ACL SAVE',
   tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
   arity: 2,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run({ server }) {
     const acl = aclOf(server)
     if (!requireFile(acl.environment).replace(writeUsers(acl.all())))

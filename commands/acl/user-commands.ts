@@ -11,8 +11,8 @@ import { aclOf } from './acl.ts'
 import { describeChannels, describeCommands, describeKeys, describeUser, flagsOf } from './describe.ts'
 import type { Selector } from './selector.ts'
 
-export const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale']
-const OPEN_TO_ALL: readonly CommandFlag[] = ['noscript', 'loading', 'stale']
+export const ADMIN_FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale']
+const OPEN_FLAGS: readonly CommandFlag[] = ['noscript', 'loading', 'stale']
 
 const MAX_PASSWORD_BITS = 4096
 const LONG = Number.MAX_SAFE_INTEGER
@@ -30,7 +30,7 @@ const setUser = command({
   ],
   tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
   arity: -3,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run({ server, session }, args) {
     aclOf(server).setUser(args[2], args.slice(3), session)
     return OK
@@ -49,7 +49,7 @@ const getUser = command({
     ['7.0.0', 'Added selectors and changed the format of key and channel patterns from a list to their rule representation.'],
   ],
   arity: 3,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run({ server }, args) {
     const user = aclOf(server).find(args[2])
     if (user === undefined) return null
@@ -72,7 +72,7 @@ const delUser = command({
   syntax: 'ACL DELUSER username [username ...]',
   tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
   arity: -3,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run: ({ server, session }, args) => aclOf(server).remove(args.slice(2), session),
 })
 
@@ -84,7 +84,7 @@ const list = command({
   complexity: 'O(N). Where N is the number of configured users.',
   syntax: 'ACL LIST',
   arity: 2,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run: ({ server }) =>
     aclOf(server)
       .all()
@@ -99,7 +99,7 @@ const users = command({
   complexity: 'O(N). Where N is the number of configured users.',
   syntax: 'ACL USERS',
   arity: 2,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run: ({ server }) =>
     aclOf(server)
       .all()
@@ -114,7 +114,7 @@ const whoAmI = command({
   complexity: 'O(1)',
   syntax: 'ACL WHOAMI',
   arity: 2,
-  flags: OPEN_TO_ALL,
+  flags: OPEN_FLAGS,
   run: ({ session }) => session.user.name,
 })
 
@@ -126,7 +126,7 @@ const cat = command({
   complexity: 'O(1) since the categories and commands are a fixed set.',
   syntax: 'ACL CAT [category]',
   arity: -2,
-  flags: OPEN_TO_ALL,
+  flags: OPEN_FLAGS,
   run({ server: { table } }, args) {
     if (args.length === 2) return CATEGORIES
     const category = categoryOf(requireLastWord(args))
@@ -144,7 +144,7 @@ const genPass = command({
   complexity: 'O(1)',
   syntax: 'ACL GENPASS [bits]',
   arity: -2,
-  flags: OPEN_TO_ALL,
+  flags: OPEN_FLAGS,
   run({ server }, args) {
     const bits = args.length === 2 ? 256 : requireSafeInteger(requireLastWord(args), -LONG, LONG, notAnInteger)
     if (bits <= 0 || bits > MAX_PASSWORD_BITS) {

@@ -11,7 +11,7 @@ import { integerOf, isToken, requireInteger } from '../parsing/args.ts'
 import { requireTimeoutMs } from '../parsing/timeouts.ts'
 import { readKillFilters, requireClientType, typeOf } from './filters.ts'
 
-const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale']
+const ADMIN_FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale']
 
 /** Sets the last command early: the listing client appears with the listing command. */
 function showRunning({ session }: Context, name: Bytes): void {
@@ -55,7 +55,7 @@ const list = command({
   ],
   tips: ['nondeterministic_output'],
   arity: -2,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run(context, args) {
     showRunning(context, 'client|list')
     const { clients } = context.server
@@ -101,7 +101,7 @@ const kill = command({
     ['6.2.0', '`LADDR` option.'],
   ],
   arity: -3,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run(context, args) {
     if (args.length === 3) {
       if (end(context, (session) => session.address === args[2]) === 0) throw clientError('ERR No such client')
@@ -131,7 +131,7 @@ const pause = command({
   syntax: 'CLIENT PAUSE timeout [WRITE | ALL]',
   history: [['6.2.0', '`CLIENT PAUSE WRITE` mode added along with the `mode` option.']],
   arity: -3,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run(context, args) {
     if (args.length > 4) throw tooManyWords(args[1])
     let what: 'all' | 'write' = 'all'
@@ -150,7 +150,7 @@ const unpause = command({
   complexity: 'O(N) Where N is the number of paused clients',
   syntax: 'CLIENT UNPAUSE',
   arity: 2,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run({ server }) {
     server.clients.unpause()
     return OK
@@ -165,7 +165,7 @@ const unblock = command({
   complexity: 'O(log N) where N is the number of client connections',
   syntax: 'CLIENT UNBLOCK client-id [TIMEOUT | ERROR]',
   arity: -3,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run({ server: { clients } }, args) {
     if (args.length > 4) throw tooManyWords(args[1])
     let how: 'timeout' | 'error' = 'timeout'

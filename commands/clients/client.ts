@@ -12,7 +12,7 @@ import { clientConnections } from './client-connections.ts'
 import { CLIENT_TRACKING_HELP, clientTracking } from './client-tracking.ts'
 import { requireClientName, requirePrintable } from './names.ts'
 
-const OWN: readonly CommandFlag[] = ['noscript', 'loading', 'stale']
+const OWN_CLIENT_FLAGS: readonly CommandFlag[] = ['noscript', 'loading', 'stale']
 
 const id = command({
   name: 'client|id',
@@ -22,7 +22,7 @@ const id = command({
   complexity: 'O(1)',
   syntax: 'CLIENT ID',
   arity: 2,
-  flags: OWN,
+  flags: OWN_CLIENT_FLAGS,
   run: ({ session }) => session.id,
 })
 
@@ -35,7 +35,7 @@ const setName = command({
   complexity: 'O(1)',
   syntax: 'CLIENT SETNAME connection-name',
   arity: 3,
-  flags: OWN,
+  flags: OWN_CLIENT_FLAGS,
   run({ session }, args) {
     session.name = requireClientName(args[2])
     return OK
@@ -50,7 +50,7 @@ const getName = command({
   complexity: 'O(1)',
   syntax: 'CLIENT GETNAME',
   arity: 2,
-  flags: OWN,
+  flags: OWN_CLIENT_FLAGS,
   run: ({ session }) => (session.name === '' ? null : session.name),
 })
 
@@ -63,7 +63,7 @@ const setInfo = command({
   syntax: 'CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>',
   tips: ['request_policy:all_nodes', 'response_policy:all_succeeded'],
   arity: 4,
-  flags: OWN,
+  flags: OWN_CLIENT_FLAGS,
   run({ session }, args) {
     const attribute = args[2]
     if (isToken(attribute, 'lib-name')) session.libraryName = requirePrintable(args[3], attribute)
@@ -81,7 +81,7 @@ const reply = command({
   complexity: 'O(1)',
   syntax: 'CLIENT REPLY <ON | OFF | SKIP>',
   arity: 3,
-  flags: OWN,
+  flags: OWN_CLIENT_FLAGS,
   run({ session }, args) {
     if (isToken(args[2], 'on')) {
       session.replyMode = 'on'
@@ -102,7 +102,7 @@ const noEvict = command({
   complexity: 'O(1)',
   syntax: 'CLIENT NO-EVICT <ON | OFF>',
   arity: 3,
-  flags: ['admin', ...OWN],
+  flags: ['admin', ...OWN_CLIENT_FLAGS],
   run({ session }, args) {
     session.isEvictionExempt = requireOnOrOff(args[2])
     return OK
@@ -117,7 +117,7 @@ const noTouch = command({
   complexity: 'O(1)',
   syntax: 'CLIENT NO-TOUCH <ON | OFF>',
   arity: 3,
-  flags: OWN,
+  flags: OWN_CLIENT_FLAGS,
   run({ session }, args) {
     session.mustNotTouch = requireOnOrOff(args[2])
     return OK

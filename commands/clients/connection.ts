@@ -14,7 +14,7 @@ const MIN_INT32 = -(2 ** 31)
 const MAX_INT32 = 2 ** 31 - 1
 
 /** Flags of commands that a client may run before it has authenticated. */
-const ENTRY: readonly CommandFlag[] = ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy']
+const ENTRY_FLAGS: readonly CommandFlag[] = ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy']
 
 const ping = command({
   name: 'ping',
@@ -71,7 +71,7 @@ const auth = command({
   syntax: 'AUTH [username] password',
   history: [['6.0.0', 'Added ACL style (username and password).']],
   arity: -2,
-  flags: ENTRY,
+  flags: ENTRY_FLAGS,
   run(context, args) {
     const { acl } = context.server
     if (args.length > 3) throw syntaxError()
@@ -124,7 +124,7 @@ const hello = command({
   syntax: 'HELLO [protover [AUTH username password] [SETNAME clientname]]',
   history: [['6.2.0', "`protover` made optional; when called without arguments the command reports the current connection's context."]],
   arity: -1,
-  flags: ENTRY,
+  flags: ENTRY_FLAGS,
   run(context, args) {
     const { session, server } = context
     const version = args.length >= 2 ? readProtocolVersion(args[1]) : session.resp
@@ -154,7 +154,7 @@ const quit = command({
   deprecatedSince: '7.2.0',
   replacedBy: 'just closing the connection',
   arity: -1,
-  flags: ENTRY,
+  flags: ENTRY_FLAGS,
   run({ session }) {
     session.close('after-reply')
     return OK
@@ -170,7 +170,7 @@ const reset = command({
   complexity: 'O(1)',
   syntax: 'RESET',
   arity: 1,
-  flags: ENTRY,
+  flags: ENTRY_FLAGS,
   run({ session, server, units, tracking }) {
     if (session.peer !== 'client') throw clientError('ERR can only reset normal client connections')
     if (session.isMonitoring) server.clients.stopMonitoring(session)

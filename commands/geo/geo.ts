@@ -9,7 +9,7 @@ import { type Args, type Command, command, firstKey } from '../contract/command.
 import { syntaxError } from '../contract/errors.ts'
 import { NULL_ARRAY, type Reply } from '../contract/reply.ts'
 import { isToken } from '../parsing/args.ts'
-import { findAs, readAs, writableAs } from '../parsing/values.ts'
+import { findAs, readAs, writableAs } from '../parsing/typed-access.ts'
 import { requireMember } from '../sorted-sets/words.ts'
 import { distanceOf, positionOf, scoreOf, standardGeohash } from './geohash.ts'
 import { distanceReply, positionReply, requirePosition, requireUnit } from './words.ts'

@@ -5,7 +5,7 @@ import { type Args, type Command, command, firstKey, type KeySpec, keyRange } fr
 import type { Context } from '../contract/context.ts'
 import { findRadiusKeys } from '../contract/key-finder.ts'
 import type { Reply } from '../contract/reply.ts'
-import { readAs } from '../parsing/values.ts'
+import { readAs } from '../parsing/typed-access.ts'
 import { answerSearch } from './search.ts'
 import { emptySearch, requireMember, requireRadius, type Storing, takeRadiusOptions, takeSearchOptions } from './search-options.ts'
 import { requirePosition } from './words.ts'

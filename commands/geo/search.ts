@@ -4,10 +4,11 @@
  */
 import { type Bytes, detached } from '../../base/bytes.ts'
 import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
+import { newCollection } from '../../storage/values/collection.ts'
 import { type ScoredMember, SortedSet } from '../../storage/values/sorted-set.ts'
 import type { Context } from '../contract/context.ts'
 import type { Reply } from '../contract/reply.ts'
-import { deleteKey, newValue } from '../parsing/values.ts'
+import { deleteKey } from '../parsing/typed-access.ts'
 import { cellsCovering, distanceWithin } from './areas.ts'
 import { firstScoreOf, type Position, positionOf, scoresPerCell } from './geohash.ts'
 import type { GeoSearch } from './search-options.ts'
@@ -85,7 +86,7 @@ function store(context: Context, found: readonly Found[], key: Bytes, { mustStor
   for (const { member, score } of members) words.push(String(score), member)
   context.effectList(words)
   members.sort((a, b) => (a.member < b.member ? -1 : 1))
-  const set = newValue(db, SortedSet)
+  const set = newCollection(db, SortedSet)
   set.load(members, server.config)
   db.set(key, set)
   context.notify(EVENT_SORTED_SET, storeEvent, key)

@@ -10,7 +10,7 @@ import { type Args, type Command, command, firstKey } from '../contract/command.
 import type { Context } from '../contract/context.ts'
 import { clientError, invalidExpireTime, stringTooLong } from '../contract/errors.ts'
 import { isToken, requireInteger, requireSafeInteger } from '../parsing/args.ts'
-import { dropIfEmpty, findAs, readAs } from '../parsing/values.ts'
+import { dropIfEmpty, findAs, readAs } from '../parsing/typed-access.ts'
 
 /** Redis's latest deadline of a field, in ms. */
 const MAX_DEADLINE_MS = 2 ** 46 - 1

@@ -10,7 +10,7 @@ import type { Context } from '../contract/context.ts'
 import { wrongArity } from '../contract/errors.ts'
 import type { ServerPort } from '../contract/ports.ts'
 import { OK, type Reply } from '../contract/reply.ts'
-import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
+import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/typed-access.ts'
 
 /** Keeps OBJECT ENCODING as Redis would report it, now that a field has been set. */
 export function noteSize(hash: Hash, { config }: ServerPort, field: Bytes, value: Bytes): void {

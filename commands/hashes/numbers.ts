@@ -5,7 +5,7 @@ import { type Command, command, firstKey } from '../contract/command.ts'
 import { clientError, incrementNotFinite, incrementOverflows, notAFloat } from '../contract/errors.ts'
 import { addInt64, integerOf, requireInteger } from '../parsing/args.ts'
 import { addLongDoubles, longDoubleOf, printLongDouble } from '../parsing/decimal.ts'
-import { findAs, writableAs } from '../parsing/values.ts'
+import { findAs, writableAs } from '../parsing/typed-access.ts'
 import { noteSize } from './hashes.ts'
 
 const shared = {

@@ -12,7 +12,7 @@ import { belowLongRange, syntaxError, valueOutOfRange } from '../contract/errors
 import { MapReply, type Reply } from '../contract/reply.ts'
 import { type CollectionScan, scanCollection } from '../keys/collection-scan.ts'
 import { isToken, MAX_INT64, requireInteger } from '../parsing/args.ts'
-import { readAs } from '../parsing/values.ts'
+import { readAs } from '../parsing/typed-access.ts'
 
 const whole = {
   group: 'hash',

@@ -21,8 +21,8 @@ import { type Raised, Sketch } from '../../storage/values/hyperloglogs/sketch.ts
 import { type Args, type Command, command, firstKey, keyRange } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
 import { OK, type Reply } from '../contract/reply.ts'
-import { hyperLogLogDebug } from './debug.ts'
-import { cardinalityOf, cardinalityOfRegisters, corrupt, findSketch, requireSketch, storeSketch } from './values.ts'
+import { hyperLogLogDebug } from './pfdebug.ts'
+import { cardinalityOf, cardinalityOfRegisters, corrupt, findSketch, requireSketch, storeSketch } from './sketch-access.ts'
 
 const sketch = new Sketch()
 const registers = new Uint8Array(REGISTERS)

@@ -20,7 +20,7 @@ import { clientError, syntaxError } from '../contract/errors.ts'
 import type { Reply } from '../contract/reply.ts'
 import { Options, requireClampedInteger } from '../parsing/args.ts'
 import { type Glob, globOf, isLiteral, literalPrefix } from '../parsing/glob.ts'
-import { readAs } from '../parsing/values.ts'
+import { readAs } from '../parsing/typed-access.ts'
 import { DEFAULT_COUNT, invalidCursor, isStart, matchesAll, rangeOf, requireCursor } from './scan.ts'
 
 /** Adds an element to the reply, or nothing if it is past its deadline. */

@@ -8,7 +8,7 @@ import { isToken, requireSafeInteger } from '../parsing/args.ts'
 
 const MIN_INT32 = -(2 ** 31)
 const MAX_INT32 = 2 ** 31 - 1
-const ON_ALL_SHARDS = ['request_policy:all_shards', 'response_policy:all_succeeded']
+const ALL_SHARDS_TIPS = ['request_policy:all_shards', 'response_policy:all_succeeded']
 
 /** Exact. Keys past their deadline count until they are deleted, as in Redis. */
 const dbsize = command({
@@ -35,7 +35,7 @@ const flush = {
   ],
   arity: -1,
   flags: ['write'],
-  tips: ON_ALL_SHARDS,
+  tips: ALL_SHARDS_TIPS,
   verbatim: true,
 } as const
 

@@ -18,11 +18,11 @@ import type { Context } from '../contract/context.ts'
 import { clientError, databaseOutOfRange, noSuchKey, syntaxError } from '../contract/errors.ts'
 import { OK, SimpleString } from '../contract/reply.ts'
 import { isToken, requireSafeInteger } from '../parsing/args.ts'
-import { deleteKey } from '../parsing/values.ts'
+import { deleteKey } from '../parsing/typed-access.ts'
 
 const MIN_INT32 = -(2 ** 31)
 const MAX_INT32 = 2 ** 31 - 1
-const OVER_SHARDS = ['request_policy:multi_shard', 'response_policy:agg_sum']
+const MULTI_SHARD_TIPS = ['request_policy:multi_shard', 'response_policy:agg_sum']
 
 const sameObjects = () => clientError('ERR source and destination objects are the same')
 
@@ -62,7 +62,7 @@ const del = command({
   arity: -2,
   flags: ['write'],
   keys: [keyRange(1, -1, 1, 'RM', 'delete')],
-  tips: OVER_SHARDS,
+  tips: MULTI_SHARD_TIPS,
   isVerbatim: true,
   run: deleteAll,
 })
@@ -81,7 +81,7 @@ const unlink = command({
   arity: -2,
   flags: ['write', 'fast'],
   keys: [keyRange(1, -1, 1, 'RM', 'delete')],
-  tips: OVER_SHARDS,
+  tips: MULTI_SHARD_TIPS,
   isVerbatim: true,
   run: deleteAll,
 })
@@ -97,7 +97,7 @@ const exists = command({
   arity: -2,
   flags: ['readonly', 'fast'],
   keys: [keyRange(1, -1, 1, 'RO')],
-  tips: OVER_SHARDS,
+  tips: MULTI_SHARD_TIPS,
   run(context, args) {
     let found = 0
     for (let i = 1; i < args.length; i++) {
@@ -134,7 +134,7 @@ const touch = command({
   arity: -2,
   flags: ['readonly', 'fast'],
   keys: [keyRange(1, -1, 1, 'RO')],
-  tips: OVER_SHARDS,
+  tips: MULTI_SHARD_TIPS,
   run({ db, keyspace }, args) {
     let found = 0
     for (let i = 1; i < args.length; i++) {

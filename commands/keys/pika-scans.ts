@@ -23,7 +23,7 @@ import type { Reply } from '../contract/reply.ts'
 import { isToken, Options, requireSafeInteger } from '../parsing/args.ts'
 import { type Glob, globOf } from '../parsing/glob.ts'
 import { reading } from '../parsing/reading.ts'
-import { readAs, stringOf, stringReply } from '../parsing/values.ts'
+import { readAs, stringOf, stringReply } from '../parsing/typed-access.ts'
 
 const DEFAULT_COUNT = 10
 const READ_VALUE: readonly KeyAccess[] = ['RO', 'access']

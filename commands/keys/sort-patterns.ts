@@ -10,7 +10,7 @@ import { Rope } from '../../storage/values/rope.ts'
 import type { StringValue } from '../../storage/values/string.ts'
 import { clientError } from '../contract/errors.ts'
 import { floatOf } from '../parsing/args.ts'
-import { stringOf } from '../parsing/values.ts'
+import { stringOf } from '../parsing/typed-access.ts'
 
 export interface SortPattern {
   /** True for `#`, which needs no look-up. */

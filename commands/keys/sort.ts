@@ -5,6 +5,7 @@
 import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
 import { EVENT_LIST } from '../../storage/keyspace/key-events.ts'
+import { newCollection } from '../../storage/values/collection.ts'
 import { List } from '../../storage/values/list.ts'
 import { type Args, type Command, command, firstKey, type KeySpec } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
@@ -12,7 +13,7 @@ import { clientError, syntaxError } from '../contract/errors.ts'
 import { findSortKeys } from '../contract/key-finder.ts'
 import type { Reply } from '../contract/reply.ts'
 import { Options, requireClampedInteger } from '../parsing/args.ts'
-import { deleteKey, newValue, stringReply } from '../parsing/values.ts'
+import { deleteKey, stringReply } from '../parsing/typed-access.ts'
 import { keptElements, requireSortable, type Sorting, sortedElements } from './sort-elements.ts'
 import { lookUpPattern, type SortPattern, sortPatternOf, wholeOf } from './sort-patterns.ts'
 
@@ -104,7 +105,7 @@ function store(context: Context, elements: readonly Bytes[], get: readonly SortP
     deleteKey(context, destination)
     return 0
   }
-  const list = newValue(db, List)
+  const list = newCollection(db, List)
   for (const item of items) list.push('right', item, server.config)
   db.set(destination, list)
   for (let from = 0; from < items.length; from += LOGGED_ELEMENTS) {

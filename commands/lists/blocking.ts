@@ -11,7 +11,7 @@ import { type Args, type Command, command, type KeySpec, keyRange } from '../con
 import type { Context } from '../contract/context.ts'
 import { NULL_ARRAY, type Reply } from '../contract/reply.ts'
 import { requireTimeout } from '../parsing/timeouts.ts'
-import { findAs } from '../parsing/values.ts'
+import { findAs } from '../parsing/typed-access.ts'
 import { notifyOfPop } from './lists.ts'
 import { countedKeys, moveElement, moveKeys, multiPopOf, popFirst, requireEnd } from './moves.ts'
 

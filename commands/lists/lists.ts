@@ -11,7 +11,7 @@ import type { Context } from '../contract/context.ts'
 import { clientError, noSuchKey, notPositive, wrongArity } from '../contract/errors.ts'
 import { NULL_ARRAY, OK, type Reply } from '../contract/reply.ts'
 import { requireClampedInteger } from '../parsing/args.ts'
-import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
+import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/typed-access.ts'
 
 const PUSH_COMPLEXITY = 'O(1) for each element added, so O(N) to add N elements when the command is called with multiple arguments.'
 

@@ -11,7 +11,7 @@ import type { Context } from '../contract/context.ts'
 import { type ClientError, notAKeyCount, notAnElementCount, syntaxError } from '../contract/errors.ts'
 import { NULL_ARRAY, type Reply } from '../contract/reply.ts'
 import { isToken, Options, requireClampedInteger } from '../parsing/args.ts'
-import { findAs, writableAs } from '../parsing/values.ts'
+import { findAs, writableAs } from '../parsing/typed-access.ts'
 import { notifyOfPop, pushEvent } from './lists.ts'
 
 /** The keys of the move commands: a source and a destination. */

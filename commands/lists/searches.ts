@@ -7,7 +7,7 @@ import { searchList } from '../../storage/values/list-search.ts'
 import { type Args, type Command, command, firstKey } from '../contract/command.ts'
 import { belowLongRange, clientError, syntaxError } from '../contract/errors.ts'
 import { isToken, Options, requireClampedInteger, requireInteger } from '../parsing/args.ts'
-import { dropIfEmpty, findAs, readAs } from '../parsing/values.ts'
+import { dropIfEmpty, findAs, readAs } from '../parsing/typed-access.ts'
 
 const ZERO_RANK = () =>
   clientError(

@@ -9,8 +9,8 @@ import { clientError } from '../contract/errors.ts'
 import type { Reply } from '../contract/reply.ts'
 import { helpReply } from '../parsing/help.ts'
 
-const FLAGS: readonly CommandFlag[] = ['pubsub', 'loading', 'stale', 'fast', 'may_replicate']
-const LOOKING: readonly CommandFlag[] = ['pubsub', 'loading', 'stale']
+const PUBLISH_FLAGS: readonly CommandFlag[] = ['pubsub', 'loading', 'stale', 'fast', 'may_replicate']
+const PUBSUB_FLAGS: readonly CommandFlag[] = ['pubsub', 'loading', 'stale']
 
 /**
  * Sentinels publish here every two seconds, on every node, so replicas need no copy from their
@@ -30,7 +30,7 @@ const publish = command({
   syntax: 'PUBLISH channel message',
   arity: 3,
   channels: { kind: 'channel', count: 'one' },
-  flags: FLAGS,
+  flags: PUBLISH_FLAGS,
   run(context, args) {
     context.isLogged = args[1] !== HELLO && context.server.replication.mustLogMessages
     return context.server.pubsub.publish(args[1], args[2])
@@ -46,7 +46,7 @@ const spublish = command({
   syntax: 'SPUBLISH shardchannel message',
   arity: 3,
   channels: { kind: 'channel', count: 'one' },
-  flags: FLAGS,
+  flags: PUBLISH_FLAGS,
   keys: [{ access: ['not_key'], begin: { index: 1 }, find: { last: 0, step: 1, limit: 0 } }],
   run(context, args) {
     context.isLogged = context.server.replication.mustLogMessages
@@ -74,7 +74,7 @@ const channels = command({
     'O(N) where N is the number of active channels, and assuming constant time pattern matching (relatively short channels and patterns)',
   syntax: 'PUBSUB CHANNELS [pattern]',
   arity: -2,
-  flags: LOOKING,
+  flags: PUBSUB_FLAGS,
   run: (context, args) => active(context, 'channel', args),
 })
 
@@ -86,7 +86,7 @@ const numsub = command({
   complexity: 'O(N) for the NUMSUB subcommand, where N is the number of requested channels',
   syntax: 'PUBSUB NUMSUB [channel [channel ...]]',
   arity: -2,
-  flags: LOOKING,
+  flags: PUBSUB_FLAGS,
   run: (context, args) => counts(context, 'channel', args),
 })
 
@@ -98,7 +98,7 @@ const numpat = command({
   complexity: 'O(1)',
   syntax: 'PUBSUB NUMPAT',
   arity: 2,
-  flags: LOOKING,
+  flags: PUBSUB_FLAGS,
   run: ({ server }) => server.pubsub.patternCount,
 })
 
@@ -111,7 +111,7 @@ const shardchannels = command({
     'O(N) where N is the number of active shard channels, and assuming constant time pattern matching (relatively short shard channels).',
   syntax: 'PUBSUB SHARDCHANNELS [pattern]',
   arity: -2,
-  flags: LOOKING,
+  flags: PUBSUB_FLAGS,
   run: (context, args) => active(context, 'shard', args),
 })
 
@@ -123,7 +123,7 @@ const shardnumsub = command({
   complexity: 'O(N) for the SHARDNUMSUB subcommand, where N is the number of requested shard channels',
   syntax: 'PUBSUB SHARDNUMSUB [shardchannel [shardchannel ...]]',
   arity: -2,
-  flags: LOOKING,
+  flags: PUBSUB_FLAGS,
   run: (context, args) => counts(context, 'shard', args),
 })
 

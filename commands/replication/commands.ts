@@ -1,7 +1,7 @@
 /** The commands on replication: the family's door. */
 import type { Command } from '../contract/command.ts'
 import { failoverCommands } from './failover.ts'
-import { replicationMessages } from './messages.ts'
+import { replicationMessages } from './replica-requests.ts'
 import { replication } from './replication.ts'
 import { waits } from './wait.ts'
 

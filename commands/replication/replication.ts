@@ -10,7 +10,7 @@ import { clientError, syntaxError, wrongArity } from '../contract/errors.ts'
 import { OK, type Reply, SimpleString } from '../contract/reply.ts'
 import { hostOf, isToken, requireSafeInteger } from '../parsing/args.ts'
 
-const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'noscript', 'stale', 'no_async_loading']
+const ADMIN_FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'stale', 'no_async_loading']
 
 const ALREADY = new SimpleString('OK Already connected to specified master')
 
@@ -50,7 +50,7 @@ const slaveof = command({
   deprecatedSince: '5.0.0',
   replacedBy: '`REPLICAOF`',
   arity: -3,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run: (context, args) => follow('slaveof', context, args),
 })
 
@@ -62,7 +62,7 @@ const replicaof = command({
   complexity: 'O(1)',
   syntax: 'REPLICAOF <host port [FORCE] | NO ONE>',
   arity: -3,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run: (context, args) => follow('replicaof', context, args),
 })
 
@@ -91,7 +91,7 @@ const clearReplicationId = command({
   complexity: 'O(1)',
   syntax: 'CLEARREPLICATIONID',
   arity: 1,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run({ server, units }) {
     units.writeToGroup()
     server.replication.clearReplicationId()
@@ -124,7 +124,7 @@ const purgeLogsTo = command({
   complexity: 'O(N) where N is the number of files removed',
   syntax: 'PURGELOGSTO <segment | offset>',
   arity: 2,
-  flags: ADMINISTRATION,
+  flags: ADMIN_FLAGS,
   run({ server }, args) {
     server.replication.purgeLogsTo(segmentOffsetOf(args[1]))
     return OK

@@ -2,6 +2,6 @@
 import type { Command } from '../contract/command.ts'
 import { functionCalls } from './fcall.ts'
 import { functionCommands } from './functions.ts'
-import { scripts } from './scripts.ts'
+import { scripts } from './script-commands.ts'
 
 export const scriptingCommands: readonly Command[] = [...functionCommands, ...functionCalls, ...scripts]

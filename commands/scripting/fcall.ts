@@ -6,10 +6,10 @@ import type { Reply } from '../contract/reply.ts'
 import { functionsOf } from '../functions/libraries.ts'
 import { integerOf } from '../parsing/args.ts'
 import { flagsOf } from './flags.ts'
+import { pushWords } from './lua-values.ts'
 import type { ScriptCall } from './runner.ts'
+import { EVAL_FLAGS, EVAL_KEYS, EVAL_RO_FLAGS, EVAL_RO_KEYS, withinArguments } from './script-commands.ts'
 import { scriptingOf } from './scripting.ts'
-import { READ_KEYS, READING, WRITING, WRITTEN_KEYS, withinArguments } from './scripts.ts'
-import { pushWords } from './values.ts'
 
 const NUMBER_OF_KEYS_AT = 2
 const FIRST_KEY = 3
@@ -53,8 +53,8 @@ const fcall = command({
   complexity: 'Depends on the function that is executed.',
   syntax: 'FCALL function numkeys [key [key ...]] [arg [arg ...]]',
   arity: -3,
-  flags: WRITING,
-  keys: WRITTEN_KEYS,
+  flags: EVAL_FLAGS,
+  keys: EVAL_KEYS,
   run: (context, args) => call(context, args, false),
 })
 
@@ -66,8 +66,8 @@ const fcallReadOnly = command({
   complexity: 'Depends on the function that is executed.',
   syntax: 'FCALL_RO function numkeys [key [key ...]] [arg [arg ...]]',
   arity: -3,
-  flags: READING,
-  keys: READ_KEYS,
+  flags: EVAL_RO_FLAGS,
+  keys: EVAL_RO_KEYS,
   run: (context, args) => call(context, args, true),
 })
 

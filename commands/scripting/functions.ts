@@ -56,7 +56,7 @@ const HELP = helpReply('function', [
 ])
 
 const ENGINE = 'LUA'
-const TO_ALL = ['request_policy:all_shards', 'response_policy:all_succeeded'] as const
+const ALL_SHARDS_TIPS = ['request_policy:all_shards', 'response_policy:all_succeeded'] as const
 
 const remove = command({
   name: 'function|delete',
@@ -64,7 +64,7 @@ const remove = command({
   since: '7.0.0',
   summary: 'Deletes a library and its functions.',
   complexity: 'O(1)',
-  tips: TO_ALL,
+  tips: ALL_SHARDS_TIPS,
   syntax: 'FUNCTION DELETE library-name',
   arity: 3,
   flags: ['write', 'noscript'],
@@ -95,7 +95,7 @@ const flush = command({
   since: '7.0.0',
   summary: 'Deletes all libraries and functions.',
   complexity: 'O(N) where N is the number of functions deleted',
-  tips: TO_ALL,
+  tips: ALL_SHARDS_TIPS,
   syntax: 'FUNCTION FLUSH [ASYNC | SYNC]',
   arity: -2,
   flags: ['write', 'noscript'],
@@ -173,7 +173,7 @@ const load = command({
   since: '7.0.0',
   summary: 'Creates a library.',
   complexity: 'O(1) (considering compilation time is redundant)',
-  tips: TO_ALL,
+  tips: ALL_SHARDS_TIPS,
   syntax: 'FUNCTION LOAD [REPLACE] function-code',
   arity: -3,
   flags: ['write', 'denyoom', 'noscript'],
@@ -197,7 +197,7 @@ const restore = command({
   since: '7.0.0',
   summary: 'Restores all libraries from a payload.',
   complexity: 'O(N) where N is the number of functions on the payload',
-  tips: TO_ALL,
+  tips: ALL_SHARDS_TIPS,
   syntax: 'FUNCTION RESTORE serialized-value [FLUSH | APPEND | REPLACE]',
   arity: -3,
   flags: ['write', 'denyoom', 'noscript'],

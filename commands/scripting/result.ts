@@ -16,7 +16,7 @@ import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../../lua/stack.ts'
 import { BigNumber, Double, ErrorReply, MapReply, type Reply, SetReply, SimpleString, Verbatim } from '../contract/reply.ts'
-import { fitsInt64 } from './values.ts'
+import { fitsInt64 } from './lua-values.ts'
 
 /** Maximum nesting of tables. */
 const MAX_DEPTH = 1000

@@ -23,10 +23,10 @@ import { ErrorReply, type Reply, SUSPENDED } from '../contract/reply.ts'
 import { Request } from '../contract/request.ts'
 import { hasRightArity } from '../contract/runtimes.ts'
 import type { Executor } from '../execution/executor.ts'
-import type { ScriptHost, ScriptLogLevel } from './api.ts'
-import { ScriptClient } from './client.ts'
 import type { ScriptFlags } from './flags.ts'
+import type { ScriptHost, ScriptLogLevel } from './redis-table.ts'
 import { REPLY_TOO_LARGE, ReplyTooLarge, ScriptResult } from './result.ts'
+import { ScriptClient } from './script-client.ts'
 
 export type ScriptKind = 'script' | 'function'
 

@@ -9,10 +9,10 @@ import { type Bytes, detached } from '../../base/bytes.ts'
 import type { FunctionReference, LuaMachine } from '../../lua/machine.ts'
 import { clientError } from '../contract/errors.ts'
 import type { ScriptingPort, ServerPort } from '../contract/ports.ts'
-import { sha1 } from './api.ts'
 import { readShebang, type ScriptFlags } from './flags.ts'
+import { pushWords } from './lua-values.ts'
+import { sha1 } from './redis-table.ts'
 import type { ScriptCall, ScriptRunner } from './runner.ts'
-import { pushWords } from './values.ts'
 
 const CHUNK_NAME = '@user_script'
 /** The maximum number of scripts that SCRIPT LOAD has not loaded. */

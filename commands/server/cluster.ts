@@ -9,47 +9,54 @@ function refuse(): never {
   throw clientError('ERR This instance has cluster support disabled')
 }
 
-const LOOKING: readonly CommandFlag[] = ['stale']
-const ADMINISTRATION: readonly CommandFlag[] = ['admin', 'stale']
-const CHANGING: readonly CommandFlag[] = ['admin', 'stale', 'no_async_loading']
+const READ_FLAGS: readonly CommandFlag[] = ['stale']
+const ADMIN_FLAGS: readonly CommandFlag[] = ['admin', 'stale']
+const CHANGE_FLAGS: readonly CommandFlag[] = ['admin', 'stale', 'no_async_loading']
 
 /** Name, arguments, arity, flags, since, summary. */
 const SUBCOMMANDS: readonly (readonly [string, string, number, readonly CommandFlag[], string, string])[] = [
-  ['addslots', 'slot [slot ...]', -3, CHANGING, '3.0.0', 'Assigns new hash slots to a node.'],
-  ['addslotsrange', 'start-slot end-slot [start-slot end-slot ...]', -4, CHANGING, '7.0.0', 'Assigns new hash slot ranges to a node.'],
-  ['bumpepoch', '', 2, CHANGING, '3.0.0', 'Advances the cluster config epoch.'],
-  ['count-failure-reports', 'node-id', 3, ADMINISTRATION, '3.0.0', 'Returns the number of active failure reports active for a node.'],
-  ['countkeysinslot', 'slot', 3, LOOKING, '3.0.0', 'Returns the number of keys in a hash slot.'],
-  ['delslots', 'slot [slot ...]', -3, CHANGING, '3.0.0', 'Sets hash slots as unbound for a node.'],
-  ['delslotsrange', 'start-slot end-slot [start-slot end-slot ...]', -4, CHANGING, '7.0.0', 'Sets hash slot ranges as unbound for a node.'],
-  ['failover', '[FORCE | TAKEOVER]', -2, CHANGING, '3.0.0', 'Forces a replica to perform a manual failover of its master.'],
-  ['flushslots', '', 2, CHANGING, '3.0.0', 'Deletes all slots information from a node.'],
-  ['forget', 'node-id', 3, CHANGING, '3.0.0', 'Removes a node from the nodes table.'],
-  ['getkeysinslot', 'slot count', 4, LOOKING, '3.0.0', 'Returns the key names in a hash slot.'],
+  ['addslots', 'slot [slot ...]', -3, CHANGE_FLAGS, '3.0.0', 'Assigns new hash slots to a node.'],
+  ['addslotsrange', 'start-slot end-slot [start-slot end-slot ...]', -4, CHANGE_FLAGS, '7.0.0', 'Assigns new hash slot ranges to a node.'],
+  ['bumpepoch', '', 2, CHANGE_FLAGS, '3.0.0', 'Advances the cluster config epoch.'],
+  ['count-failure-reports', 'node-id', 3, ADMIN_FLAGS, '3.0.0', 'Returns the number of active failure reports active for a node.'],
+  ['countkeysinslot', 'slot', 3, READ_FLAGS, '3.0.0', 'Returns the number of keys in a hash slot.'],
+  ['delslots', 'slot [slot ...]', -3, CHANGE_FLAGS, '3.0.0', 'Sets hash slots as unbound for a node.'],
+  [
+    'delslotsrange',
+    'start-slot end-slot [start-slot end-slot ...]',
+    -4,
+    CHANGE_FLAGS,
+    '7.0.0',
+    'Sets hash slot ranges as unbound for a node.',
+  ],
+  ['failover', '[FORCE | TAKEOVER]', -2, CHANGE_FLAGS, '3.0.0', 'Forces a replica to perform a manual failover of its master.'],
+  ['flushslots', '', 2, CHANGE_FLAGS, '3.0.0', 'Deletes all slots information from a node.'],
+  ['forget', 'node-id', 3, CHANGE_FLAGS, '3.0.0', 'Removes a node from the nodes table.'],
+  ['getkeysinslot', 'slot count', 4, READ_FLAGS, '3.0.0', 'Returns the key names in a hash slot.'],
   ['help', '', 2, ['loading', 'stale'], '5.0.0', 'Returns helpful text about the different subcommands.'],
-  ['info', '', 2, LOOKING, '3.0.0', 'Returns information about the state of a node.'],
-  ['keyslot', 'key', 3, LOOKING, '3.0.0', 'Returns the hash slot for a key.'],
-  ['links', '', 2, LOOKING, '7.0.0', 'Returns a list of all TCP links to and from peer nodes.'],
-  ['meet', 'ip port [cluster-bus-port]', -4, CHANGING, '3.0.0', 'Forces a node to handshake with another node.'],
-  ['myid', '', 2, LOOKING, '3.0.0', 'Returns the ID of a node.'],
-  ['myshardid', '', 2, LOOKING, '7.2.0', 'Returns the shard ID of a node.'],
-  ['nodes', '', 2, LOOKING, '3.0.0', 'Returns the cluster configuration for a node.'],
-  ['replicas', 'node-id', 3, ADMINISTRATION, '5.0.0', 'Lists the replica nodes of a master node.'],
-  ['replicate', 'node-id', 3, CHANGING, '3.0.0', 'Configure a node as replica of a master node.'],
+  ['info', '', 2, READ_FLAGS, '3.0.0', 'Returns information about the state of a node.'],
+  ['keyslot', 'key', 3, READ_FLAGS, '3.0.0', 'Returns the hash slot for a key.'],
+  ['links', '', 2, READ_FLAGS, '7.0.0', 'Returns a list of all TCP links to and from peer nodes.'],
+  ['meet', 'ip port [cluster-bus-port]', -4, CHANGE_FLAGS, '3.0.0', 'Forces a node to handshake with another node.'],
+  ['myid', '', 2, READ_FLAGS, '3.0.0', 'Returns the ID of a node.'],
+  ['myshardid', '', 2, READ_FLAGS, '7.2.0', 'Returns the shard ID of a node.'],
+  ['nodes', '', 2, READ_FLAGS, '3.0.0', 'Returns the cluster configuration for a node.'],
+  ['replicas', 'node-id', 3, ADMIN_FLAGS, '5.0.0', 'Lists the replica nodes of a master node.'],
+  ['replicate', 'node-id', 3, CHANGE_FLAGS, '3.0.0', 'Configure a node as replica of a master node.'],
   ['reset', '[HARD | SOFT]', -2, ['admin', 'noscript', 'stale'], '3.0.0', 'Resets a node.'],
-  ['saveconfig', '', 2, CHANGING, '3.0.0', 'Forces a node to save the cluster configuration to disk.'],
-  ['set-config-epoch', 'config-epoch', 3, CHANGING, '3.0.0', 'Sets the configuration epoch for a new node.'],
+  ['saveconfig', '', 2, CHANGE_FLAGS, '3.0.0', 'Forces a node to save the cluster configuration to disk.'],
+  ['set-config-epoch', 'config-epoch', 3, CHANGE_FLAGS, '3.0.0', 'Sets the configuration epoch for a new node.'],
   [
     'setslot',
     'slot <IMPORTING node-id | MIGRATING node-id | NODE node-id | STABLE>',
     -4,
-    CHANGING,
+    CHANGE_FLAGS,
     '3.0.0',
     'Binds a hash slot to a node.',
   ],
-  ['shards', '', 2, LOOKING, '7.0.0', 'Returns the mapping of cluster slots to shards.'],
-  ['slaves', 'node-id', 3, ADMINISTRATION, '3.0.0', 'Lists the replica nodes of a master node.'],
-  ['slots', '', 2, LOOKING, '3.0.0', 'Returns the mapping of cluster slots to nodes.'],
+  ['shards', '', 2, READ_FLAGS, '7.0.0', 'Returns the mapping of cluster slots to shards.'],
+  ['slaves', 'node-id', 3, ADMIN_FLAGS, '3.0.0', 'Lists the replica nodes of a master node.'],
+  ['slots', '', 2, READ_FLAGS, '3.0.0', 'Returns the mapping of cluster slots to nodes.'],
 ]
 
 const cluster = command({

@@ -17,7 +17,7 @@ const HELP = helpReply('module', [
   '    Refused: no module is loaded.',
 ])
 
-const CHANGING: readonly CommandFlag[] = ['admin', 'noscript', 'no_async_loading']
+const CHANGE_FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'no_async_loading']
 
 function refuse(text: string): (context: Context, args: Args) => Reply {
   return (context) => {
@@ -62,7 +62,7 @@ const load = command({
   summary: 'Loads a module.',
   syntax: 'MODULE LOAD path [arg [arg ...]]',
   arity: -3,
-  flags: CHANGING,
+  flags: CHANGE_FLAGS,
   run: refuse(NOT_LOADED),
 })
 
@@ -73,7 +73,7 @@ const loadex = command({
   summary: 'Loads a module using extended parameters.',
   syntax: 'MODULE LOADEX path [CONFIG name value [CONFIG name value ...]] [ARGS args [args ...]]',
   arity: -3,
-  flags: CHANGING,
+  flags: CHANGE_FLAGS,
   run: refuse(NOT_LOADED),
 })
 
@@ -84,7 +84,7 @@ const unload = command({
   summary: 'Unloads a module.',
   syntax: 'MODULE UNLOAD name',
   arity: 3,
-  flags: CHANGING,
+  flags: CHANGE_FLAGS,
   run: refuse(NOT_UNLOADED),
 })
 

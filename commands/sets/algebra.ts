@@ -6,13 +6,14 @@ import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import { EVENT_SET } from '../../storage/keyspace/key-events.ts'
+import { newCollection } from '../../storage/values/collection.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { type Args, type Command, command, firstKey, type KeySpec, keyRange } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
 import { negativeLimit, notAKeyCount, syntaxError, tooManyKeys } from '../contract/errors.ts'
 import { type Reply, SetReply } from '../contract/reply.ts'
 import { isToken, requireClampedInteger, requireInteger } from '../parsing/args.ts'
-import { deleteKey, newValue, readAs } from '../parsing/values.ts'
+import { deleteKey, readAs } from '../parsing/typed-access.ts'
 import { Difference, Intersection, type Members, Union } from './merge.ts'
 
 /** The result of an operation on the sets that these words name; null if it is empty. */
@@ -54,7 +55,7 @@ function reply({ db }: Context, args: Args, operation: SetOperation): Reply {
 function store(context: Context, args: Args, operation: SetOperation, event: Bytes): Reply {
   const { db, server } = context
   const members = operation(db, args, 2, args.length)
-  const result = newValue(db, SetValue)
+  const result = newCollection(db, SetValue)
   while (members?.next() === true) result.append(members.member, server.config)
   if (result.size === 0) deleteKey(context, args[1])
   else {

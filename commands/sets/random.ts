@@ -15,7 +15,7 @@ import type { Context } from '../contract/context.ts'
 import { belowLongRange, notPositive, syntaxError, valueOutOfRange } from '../contract/errors.ts'
 import { type Reply, SetReply } from '../contract/reply.ts'
 import { requireInteger } from '../parsing/args.ts'
-import { deleteKey, dropIfEmpty, findAs, readAs } from '../parsing/values.ts'
+import { deleteKey, dropIfEmpty, findAs, readAs } from '../parsing/typed-access.ts'
 
 /** Above this part of a set, a walk is cheaper than drawing. */
 const WALK_FROM = 1 / 3

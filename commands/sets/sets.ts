@@ -5,7 +5,7 @@ import { SetValue } from '../../storage/values/set.ts'
 import { type Command, command, firstKey } from '../contract/command.ts'
 import { type Reply, SetReply } from '../contract/reply.ts'
 import { type CollectionScan, scanCollection } from '../keys/collection-scan.ts'
-import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
+import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/typed-access.ts'
 
 const sadd = command({
   name: 'sadd',

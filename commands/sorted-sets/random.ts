@@ -5,7 +5,7 @@ import { type Args, type Command, command, firstKey } from '../contract/command.
 import { belowLongRange, syntaxError, valueOutOfRange } from '../contract/errors.ts'
 import type { Reply } from '../contract/reply.ts'
 import { isToken, MAX_INT64, requireInteger } from '../parsing/args.ts'
-import { readAs } from '../parsing/values.ts'
+import { readAs } from '../parsing/typed-access.ts'
 import { scoredReply } from './words.ts'
 
 /** From this share of a set on, one walk through the set is cheaper than drawing ranks. */

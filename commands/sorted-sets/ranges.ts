@@ -14,7 +14,7 @@ import type { Context } from '../contract/context.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
 import type { Reply } from '../contract/reply.ts'
 import { Options, requireClampedInteger } from '../parsing/args.ts'
-import { readAs } from '../parsing/values.ts'
+import { readAs } from '../parsing/typed-access.ts'
 import { pushScored, type Range, ranksOf, requireRange, storeMembers } from './words.ts'
 
 /** The properties of a range that follow from the command's name. */

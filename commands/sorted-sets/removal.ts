@@ -14,7 +14,7 @@ import { type ClientError, notAKeyCount, notAnElementCount, notPositive, syntaxE
 import { Double, NULL_ARRAY, type Reply } from '../contract/reply.ts'
 import { Options, requireClampedInteger, requireInteger } from '../parsing/args.ts'
 import { requireTimeout } from '../parsing/timeouts.ts'
-import { deleteKey, dropIfEmpty, findAs } from '../parsing/values.ts'
+import { deleteKey, dropIfEmpty, findAs } from '../parsing/typed-access.ts'
 import { type Range, ranksOf, requireRange, scoredReply } from './words.ts'
 
 const removing = {

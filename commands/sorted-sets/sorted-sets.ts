@@ -16,7 +16,7 @@ import { Double, NULL_ARRAY, type Reply } from '../contract/reply.ts'
 import { type CollectionScan, scanCollection } from '../keys/collection-scan.ts'
 import { isToken } from '../parsing/args.ts'
 import { formatDouble } from '../parsing/format-double.ts'
-import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/values.ts'
+import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/typed-access.ts'
 import { requireMember, requireScore } from './words.ts'
 
 /** The options of ZADD, one bit each. */

@@ -4,13 +4,14 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_SORTED_SET } from '../../storage/keyspace/key-events.ts'
+import { newCollection } from '../../storage/values/collection.ts'
 import { MAX_MEMBER_BYTES } from '../../storage/values/score.ts'
 import { type LexBound, type ScoreBound, type ScoredMember, SortedSet } from '../../storage/values/sorted-set.ts'
 import type { Context } from '../contract/context.ts'
 import { clientError, stringTooLong } from '../contract/errors.ts'
 import { Double, type Reply } from '../contract/reply.ts'
 import { floatOf, requireClampedInteger, requireFloat } from '../parsing/args.ts'
-import { deleteKey, newValue } from '../parsing/values.ts'
+import { deleteKey } from '../parsing/typed-access.ts'
 
 const ZERO = 48
 const NINE = 57
@@ -118,7 +119,7 @@ export function storeMembers(context: Context, key: Bytes, members: readonly Sco
   const { db, server } = context
   if (members.length === 0) deleteKey(context, key)
   else {
-    const result = newValue(db, SortedSet)
+    const result = newCollection(db, SortedSet)
     result.load(members, server.config)
     db.set(key, result)
     context.notify(EVENT_SORTED_SET, event, key)

@@ -11,7 +11,7 @@ import { clientError, stringTooLong } from '../contract/errors.ts'
 import { OK } from '../contract/reply.ts'
 import { type Int64, isToken, requireInteger } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
-import { findAs, readAs, writableAs } from '../parsing/values.ts'
+import { findAs, readAs, writableAs } from '../parsing/typed-access.ts'
 import { createConsumer } from './effects.ts'
 import { noGroupOfKey, requireId, requireStrictId } from './ids.ts'
 

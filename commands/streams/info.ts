@@ -16,7 +16,7 @@ import { clientError, noSuchKey } from '../contract/errors.ts'
 import { MapReply, type Reply } from '../contract/reply.ts'
 import { isToken, requireClampedInteger } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
-import { readAs } from '../parsing/values.ts'
+import { readAs } from '../parsing/typed-access.ts'
 import { noGroupOfKey } from './ids.ts'
 import { entriesReply } from './replies.ts'
 

@@ -14,7 +14,7 @@ import { clientError, syntaxError } from '../contract/errors.ts'
 import { findBitfieldKeys } from '../contract/key-finder.ts'
 import type { Reply } from '../contract/reply.ts'
 import { int64Of, integerOf, Options, requireInteger } from '../parsing/args.ts'
-import { stringOrEmpty } from '../parsing/values.ts'
+import { stringOrEmpty } from '../parsing/typed-access.ts'
 import { requireBitOffset } from './bitmaps.ts'
 
 type Overflow = 'wrap' | 'sat' | 'fail'

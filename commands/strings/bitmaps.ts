@@ -8,7 +8,7 @@ import { type Args, type Command, command, firstKey } from '../contract/command.
 import type { Context } from '../contract/context.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
 import { integerOf, isToken, requireClampedInteger } from '../parsing/args.ts'
-import { requireString, stringOrEmpty } from '../parsing/values.ts'
+import { requireString, stringOrEmpty } from '../parsing/typed-access.ts'
 import { bitop } from './bitop.ts'
 import { clampedRange, rangeWithin } from './ranges.ts'
 

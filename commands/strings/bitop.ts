@@ -8,7 +8,7 @@ import { CHUNK_BYTES, MIN_ROPE_BYTES, Rope } from '../../storage/values/rope.ts'
 import type { StringValue } from '../../storage/values/string.ts'
 import { type Args, command, keyRange } from '../contract/command.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
-import { deleteKey, stringOrEmpty } from '../parsing/values.ts'
+import { deleteKey, stringOrEmpty } from '../parsing/typed-access.ts'
 
 export const bitop = command({
   name: 'bitop',

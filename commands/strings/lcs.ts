@@ -8,7 +8,7 @@ import type { Context } from '../contract/context.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
 import { MapReply, type Reply } from '../contract/reply.ts'
 import { Options, requireClampedInteger } from '../parsing/args.ts'
-import { stringOf } from '../parsing/values.ts'
+import { stringOf } from '../parsing/typed-access.ts'
 
 // hot: runs once for each pair of bytes
 

@@ -6,7 +6,7 @@ import type { Context } from '../contract/context.ts'
 import { clientError, incrementOverflows, notAFloat, notAnInteger } from '../contract/errors.ts'
 import { addInt64, type Int64, integerOf, negateInt64, requireInteger } from '../parsing/args.ts'
 import { addFloatText } from '../parsing/decimal.ts'
-import { requireString } from '../parsing/values.ts'
+import { requireString } from '../parsing/typed-access.ts'
 
 const shared = {
   group: 'string',

@@ -7,7 +7,7 @@ import type { Context } from '../contract/context.ts'
 import { clientError } from '../contract/errors.ts'
 import type { Reply } from '../contract/reply.ts'
 import { requireClampedInteger } from '../parsing/args.ts'
-import { requireString, requireStringLength, sliceReply, stringOrEmpty } from '../parsing/values.ts'
+import { requireString, requireStringLength, sliceReply, stringOrEmpty } from '../parsing/typed-access.ts'
 
 interface ByteRange {
   readonly start: number

@@ -7,7 +7,7 @@ import type { Context } from '../contract/context.ts'
 import { wrongArity } from '../contract/errors.ts'
 import { findSetKeys } from '../contract/key-finder.ts'
 import { OK, type Reply } from '../contract/reply.ts'
-import { requireString, stringOf, stringReply } from '../parsing/values.ts'
+import { requireString, stringOf, stringReply } from '../parsing/typed-access.ts'
 import { deadlineOf, type ExpiryUnit, getexOptionOf, setOptionsOf } from './set-options.ts'
 
 const get = command({

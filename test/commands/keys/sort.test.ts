@@ -8,9 +8,9 @@ import { expiry } from '../../../commands/keys/expiry.ts'
 import { keys } from '../../../commands/keys/keys.ts'
 import { sorts } from '../../../commands/keys/sort.ts'
 import { lists } from '../../../commands/lists/lists.ts'
-import { newValue } from '../../../commands/parsing/values.ts'
 import { sets } from '../../../commands/sets/sets.ts'
 import { strings } from '../../../commands/strings/strings.ts'
+import { newCollection } from '../../../storage/values/collection.ts'
 import { SortedSet } from '../../../storage/values/sorted-set.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 import { type Harness, harness, plain } from '../../support/harness/harness.ts'
@@ -27,7 +27,7 @@ function start(): Harness {
 
 function addSortedSet({ keyspace, server }: Harness, key: Bytes, members: Readonly<Record<Bytes, number>>): void {
   const db = keyspace.database(0)
-  const value = newValue(db, SortedSet)
+  const value = newCollection(db, SortedSet)
   for (const [member, score] of Object.entries(members)) value.add(member, score, server.config)
   db.set(key, value)
 }

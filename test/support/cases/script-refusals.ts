@@ -1,6 +1,6 @@
 /** Scripts that a server may refuse in whole or in part, in every way of running scripts. */
 import type { Bytes } from '../../../base/bytes.ts'
-import { sha1 } from '../../../commands/scripting/api.ts'
+import { sha1 } from '../../../commands/scripting/redis-table.ts'
 
 type Request = readonly Bytes[]
 

@@ -3,7 +3,7 @@
  * suspended script continues.
  */
 import type { Executor } from '../../../commands/execution/executor.ts'
-import { openApi } from '../../../commands/scripting/api.ts'
+import { openApi } from '../../../commands/scripting/redis-table.ts'
 import { ScriptRunner } from '../../../commands/scripting/runner.ts'
 import { Scripting } from '../../../commands/scripting/scripting.ts'
 import { LIBRARIES } from '../../../lua/libraries/all.ts'

@@ -20,7 +20,7 @@ import { docsOf, infoOf, keyAccessFlags } from './replies.ts'
 
 const FLAGS = ['loading', 'stale'] as const
 const CATEGORIES = ['connection'] as const
-const UNORDERED = ['nondeterministic_output_order'] as const
+const UNORDERED_TIPS = ['nondeterministic_output_order'] as const
 const shared = { group: 'server', flags: FLAGS, categories: CATEGORIES } as const
 
 const count = command({
@@ -42,7 +42,7 @@ const docs = command({
   complexity: 'O(N) where N is the number of commands to look up',
   syntax: 'COMMAND DOCS [command-name [command-name ...]]',
   arity: -2,
-  tips: UNORDERED,
+  tips: UNORDERED_TIPS,
   run({ server }, args) {
     const wanted = args.length === 2 ? [...server.table.all()] : args.slice(2).flatMap((name) => findByFullName(server.table, name) ?? [])
     return new MapReply(wanted.flatMap((one) => [one.name, docsOf(one)]))
@@ -79,7 +79,7 @@ const info = command({
   complexity: 'O(N) where N is the number of commands to look up',
   syntax: 'COMMAND INFO [command-name [command-name ...]]',
   arity: -2,
-  tips: UNORDERED,
+  tips: UNORDERED_TIPS,
   history: [['7.0.0', 'Allowed to be called with no argument to get info on all commands.']],
   run({ server }, args) {
     if (args.length === 2) return infoOfAll(server.table)
@@ -98,7 +98,7 @@ const list = command({
   complexity: 'O(N) where N is the total number of Redis commands',
   syntax: 'COMMAND LIST [FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]',
   arity: -2,
-  tips: UNORDERED,
+  tips: UNORDERED_TIPS,
   run({ server }, args) {
     const wanted = args.length === 2 ? () => true : listFilter(args.slice(2))
     return [...server.table.byName.values()].filter(wanted).map((one) => one.name)
@@ -146,7 +146,7 @@ const all = command({
   complexity: 'O(N) where N is the total number of Redis commands',
   syntax: 'COMMAND',
   arity: -1,
-  tips: UNORDERED,
+  tips: UNORDERED_TIPS,
   subcommands: [count, docs, getKeys, getKeysAndFlags, help, info, list],
   run: ({ server }: Context): Reply => infoOfAll(server.table),
 })

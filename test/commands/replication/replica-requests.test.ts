@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ClientError, clientError } from '../../../commands/contract/errors.ts'
 import { NO_REPLY, OK } from '../../../commands/contract/reply.ts'
-import { replicationMessages } from '../../../commands/replication/messages.ts'
+import { replicationMessages } from '../../../commands/replication/replica-requests.ts'
 import { metaReply, trySyncReplyWords } from '../../../replication/protocol/messages.ts'
 import { harness as executorHarness } from '../../support/harness/harness.ts'
 

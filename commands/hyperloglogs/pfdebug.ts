@@ -8,7 +8,7 @@ import type { Context } from '../contract/context.ts'
 import { clientError } from '../contract/errors.ts'
 import { OK, type Reply, SimpleString } from '../contract/reply.ts'
 import { isToken } from '../parsing/args.ts'
-import { cardinalityOf, corrupt, findSketch, storeSketch } from './values.ts'
+import { cardinalityOf, corrupt, findSketch, storeSketch } from './sketch-access.ts'
 
 const sketch = new Sketch()
 

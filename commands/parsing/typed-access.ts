@@ -95,11 +95,6 @@ export function writableAs<T extends Collection>(db: Database, key: Bytes, type:
   return value
 }
 
-/** Creates a collection that belongs to no key yet. */
-export function newValue<T extends Collection>(db: Database, type: CollectionClass<T>): T {
-  return newCollection(db, type)
-}
-
 /** Returns the collection of an entry that may be missing. Throws WRONGTYPE. */
 function asType<T extends Collection>(entry: Entry | undefined, type: CollectionClass<T>): T | undefined {
   if (entry === undefined) return undefined

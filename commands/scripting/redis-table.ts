@@ -6,7 +6,7 @@ import type { LuaMachine } from '../../lua/machine.ts'
 import type { HostFunction, LuaStack } from '../../lua/stack.ts'
 import { ErrorReply, type Reply } from '../contract/reply.ts'
 import { REDIS_COMPATIBLE_VERSION } from '../contract/version.ts'
-import { argumentAt, pushError, pushField, pushReply } from './values.ts'
+import { argumentAt, pushError, pushField, pushReply } from './lua-values.ts'
 
 export type ScriptLogLevel = 'debug' | 'verbose' | 'notice' | 'warning'
 

@@ -8,7 +8,7 @@ import type { Bytes } from '../../../base/bytes.ts'
 import { connection } from '../../../commands/clients/connection.ts'
 import { ClientError } from '../../../commands/contract/errors.ts'
 import { ErrorReply, type Reply, SimpleString } from '../../../commands/contract/reply.ts'
-import { scripts } from '../../../commands/scripting/scripts.ts'
+import { scripts } from '../../../commands/scripting/script-commands.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
 import { harness } from '../../support/harness/harness.ts'
 

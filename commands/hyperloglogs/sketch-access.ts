@@ -12,7 +12,7 @@ import {
 } from '../../storage/values/hyperloglogs/hyperloglog.ts'
 import type { Sketch } from '../../storage/values/hyperloglogs/sketch.ts'
 import { clientError } from '../contract/errors.ts'
-import { requireString } from '../parsing/values.ts'
+import { requireString } from '../parsing/typed-access.ts'
 
 // hot: runs once for each register of a sketch
 

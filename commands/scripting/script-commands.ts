@@ -1,4 +1,4 @@
-/** The commands EVAL, EVALSHA, EVAL_RO, EVALSHA_RO and SCRIPT. scripting.ts keeps the scripts. */
+/** The commands EVAL, EVALSHA, EVAL_RO, EVALSHA_RO and SCRIPT. `scripting.ts` keeps the scripts. */
 import { lowerCase } from '../../base/bytes.ts'
 import { type Args, type Command, type CommandFlag, command, type KeyAccess, type KeySpec } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
@@ -8,8 +8,8 @@ import { isToken, requireSafeInteger } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
 import { type Script, scriptingOf } from './scripting.ts'
 
-export const WRITING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'may_replicate', 'no_mandatory_keys', 'movablekeys']
-export const READING: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'no_mandatory_keys', 'movablekeys', 'readonly']
+export const EVAL_FLAGS: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'may_replicate', 'no_mandatory_keys', 'movablekeys']
+export const EVAL_RO_FLAGS: readonly CommandFlag[] = ['noscript', 'stale', 'skip_monitor', 'no_mandatory_keys', 'movablekeys', 'readonly']
 
 const NO_SCRIPT = 'NOSCRIPT No matching script. Please use EVAL.'
 /** The number of hexadecimal digits of a SHA-1. */
@@ -19,13 +19,13 @@ const DIGEST_LENGTH = 40
 function scriptKeys(notes: string, ...access: KeyAccess[]): readonly KeySpec[] {
   return [{ access, notes, begin: { index: 2 }, find: { countIndex: 0, first: 1, step: 1 } }]
 }
-export const WRITTEN_KEYS = scriptKeys(
+export const EVAL_KEYS = scriptKeys(
   'We cannot tell how the keys will be used so we assume the worst, RW and UPDATE',
   'RW',
   'access',
   'update',
 )
-export const READ_KEYS = scriptKeys('We cannot tell how the keys will be used so we assume the worst, RO and ACCESS', 'RO', 'access')
+export const EVAL_RO_KEYS = scriptKeys('We cannot tell how the keys will be used so we assume the worst, RO and ACCESS', 'RO', 'access')
 
 /** Returns the number of words from position 3 on that are keys. */
 function requireKeyCount(args: Args): number {
@@ -75,8 +75,8 @@ const evaluate = command({
   complexity: 'Depends on the script that is executed.',
   syntax: 'EVAL script numkeys [key [key ...]] [arg [arg ...]]',
   arity: -3,
-  flags: WRITING,
-  keys: WRITTEN_KEYS,
+  flags: EVAL_FLAGS,
+  keys: EVAL_KEYS,
   run: evaluating('writing'),
 })
 
@@ -88,8 +88,8 @@ const evalsha = command({
   complexity: 'Depends on the script that is executed.',
   syntax: 'EVALSHA sha1 numkeys [key [key ...]] [arg [arg ...]]',
   arity: -3,
-  flags: WRITING,
-  keys: WRITTEN_KEYS,
+  flags: EVAL_FLAGS,
+  keys: EVAL_KEYS,
   run: evaluatingKnown('writing'),
 })
 
@@ -101,8 +101,8 @@ const evalRo = command({
   complexity: 'Depends on the script that is executed.',
   syntax: 'EVAL_RO script numkeys [key [key ...]] [arg [arg ...]]',
   arity: -3,
-  flags: READING,
-  keys: READ_KEYS,
+  flags: EVAL_RO_FLAGS,
+  keys: EVAL_RO_KEYS,
   run: evaluating('reading'),
 })
 
@@ -114,8 +114,8 @@ const evalshaRo = command({
   complexity: 'Depends on the script that is executed.',
   syntax: 'EVALSHA_RO sha1 numkeys [key [key ...]] [arg [arg ...]]',
   arity: -3,
-  flags: READING,
-  keys: READ_KEYS,
+  flags: EVAL_RO_FLAGS,
+  keys: EVAL_RO_KEYS,
   run: evaluatingKnown('reading'),
 })
 

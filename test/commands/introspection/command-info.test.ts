@@ -8,7 +8,7 @@ import type { Context } from '../../../commands/contract/context.ts'
 import { findBitfieldKeys, findSetKeys, findSortKeys, firstKeyOf, keysOf } from '../../../commands/contract/key-finder.ts'
 import { MapReply, type Reply, SetReply, SimpleString } from '../../../commands/contract/reply.ts'
 import { CommandTable } from '../../../commands/contract/table.ts'
-import { commandInfo } from '../../../commands/introspection/info.ts'
+import { commandInfo } from '../../../commands/introspection/command-info.ts'
 
 const nothing = () => null
 const written = { since: '1.0.0', summary: 'Does it.', syntax: '' }
