@@ -58,7 +58,7 @@ function memberOf({ member }: ScoredMember): Reply {
 }
 
 function drawOne(set: SortedSet, random: Random): ScoredMember {
-  return set.at(Math.floor(random() * set.size))
+  return set.memberByBytes(Math.floor(random() * set.size))
 }
 
 function drawWithReplacement(set: SortedSet, count: number, random: Random): ScoredMember[] {
@@ -79,7 +79,7 @@ function drawRanks(set: SortedSet, count: number, random: Random): ScoredMember[
     ranks.add(ranks.has(rank) ? last : rank)
   }
   const drawn: ScoredMember[] = []
-  for (const rank of ranks) drawn.push(set.at(rank))
+  for (const rank of ranks) drawn.push(set.memberByBytes(rank))
   return drawn
 }
 

@@ -1,7 +1,7 @@
 /** Stream entries as replies. */
 import type { Bytes } from '../../base/bytes.ts'
-import { unpackEntry } from '../../storage/values/streams/entry.ts'
 import { idText } from '../../storage/values/streams/id.ts'
+import { unpackEntry } from '../../storage/values/streams/packed-entry.ts'
 import type { Stream } from '../../storage/values/streams/stream.ts'
 import type { Reply } from '../contract/reply.ts'
 

@@ -4,8 +4,8 @@
  *
  *   sorted set   members with their scores; members in the order of their scores
  *   hash         fields with deadlines; deadlines of fields
- *   stream       within its groups' tree (values/streams/records.ts): consumers by name, pending
- *                entries by id; both by consumer
+ *   stream       within its groups' tree (values/streams/group-elements.ts): consumers by name,
+ *                pending entries by id; both by consumer
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_HASH, KIND_SORTED_SET, KIND_STREAM } from '../records/records.ts'

@@ -33,7 +33,7 @@ export class Reserve {
   acquire(): boolean {
     if (this.isHeld) return true
     try {
-      this.isPresent = this.isThere()
+      this.isPresent = this.isOnDisk()
       if (this.isPresent) return true
       if (this.files.freeBytesSync(this.directory) < 2 * this.sizeBytes) return false
     } catch (error) {
@@ -63,7 +63,7 @@ export class Reserve {
   }
 
   /** True if an earlier run has left the whole file. */
-  private isThere(): boolean {
+  private isOnDisk(): boolean {
     if (!this.files.existsSync(this.path)) return false
     const file = this.files.openSync(this.path, 'read')
     try {

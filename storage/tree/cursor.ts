@@ -115,13 +115,13 @@ export class TreeCursor {
       return this.leaf
     }
     const rank = step > 0 ? leafRank + leaf.length : leafRank - 1
-    const isThere = rank >= 0 && rank < tree.count
+    const isInRange = rank >= 0 && rank < tree.count
     const before = keyspace.diskReads
     const { leaf: placeLeaf, index: placeIndex } = tree
-    if (isThere) tree.seek(rank)
+    if (isInRange) tree.seek(rank)
     this.isRead = keyspace.diskReads !== before
-    this.leaf = isThere ? tree.leaf : null
-    this.index = isThere ? tree.index : 0
+    this.leaf = isInRange ? tree.leaf : null
+    this.index = isInRange ? tree.index : 0
     this.leafRank = rank - this.index
     tree.leaf = placeLeaf
     tree.index = placeIndex
@@ -132,9 +132,9 @@ export class TreeCursor {
     const { tree } = this
     if (!tree.layout.isKeyed) throw new Error('a list has changed under its cursor')
     if (!this.isStarted) throw new Error('a tree has changed before its cursor has begun')
-    const isThere = tree.find(this.key)
+    const isFound = tree.find(this.key)
     this.leaf = tree.leaf
-    this.index = this.step < 0 ? tree.index - 1 : tree.index + (isThere ? 1 : 0)
+    this.index = this.step < 0 ? tree.index - 1 : tree.index + (isFound ? 1 : 0)
     this.version = tree.version
     this.leafRank = -1
     this.isRead = false

@@ -158,16 +158,16 @@ export class SortedSet implements Collection {
   lexFrom(bound: LexBound): number {
     if (typeof bound === 'string') return bound === 'least' ? 0 : this.size
     const { members } = this
-    const isThere = members.find(bound.member)
-    return members.rank + (isThere && bound.isExclusive ? 1 : 0)
+    const isFound = members.find(bound.member)
+    return members.rank + (isFound && bound.isExclusive ? 1 : 0)
   }
 
   /** Returns the rank in byte order after the last member of a range that ends here. */
   lexTo(bound: LexBound): number {
     if (typeof bound === 'string') return bound === 'least' ? 0 : this.size
     const { members } = this
-    const isThere = members.find(bound.member)
-    return members.rank + (isThere && !bound.isExclusive ? 1 : 0)
+    const isFound = members.find(bound.member)
+    return members.rank + (isFound && !bound.isExclusive ? 1 : 0)
   }
 
   /** Returns a cursor over the members in order, which starts with this rank. */
@@ -181,7 +181,7 @@ export class SortedSet implements Collection {
   }
 
   /** Returns the member of a rank in byte order. */
-  at(rank: number): ScoredMember {
+  memberByBytes(rank: number): ScoredMember {
     const { members } = this
     members.seek(rank)
     return { member: members.key, score: members.value as number }

@@ -1,21 +1,33 @@
-/** Consumers of a stream's groups, as commands see them; records.ts describes their records. */
+/** Consumers of a stream's groups, as commands see them; group-elements.ts has their format. */
 import { must } from '../../../base/assert.ts'
 import type { Bytes } from '../../../base/bytes.ts'
+import {
+  CONSUMER,
+  countBetween,
+  GroupRange,
+  NAME,
+  numberKey,
+  OWNED,
+  ownerKey,
+  pendingKey,
+  put,
+  removeBetween,
+  treeOf,
+} from './group-elements.ts'
 import type { ConsumerGroup } from './groups.ts'
 import { MAX_UINT64, putUint64, ZERO_ID } from './id.ts'
-import { CONSUMER, countBetween, GroupRange, NAME, numberKey, OWNED, ownerKey, pendingKey, put, removeBetween, treeOf } from './records.ts'
 
 const scratch = Buffer.alloc(20)
 
 /** A consumer has few of its group's pending entries if its share is less than one in this many. */
 const FEW = 16
 
-/** A consumer as its record has it. */
+/** A consumer as its element has it. */
 export class Consumer {
   readonly group: ConsumerGroup
   readonly name: Bytes
   readonly number: number
-  private recordedSeenAtMs: number
+  private storedSeenAtMs: number
   /** The time when it last received or claimed an entry, in ms since the epoch; -1 for never. */
   activeAtMs: number
 
@@ -23,13 +35,13 @@ export class Consumer {
     this.group = group
     this.name = name
     this.number = number
-    this.recordedSeenAtMs = seenAtMs
+    this.storedSeenAtMs = seenAtMs
     this.activeAtMs = activeAtMs
   }
 
   /** The time of its last request, in ms since the epoch. */
   get seenAtMs(): number {
-    return this.group.stream.seen?.get(this.number) ?? this.recordedSeenAtMs
+    return this.group.stream.seen?.get(this.number) ?? this.storedSeenAtMs
   }
 
   /** Records a request of the consumer, which is no change of the stream. */
@@ -43,8 +55,8 @@ export class Consumer {
   /** Records that the consumer has received or claimed an entry. */
   act(nowMs: number): void {
     this.group.stream.seen?.delete(this.number)
-    if (this.recordedSeenAtMs === nowMs && this.activeAtMs === nowMs) return
-    this.recordedSeenAtMs = nowMs
+    if (this.storedSeenAtMs === nowMs && this.activeAtMs === nowMs) return
+    this.storedSeenAtMs = nowMs
     this.activeAtMs = nowMs
     this.save()
   }
@@ -52,10 +64,10 @@ export class Consumer {
   save(): void {
     const { group } = this
     scratch.writeUInt32BE(this.number, 0)
-    putUint64(scratch, 4, this.recordedSeenAtMs)
+    putUint64(scratch, 4, this.storedSeenAtMs)
     putUint64(scratch, 12, this.activeAtMs === -1 ? MAX_UINT64 : this.activeAtMs)
-    const record = scratch.latin1Slice(0, 20)
-    put(group.stream, numberKey(CONSUMER, group.number) + this.name, record)
+    const value = scratch.latin1Slice(0, 20)
+    put(group.stream, numberKey(CONSUMER, group.number) + this.name, value)
   }
 
   get pendingCount(): number {

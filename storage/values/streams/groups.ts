@@ -1,7 +1,6 @@
-/** Groups of a stream, as commands see them; records.ts describes their records. */
+/** Groups of a stream, as commands see them; group-elements.ts has their format. */
 import type { Bytes } from '../../../base/bytes.ts'
 import { Consumer } from './consumers.ts'
-import { increment, MAX_UINT64, plus, putUint64, type Uint64, uint32At, uint64At } from './id.ts'
 import {
   CONSUMER,
   countBetween,
@@ -16,16 +15,17 @@ import {
   type Pending,
   pendingKey,
   pendingOf,
-  pendingRecord,
+  pendingValue,
   put,
   removeBetween,
   treeOf,
-} from './records.ts'
+} from './group-elements.ts'
+import { increment, MAX_UINT64, plus, putUint64, type Uint64, uint32At, uint64At } from './id.ts'
 import type { Stream } from './stream.ts'
 
 const scratch = Buffer.alloc(28)
 
-/** A group as its record has it; `save` writes it back. */
+/** A group as its element has it; `save` writes it back. */
 export class ConsumerGroup {
   readonly stream: Stream
   readonly name: Bytes
@@ -67,8 +67,8 @@ export class ConsumerGroup {
   }
 
   consumer(name: Bytes): Consumer | undefined {
-    const record = treeOf(this.stream).get(numberKey(CONSUMER, this.number) + name)
-    return record === undefined ? undefined : consumerOf(this, name, record as Bytes)
+    const value = treeOf(this.stream).get(numberKey(CONSUMER, this.number) + name)
+    return value === undefined ? undefined : consumerOf(this, name, value as Bytes)
   }
 
   /** Creates a consumer. REQUIRES: it does not exist. */
@@ -108,8 +108,8 @@ export class ConsumerGroup {
   }
 
   pending(id: Bytes): Pending | undefined {
-    const record = treeOf(this.stream).get(pendingKey(this.number, id))
-    return record === undefined ? undefined : pendingOf(record as Bytes)
+    const value = treeOf(this.stream).get(pendingKey(this.number, id))
+    return value === undefined ? undefined : pendingOf(value as Bytes)
   }
 
   /** Returns the pending entries from this id on. */
@@ -120,13 +120,13 @@ export class ConsumerGroup {
   /** Makes an entry pending for the consumer, and takes it from its former consumer. */
   assign(id: Bytes, consumer: Consumer, deliveredAtMs: number, deliveries: Uint64): void {
     const tree = treeOf(this.stream)
-    const record = pendingRecord(consumer.number, deliveredAtMs, deliveries)
+    const value = pendingValue(consumer.number, deliveredAtMs, deliveries)
     if (tree.find(pendingKey(this.number, id))) {
       const before = uint32At(tree.value as Bytes, 0)
-      tree.replace(record)
+      tree.replace(value)
       if (before === consumer.number) return
       tree.delete(ownerKey(OWNED, this.number, before, id))
-    } else tree.insert(pendingKey(this.number, id), record)
+    } else tree.insert(pendingKey(this.number, id), value)
     tree.set(ownerKey(OWNED, this.number, consumer.number, id), '')
   }
 
@@ -140,7 +140,7 @@ export class ConsumerGroup {
     return true
   }
 
-  /** Deletes the group with all of its records. */
+  /** Deletes the group with all of its elements. */
   destroy(): void {
     const { stream, number } = this
     if (stream.seen !== null) for (const consumer of this.consumers) stream.seen.delete(consumer.number)
@@ -150,8 +150,8 @@ export class ConsumerGroup {
 }
 
 export function findGroup(stream: Stream, name: Bytes): ConsumerGroup | undefined {
-  const record = stream.object.trees[1]?.get(GROUP + name)
-  return record === undefined ? undefined : groupOf(stream, name, record as Bytes)
+  const value = stream.object.trees[1]?.get(GROUP + name)
+  return value === undefined ? undefined : groupOf(stream, name, value as Bytes)
 }
 
 /** Creates a group. REQUIRES: it does not exist. */
@@ -173,14 +173,14 @@ export function groupCountOf(stream: Stream): number {
   return stream.object.trees[1] === undefined ? 0 : countBetween(stream, GROUP, CONSUMER)
 }
 
-function groupOf(stream: Stream, name: Bytes, record: Bytes): ConsumerGroup {
-  const entriesRead = uint64At(record, 20)
-  return new ConsumerGroup(stream, name, uint32At(record, 0), record.slice(4, 20), entriesRead === MAX_UINT64 ? -1 : entriesRead)
+function groupOf(stream: Stream, name: Bytes, value: Bytes): ConsumerGroup {
+  const entriesRead = uint64At(value, 20)
+  return new ConsumerGroup(stream, name, uint32At(value, 0), value.slice(4, 20), entriesRead === MAX_UINT64 ? -1 : entriesRead)
 }
 
-function consumerOf(group: ConsumerGroup, name: Bytes, record: Bytes): Consumer {
-  const activeAt = uint64At(record, 12)
-  return new Consumer(group, name, uint32At(record, 0), Number(uint64At(record, 4)), activeAt === MAX_UINT64 ? -1 : Number(activeAt))
+function consumerOf(group: ConsumerGroup, name: Bytes, value: Bytes): Consumer {
+  const activeAt = uint64At(value, 12)
+  return new Consumer(group, name, uint32At(value, 0), Number(uint64At(value, 4)), activeAt === MAX_UINT64 ? -1 : Number(activeAt))
 }
 
 function takeNumber(stream: Stream): number {

@@ -1,9 +1,9 @@
 /**
- * A stream: entries by id in one tree, the groups that read them in the other (records.ts). On
- * disk: never renumber.
+ * A stream: entries by id in one tree, and in the other the groups that read them
+ * (group-elements.ts). On disk: never renumber.
  *
  *   header   version(1) lastId(16) maxDeletedId(16) entriesAdded(8) nextNumber(4), big-endian
- *   entries  id(16, id.ts) -> entry (entry.ts)
+ *   entries  id(16, id.ts) -> entry (packed-entry.ts)
  *
  * The length of a stream is the tree's count, and its first id the tree's first key. A stream may
  * be empty.
@@ -40,8 +40,8 @@ export class Stream {
   nextNumber = 1
   /**
    * The times when consumers were last seen, by their numbers, in ms since the epoch, where these
-   * are later than their records say. In memory only: a consumer that asks and gets nothing changes
-   * nothing.
+   * are later than their elements say. In memory only: a consumer that asks and gets nothing
+   * changes nothing.
    */
   seen: Map<number, number> | null = null
 

@@ -68,19 +68,19 @@ function actByKey({ tree, twin, seed }: Act): void {
   const known = twin.length > 0 && random() < 0.5
   const key = known ? (twin[integer(twin.length)] as [Bytes, TreeValue])[0] : text(seed, random() < 0.02 ? 150 : 8)
   const index = placeIn(twin, key)
-  const isThere = twin[index]?.[0] === key
+  const isFound = twin[index]?.[0] === key
   const act = integer(100)
   if (act < 60) {
     const value = text(seed, random() < 0.05 ? 300 : 12)
-    assert.is(tree.set(key, value), !isThere)
-    if (isThere) (twin[index] as [Bytes, TreeValue])[1] = value
+    assert.is(tree.set(key, value), !isFound)
+    if (isFound) (twin[index] as [Bytes, TreeValue])[1] = value
     else twin.splice(index, 0, [key, value])
   } else if (act < 77) {
-    assert.is(tree.delete(key), isThere)
-    if (isThere) twin.splice(index, 1)
+    assert.is(tree.delete(key), isFound)
+    if (isFound) twin.splice(index, 1)
   } else if (act < 80) {
-    assert.is(tree.get(key), isThere ? (twin[index] as [Bytes, TreeValue])[1] : undefined)
-    assert.is(tree.rankOf(key), isThere ? index : -1)
+    assert.is(tree.get(key), isFound ? (twin[index] as [Bytes, TreeValue])[1] : undefined)
+    assert.is(tree.rankOf(key), isFound ? index : -1)
     assert.is(tree.lowerBound(key), index)
   } else if (act < 85 && twin.length > 0) {
     const rank = integer(twin.length)

@@ -1,7 +1,6 @@
 /** Stream ids: order, neighbours and spelling. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { packEntry, unpackEntry } from '../../../../storage/values/streams/entry.ts'
 import {
   idOf,
   idText,
@@ -16,6 +15,7 @@ import {
   uint64Of,
   ZERO_ID,
 } from '../../../../storage/values/streams/id.ts'
+import { packEntry, unpackEntry } from '../../../../storage/values/streams/packed-entry.ts'
 import { seeded } from '../../../support/generators/seed.ts'
 
 const EDGES: readonly Uint64[] = [

@@ -1,7 +1,6 @@
 /**
- * The records of a stream's groups, their consumers, and the entries delivered but not
- * acknowledged. They lie in the stream's second tree, so that disk space is their only limit. On
- * disk: never renumber.
+ * The elements of a stream's second tree: its groups, their consumers, and the entries delivered
+ * but not acknowledged. Disk space is their only limit. On disk: never renumber.
  *
  *   'a' name                        -> group      number(4) lastId(16) entriesRead(8)
  *   'b' group(4) name               -> consumer   number(4) seenAtMs(8) activeAtMs(8)
@@ -84,11 +83,11 @@ export class GroupRange {
   }
 }
 
-export function pendingOf(record: Bytes): Pending {
-  return new Pending(uint32At(record, 0), Number(uint64At(record, 4)), uint64At(record, 12))
+export function pendingOf(value: Bytes): Pending {
+  return new Pending(uint32At(value, 0), Number(uint64At(value, 4)), uint64At(value, 12))
 }
 
-export function pendingRecord(consumer: number, deliveredAtMs: number, deliveries: Uint64): Bytes {
+export function pendingValue(consumer: number, deliveredAtMs: number, deliveries: Uint64): Bytes {
   scratch.writeUInt32BE(consumer, 0)
   putUint64(scratch, 4, deliveredAtMs)
   putUint64(scratch, 12, deliveries)
@@ -99,11 +98,11 @@ export function treeOf(stream: Stream): Tree {
   return stream.object.tree(1)
 }
 
-/** Sets a record. The key may be a concatenation. */
-export function put(stream: Stream, key: Bytes, record: Bytes): void {
+/** Sets an element. The key may be a concatenation. */
+export function put(stream: Stream, key: Bytes, value: Bytes): void {
   const tree = treeOf(stream)
-  if (tree.find(key)) tree.replace(record)
-  else tree.insert(detached(key), record)
+  if (tree.find(key)) tree.replace(value)
+  else tree.insert(detached(key), value)
 }
 
 export function countBetween(stream: Stream, from: Bytes, to: Bytes): number {
