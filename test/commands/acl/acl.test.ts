@@ -61,7 +61,7 @@ function shown(reply: Reply | ClientError | undefined): unknown {
   return plain(reply as Reply)
 }
 
-test('SETUSER makes and changes users by all rules or none; LIST, USERS and GETUSER show them', () => {
+test('ACL SETUSER applies all of its rules or none; LIST, USERS and GETUSER show the user', () => {
   const one = bench().connect()
   assert.equal(say(one, 'ACL', 'LIST'), ['user default on nopass sanitize-payload ~* &* +@all'])
   assert.is(say(one, 'ACL', 'SETUSER', 'bob', 'on', '~a'), 'OK')
@@ -81,7 +81,7 @@ test('SETUSER makes and changes users by all rules or none; LIST, USERS and GETU
   assert.is(say(one, 'ACL', 'GETUSER', 'alice'), null)
 })
 
-test('DELUSER counts whom it has deleted, cuts them off, and leaves the default user', () => {
+test('ACL DELUSER returns the number of deleted users, disconnects them, and keeps the default user', () => {
   const { connect } = bench()
   const one = connect()
   const two = connect()
@@ -96,7 +96,7 @@ test('DELUSER counts whom it has deleted, cuts them off, and leaves the default 
   assert.is(one.closed, null)
 })
 
-test('who deletes itself is answered first', () => {
+test('a client that deletes its own user gets the reply before it is disconnected', () => {
   const { connect } = bench()
   const one = connect()
   say(one, 'ACL', 'SETUSER', 'bob', 'on', 'nopass', '+@all')
@@ -105,7 +105,7 @@ test('who deletes itself is answered first', () => {
   assert.is(one.closed, 'after-reply')
 })
 
-test('new rules count for who is connected', () => {
+test('new rules apply to connected clients', () => {
   const { connect } = bench()
   const one = connect()
   const two = connect()
@@ -120,7 +120,7 @@ test('new rules count for who is connected', () => {
   assert.match(say(two, 'AUTH', 'bob', 'x') as string, /^-WRONGPASS/)
 })
 
-test('without a password for the default user nobody has to authenticate, and one set later is for those who come later', () => {
+test('without a default password no client must authenticate, and a later one applies to later clients', () => {
   const { connect } = bench()
   const early = connect()
   assert.match(say(early, 'AUTH', 'x') as string, /^-ERR AUTH <password> called without any password configured/)
@@ -136,7 +136,7 @@ test('without a password for the default user nobody has to authenticate, and on
   assert.match(say(late, 'AUTH', 'default', 'x') as string, /^-WRONGPASS/)
 })
 
-test('AUTH with a password alone may mean the user of userpass, where that is configured', () => {
+test('AUTH with a password alone also tries the user of userpass, if configured', () => {
   const { server, connect } = bench()
   const one = connect()
   server.acl.setUser('default', ['>admin'], null)
@@ -149,7 +149,7 @@ test('AUTH with a password alone may mean the user of userpass, where that is co
   assert.is(say(one, 'ACL', 'WHOAMI'), 'default')
 })
 
-test('LOG groups what happens again within a minute, newest first, and forgets what is too much', () => {
+test('ACL LOG groups repeated denials of a minute, lists the newest first, and drops old ones', () => {
   const { server, connect, advance } = bench()
   const one = connect()
   say(one, 'ACL', 'SETUSER', 'bob', 'on', 'nopass', '+get', '+multi', '+exec', '+discard')
@@ -208,7 +208,7 @@ test('LOG groups what happens again within a minute, newest first, and forgets w
   assert.is(say(one, 'ACL', 'LOG', '1', '2'), "-ERR unknown subcommand or wrong number of arguments for 'LOG'. Try ACL HELP.")
 })
 
-test('DRYRUN says what would be refused, runs nothing and logs nothing', () => {
+test('ACL DRYRUN says what would be refused, without running or logging it', () => {
   const { server, connect } = bench()
   const one = connect()
   say(one, 'ACL', 'SETUSER', 'bob', '+get', '+acl|whoami', '~a')
@@ -224,7 +224,7 @@ test('DRYRUN says what would be refused, runs nothing and logs nothing', () => {
   assert.equal(server.acl.log.entries, [])
 })
 
-test('CAT lists categories and what is in them, GENPASS makes digits', () => {
+test('ACL CAT lists categories and their commands, and GENPASS returns hex digits', () => {
   const one = bench().connect()
   assert.is((say(one, 'ACL', 'CAT') as string[]).length, 21)
   assert.ok((say(one, 'ACL', 'CAT', 'String') as string[]).includes('setex'))
@@ -242,7 +242,7 @@ test('CAT lists categories and what is in them, GENPASS makes digits', () => {
   assert.is(say(one, 'ACL', 'GENPASS', 'x'), '-ERR value is not an integer or out of range')
 })
 
-test('SAVE and LOAD: a file that is wrong in anything changes nothing, and a good one cuts off who is not in it', () => {
+test('ACL LOAD of a wrong file changes nothing, and of a good one disconnects removed users', () => {
   const { server, connect } = bench()
   const [one, bob, eve] = [connect(), connect(), connect()]
   for (const [name, client] of [
@@ -274,7 +274,7 @@ test('SAVE and LOAD: a file that is wrong in anything changes nothing, and a goo
   assert.is(eve.isAuthenticated, false)
 })
 
-test('subscribers lose their connection when they lose a channel, and only then', () => {
+test('subscribers are disconnected when their user loses a channel of theirs, and only then', () => {
   const { server, connect } = bench()
   const one = connect()
   say(one, 'ACL', 'SETUSER', 'bob', 'on', 'nopass', '+@all', '&a*', '&b*', '(&c)')
@@ -298,7 +298,7 @@ test('subscribers lose their connection when they lose a channel, and only then'
   assert.equal(closed(), ['now', 'now', 'now'])
 })
 
-test('EXEC asks again, and says that the rules have changed', () => {
+test('EXEC checks the rules again and says that they have changed', () => {
   const { connect, run } = bench()
   const [one, bob] = [connect(), connect()]
   say(one, 'ACL', 'SETUSER', 'bob', 'on', 'nopass', '+@all', '~*')
@@ -318,7 +318,7 @@ test('EXEC asks again, and says that the rules have changed', () => {
   assert.is(say(bob, 'EXEC'), '-EXECABORT Transaction discarded because of previous errors.')
 })
 
-test('a command that has waited is refused when its user may not run it any more', () => {
+test('a blocked command is refused if its user may no longer run it', () => {
   const { connect, run, counters } = bench()
   const [one, bob] = [connect(), connect()]
   say(one, 'ACL', 'SETUSER', 'bob', 'on', 'nopass', '+@all', '~*')

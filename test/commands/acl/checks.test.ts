@@ -42,14 +42,14 @@ function all(user: User, cases: Readonly<Record<Bytes, string>>): void {
   for (const [request, expected] of Object.entries(cases)) assert.is(verdict(user, request), expected, request)
 }
 
-test('the default user loses what is taken from it, and no more', () => {
+test('the default user is restricted only in what is taken from it', () => {
   const user = openDefaultUser()
   applyRules(user, ['-flushall'], context)
   assert.is(user.isUnrestricted, false)
   all(user, { flushall: 'command flushall', 'get a': 'ok', 'config get x': 'ok' })
 })
 
-test('commands are allowed one by one, containers with all of theirs or each of them', () => {
+test('commands are allowed one by one, containers as a whole or by subcommand', () => {
   all(userOf('allkeys', '+get', '+config|get', '+client', '-client|kill'), {
     'get a': 'ok',
     'set a b': 'command set',
@@ -61,11 +61,11 @@ test('commands are allowed one by one, containers with all of theirs or each of 
   all(userOf('allkeys', '+@all', '-@write', '+incr'), { 'get a': 'ok', 'set a b': 'command set', 'incr a': 'ok' })
 })
 
-test('what everyone may say before AUTH is allowed to all', () => {
+test('commands that are valid before AUTH are allowed to every user', () => {
   all(userOf('-@all'), { 'auth x': 'ok', hello: 'ok', quit: 'ok', reset: 'ok', ping: 'command ping' })
 })
 
-test('reads want %R, writes %W, and what does both wants both of one pattern', () => {
+test('reads need %R, writes %W, and commands that do both need both on one pattern', () => {
   const user = userOf('+@all', '%R~r*', '%W~w*', '~b*', '%R~x', '%W~x?')
   all(user, {
     'get r': 'ok',
@@ -101,7 +101,7 @@ test('reads want %R, writes %W, and what does both wants both of one pattern', (
   })
 })
 
-test('a selector must allow all of a request; of the reasons, the one that came furthest is told', () => {
+test('one selector must allow the whole request, and the denial that came furthest is reported', () => {
   const user = userOf('+set', '~a', '(+get ~b)', '(+mget ~b ~c)')
   all(user, {
     'set a 1': 'ok',
@@ -117,7 +117,7 @@ test('a selector must allow all of a request; of the reasons, the one that came 
   assert.is(userOf('+@all', '(~* &*)').isUnrestricted, false)
 })
 
-test('channels must match a pattern, and patterns be among them word for word', () => {
+test('channels must match a pattern, and patterns must equal one', () => {
   const words = { group: 'pubsub', since: '1.0.0', summary: '', syntax: '', arity: -2, flags: ['pubsub'], run: () => null } as const
   const subscribe = command({ ...words, name: 'subscribe', channels: { kind: 'channel', count: 'all' } })
   const psubscribe = command({ ...words, name: 'psubscribe', channels: { kind: 'pattern', count: 'all' } })
@@ -136,7 +136,7 @@ test('channels must match a pattern, and patterns be among them word for word', 
   assert.is(told(publish, 'q', 'a'), 'q')
 })
 
-test('texts: names are told by DRYRUN only', () => {
+test('a denial names its object only in DRYRUN', () => {
   const user = userOf('-@all')
   const denial = (reason: Denial['reason'], object: Bytes): Denial => ({ reason, object, position: 1 })
   assert.is(denialText(user, denial('command', 'config|get')), "User bob has no permissions to run the 'config|get' command")
@@ -147,7 +147,7 @@ test('texts: names are told by DRYRUN only', () => {
   assert.is(detailedDenial(user, denial('channel', 'c')), "User bob has no permissions to access the 'c' channel")
 })
 
-test('reading what a request does not name wants all keys, in the selector that allows it', () => {
+test('reading unnamed keys needs read access to all keys in the selector that allows the command', () => {
   const may = (...rules: Bytes[]) => userOf(...rules).mayReadAllKeys(find('sort'), ['sort', 'a'])
   assert.is(may('+sort', 'allkeys'), true)
   assert.is(may('+sort', '~a', '%R~*'), true)
@@ -157,7 +157,7 @@ test('reading what a request does not name wants all keys, in the selector that 
   assert.is(SUPERUSER.mayReadAllKeys(find('sort'), ['sort', 'a']), true)
 })
 
-test('SORT by what other keys hold is refused to users who may not read them', () => {
+test('SORT with BY and GET patterns is refused to users who may not read all keys', () => {
   const { run, session, server } = harness(dataFamilies)
   run('RPUSH', 'list', '1')
   session.user = openDefaultUser()
@@ -180,7 +180,7 @@ const CHANGES_UNSEEN = new Set(['xreadgroup', 'pfcount'])
 /** Commands without key arguments: they affect all keys, or none. */
 const WITHOUT_KEYS = new Set(['keys', 'dbsize', 'flushdb', 'swapdb'])
 
-test('property: no command looks at or changes a key that its check does not see', () => {
+test('no command reads or changes a key that its ACL check does not see', () => {
   const chance = seeded('acl-keys')
   const world = harness(dataFamilies)
   const { keyspace, executor, session } = world

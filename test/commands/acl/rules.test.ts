@@ -37,12 +37,12 @@ function refusal(...rules: Bytes[]): string {
   return 'no error'
 }
 
-test('a new user may do nothing, and is off', () => {
+test('a new user is off and may do nothing', () => {
   assert.is(describeUser(userOf()), 'off sanitize-payload resetchannels -@all')
   assert.is(userOf().isUnrestricted, false)
 })
 
-test('keys: patterns add up, the same pattern gains permissions, allkeys ends the list', () => {
+test('key patterns accumulate, a repeated one gains permissions, and allkeys ends the list', () => {
   assert.is(shown('~a', '~b:*', '~a'), '~a ~b:* resetchannels -@all')
   assert.is(shown('%R~a', '%w~b', '%WR~c', '%rw~d'), '%R~a %W~b ~c ~d resetchannels -@all')
   assert.is(shown('%R~a', '%W~a'), '~a resetchannels -@all')
@@ -59,7 +59,7 @@ test('keys: patterns add up, the same pattern gains permissions, allkeys ends th
   assert.match(refusal('~*', '~a'), /modifier '~a': Adding a pattern after the \* pattern \(or the 'allkeys' flag\) .*Try 'resetkeys'/)
 })
 
-test('channels: the same, without a choice of permission', () => {
+test('channel patterns accumulate like key patterns, without permissions', () => {
   assert.is(shown('&a', '&b*', '&a'), 'resetchannels &a &b* -@all')
   assert.is(shown('&a', '&*'), '&* -@all')
   assert.is(shown('allchannels', 'resetchannels', '&x'), 'resetchannels &x -@all')
@@ -69,7 +69,7 @@ test('channels: the same, without a choice of permission', () => {
   )
 })
 
-test('commands: rules stand in their order, and one takes the place of those it makes void', () => {
+test('command rules keep their order, and a rule replaces those that it overrides', () => {
   assert.is(shown('+get', '+SET', '-get'), 'resetchannels -@all +set -get')
   assert.is(shown('+@read', '-@write', '+@READ'), 'resetchannels -@all -@write +@read')
   assert.is(shown('+@all', '-@dangerous', '+config|get', '+config|set', '-config'), 'resetchannels +@all -@dangerous -config')
@@ -79,7 +79,7 @@ test('commands: rules stand in their order, and one takes the place of those it 
   assert.is(shown('+set', '+setex'), 'resetchannels -@all +set +setex')
 })
 
-test('what does not exist is no rule', () => {
+test('rules with unknown commands or categories are refused', () => {
   const unknown = (rule: Bytes) => `Error in ACL SETUSER modifier '${rule}': Unknown command or category name in ACL`
   for (const rule of ['+foo', '-foo', '+@foo', '-@foo', '+config|foo', '-config|foo', '-select|0', '+config|get|x|y', '+@'])
     assert.is(refusal(rule), unknown(rule))
@@ -88,7 +88,7 @@ test('what does not exist is no rule', () => {
   assert.is(refusal('+select|'), "Error in ACL SETUSER modifier '+select|': Syntax error")
 })
 
-test('commands that only Redis has may stand in rules', () => {
+test('rules may name commands that only Redis has', () => {
   assert.is(shown('+@all', '-MIGRATE', '-module', '+cluster|info', '+psync'), 'resetchannels +@all -migrate -module +cluster|info +psync')
   assert.is(shown('+cluster|info', '-cluster|info', '-cluster'), 'resetchannels -@all -cluster')
   assert.match(refusal('+cluster|'), /Syntax error$/)
@@ -96,7 +96,7 @@ test('commands that only Redis has may stand in rules', () => {
   assert.match(refusal('+module|load|x'), /Allowing first-arg of a subcommand is not supported$/)
 })
 
-test('a command may be allowed with a first word only, in the old way, which warns', () => {
+test('a command may be allowed with a first argument only, which is deprecated and warns', () => {
   warnings.length = 0
   const user = userOf('allkeys', '+select|0', '+SELECT|One')
   assert.is(describeUser(user), 'off sanitize-payload ~* resetchannels -@all +select|0 +select|one')
@@ -107,7 +107,7 @@ test('a command may be allowed with a first word only, in the old way, which war
   assert.is(allowed(userOf('allkeys', '+select|0', '-select'), 'select', '0'), false)
 })
 
-test('passwords: kept as hashes, added once, taken away', () => {
+test('passwords are stored as hashes, once each, and can be removed', () => {
   const hash = passwordHash('secret')
   assert.is(hash, '2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b')
   assert.equal(userOf('>secret', `#${hash}`, '>other').passwords, [hash, passwordHash('other')])
@@ -124,7 +124,7 @@ test('passwords: kept as hashes, added once, taken away', () => {
     assert.match(refusal(wrong), /The password hash must be exactly 64 characters and contain only lowercase hexadecimal characters$/)
 })
 
-test('flags and reset', () => {
+test('flags can be set, and reset restores a new user', () => {
   assert.is(describeUser(userOf('ON', 'nopass', 'skip-sanitize-payload')), 'on nopass skip-sanitize-payload resetchannels -@all')
   assert.is(
     describeUser(userOf('on', '>x', '~*', '&*', '+@all', 'skip-sanitize-payload', '(~a)', 'reset')),
@@ -138,7 +138,7 @@ test('flags and reset', () => {
   assert.is(describeUser(user), 'off sanitize-payload &* -@all')
 })
 
-test('selectors may come in one word or several, and are all cleared at once', () => {
+test('a selector may span several words, and clearselectors removes all selectors', () => {
   const two = 'resetchannels -@all (~a resetchannels -@all +get) (%R~b resetchannels &c -@all +@read)'
   assert.is(shown('(~a +get)', '(%R~b &c +@read)'), two)
   assert.is(shown('(~a', '+get)', '(%R~b', '&c', '+@read)'), two)
@@ -150,7 +150,7 @@ test('selectors may come in one word or several, and are all cleared at once', (
   assert.is(refusal(')'), "Error in ACL SETUSER modifier ')': Syntax error")
 })
 
-test('patterns in selectors that their grammar would read otherwise are shown in quotes', () => {
+test('selector patterns that the grammar would misread are shown in quotes', () => {
   const user = userOf('(~"a\'b" &"c\\"" +get)', '(~x) ~y +get)')
   const [, quotes] = user.selectors
   assert.is(quotes?.keys[0]?.pattern, "a'b")
@@ -205,7 +205,7 @@ function randomRule(chance: Seeded): Bytes {
 
 const quotedRule = (rule: Bytes) => (/["']|\)$/.test(rule) ? `"${rule.replace(/["\\]/g, '\\$&')}"` : rule)
 
-test('property: what is shown of a user makes the same user again, however often', () => {
+test("a user's shown rules make the same user again", () => {
   const chance = seeded('acl-rules')
   let selectors = 0
   for (let round = 0; round < 400; round++) {
@@ -244,7 +244,7 @@ test('property: what is shown of a user makes the same user again, however often
   assert.ok(selectors > 50, `${selectors} selectors`)
 })
 
-test('an ACL file: all users, or all that is wrong with it', () => {
+test('an ACL file loads all its users or reports all its errors', () => {
   const text = 'user default on nopass ~* &* +@all\n\n  user alice on >x ~a (~b\n+get)  \r\n'
   assert.match(
     (readUsers(text, '/etc/u', context) as { errors: string }).errors,

@@ -28,7 +28,7 @@ function isRefused({ replies }: TestClient, text: Bytes): void {
   assert.is((reply as ClientError).message, text)
 }
 
-test('databases are waited for by index', () => {
+test('clients wait in databases by index', () => {
   const { client, run, logged } = start()
   const waiting = client()
   waiting.send('SELECT', '2')
@@ -47,7 +47,7 @@ test('databases are waited for by index', () => {
   ])
 })
 
-test('a list that is past its deadline serves nobody', () => {
+test('an expired list serves no client', () => {
   const { client, run, advance, blocked, logged } = start()
   const waiting = client()
   waiting.send('BLPOP', 'a', '0')
@@ -66,7 +66,7 @@ test('a list that is past its deadline serves nobody', () => {
   ])
 })
 
-test('time-outs are kept to the millisecond, in whatever order they were asked for', () => {
+test('timeouts end to the millisecond, in any order of requests', () => {
   const { client, advance, blocked } = start()
   const clients = [0.5, 0.1, 0.3, 0.2, 0.4].map((seconds) => {
     const one = client()
@@ -85,7 +85,7 @@ test('time-outs are kept to the millisecond, in whatever order they were asked f
   assert.is(blocked.nextDeadlineMs, Number.POSITIVE_INFINITY)
 })
 
-test('an element that comes before the time-out is looked at is not lost', () => {
+test('an element that arrives before an expired timeout is noticed is not lost', () => {
   const { client, run, advance } = start()
   const [waiting, next] = [client(), client()]
   waiting.send('BLPOP', 'a', '0.1')
@@ -97,7 +97,7 @@ test('an element that comes before the time-out is looked at is not lost', () =>
   assert.equal(next.replies, [['a', '2']])
 })
 
-test("a client's next request runs after the unit, not in it", async () => {
+test("a client's pipelined request runs after the unit that served it", async () => {
   const { client, run, logged } = start()
   const waiting = client()
   waiting.send('BLPOP', 'a', '0')
@@ -114,7 +114,7 @@ test("a client's next request runs after the unit, not in it", async () => {
   assert.is(waiting.replies.length, 2)
 })
 
-test('CLIENT UNBLOCK ends a wait as its time-out does, or with an error', () => {
+test('CLIENT UNBLOCK ends a wait like a timeout, or with an error', () => {
   const { client, run, blocked } = start()
   const [one, other, free] = [client(), client(), client()]
   one.send('BLPOP', 'a', '0')
@@ -128,7 +128,7 @@ test('CLIENT UNBLOCK ends a wait as its time-out does, or with an error', () => 
   assert.is(run('LLEN', 'a'), 1)
 })
 
-test('a client that has gone takes nothing with it', () => {
+test('a disconnected client takes no element', () => {
   const { client, run, blocked } = start()
   const [gone, here] = [client(), client()]
   gone.send('BLPOP', 'a', 'b', '1')
@@ -140,7 +140,7 @@ test('a client that has gone takes nothing with it', () => {
   assert.equal([gone.replies, here.replies], [[], [['a', '1']]])
 })
 
-test('when the node becomes a replica all are told so and sent away', () => {
+test('when the node becomes a replica, all waiting clients get an error and are disconnected', () => {
   const { client, blocked } = start()
   const waiting = client()
   waiting.send('BLPOP', 'a', '0')
@@ -150,7 +150,7 @@ test('when the node becomes a replica all are told so and sent away', () => {
   assert.is(blocked.count, 0)
 })
 
-test('while something stands in the way of writes nobody is served, and then all are in their order', () => {
+test('while a gate holds writes no client is served; then all are served in order', () => {
   const { client, run, executor, gates, blocked } = start()
   const [first, second] = [client(), client()]
   first.send('BLPOP', 'a', '0')
@@ -168,7 +168,7 @@ test('while something stands in the way of writes nobody is served, and then all
   assert.equal([first.replies, second.replies], [[['a', '1']], [['a', '2']]])
 })
 
-test('someone whose time is up while something stands in the way leaves the element where it is', () => {
+test('a client whose timeout ends while a gate holds writes takes no element', () => {
   const { client, run, executor, gates, advance, blocked } = start()
   const waiting = client()
   waiting.send('BLPOP', 'a', '0.1')
@@ -183,7 +183,7 @@ test('someone whose time is up while something stands in the way leaves the elem
   assert.is(run('LLEN', 'a'), 1)
 })
 
-test('a blocking command counts when it is done, once', () => {
+test('a blocking command is counted once, when it is done', () => {
   const { client, run, counters, advance } = start()
   const [one, other] = [client(), client()]
   one.send('BLPOP', 'a', '0')
@@ -195,7 +195,7 @@ test('a blocking command counts when it is done, once', () => {
   assert.is(counters.get('blpop')?.calls, 2)
 })
 
-test('what is run again from the log never blocks', () => {
+test('replayed commands never block', () => {
   const { client, executor, blocked, keyspace } = start()
   keyspace.expiry = 'ignore'
   executor.replay(client(), ['BLPOP', 'a', '0'])
@@ -203,7 +203,7 @@ test('what is run again from the log never blocks', () => {
   assert.is(blocked.count, 0)
 })
 
-test('time-outs in seconds are read as Redis reads them', () => {
+test("timeouts in seconds are parsed like Redis's", () => {
   for (const [word, milliseconds] of [
     ['0', 0],
     ['-0.0001', 0],

@@ -24,7 +24,7 @@ function harness() {
   return { server, self, second, third, run, refusal, listed, closed }
 }
 
-test('CLIENT SETNAME and GETNAME keep a printable name, the empty one being none', () => {
+test('CLIENT SETNAME and GETNAME keep a printable name, and an empty one means none', () => {
   const { run, refusal } = harness()
   assert.is(run('GETNAME'), null)
   assert.is(run('SETNAME', 'worker-1'), OK)
@@ -36,7 +36,7 @@ test('CLIENT SETNAME and GETNAME keep a printable name, the empty one being none
   assert.is(run('ID'), 1)
 })
 
-test('CLIENT SETINFO takes the name and version of the library', () => {
+test("CLIENT SETINFO stores the library's name and version", () => {
   const { self, run, refusal } = harness()
   assert.is(run('SETINFO', 'LIB-NAME', 'redis-js'), OK)
   assert.is(run('SETINFO', 'lib-ver', '1.2'), OK)
@@ -46,7 +46,7 @@ test('CLIENT SETINFO takes the name and version of the library', () => {
   assert.is(refusal('SETINFO', 'lib-name'), "ERR wrong number of arguments for 'client|setinfo' command")
 })
 
-test('CLIENT LIST shows all clients, those with given ids in that order, or those of a type', () => {
+test('CLIENT LIST shows all clients, those of given ids in that order, or those of a type', () => {
   const { self, run, listed, refusal } = harness()
   assert.equal(listed(), [1, 2, 3])
   assert.equal(listed('ID', '3', '9', '1'), [3, 1])
@@ -61,7 +61,7 @@ test('CLIENT LIST shows all clients, those with given ids in that order, or thos
   assert.match(info.text, /^id=1 .*\n$/)
 })
 
-test('CLIENT KILL with an address ends that client, the asking one after its reply', () => {
+test('CLIENT KILL with an address disconnects that client, the caller after its reply', () => {
   const { self, second, run, refusal, closed } = harness()
   assert.is(run('KILL', '127.0.0.1:50002'), OK)
   assert.is(second.closed, 'now')
@@ -71,7 +71,7 @@ test('CLIENT KILL with an address ends that client, the asking one after its rep
   assert.equal(closed(), [1, 2])
 })
 
-test('CLIENT KILL with filters counts the clients that match all of them, sparing itself unless told otherwise', () => {
+test('CLIENT KILL with filters counts the matching clients, and spares the caller by default', () => {
   const cases: [words: string[], closed: number[]][] = [
     [['ID', '2'], [2]],
     [['ID', '1'], []],
@@ -122,7 +122,7 @@ test('replicas and the master are clients of their own types', () => {
   assert.equal(closed(), [2, 3])
 })
 
-test('CLIENT KILL refuses what it cannot read and then ends nobody', () => {
+test('CLIENT KILL with invalid arguments disconnects no client', () => {
   const { refusal, closed } = harness()
   const cases: [words: string[], text: string][] = [
     [['ID', '0'], 'ERR client-id should be greater than 0'],
@@ -137,7 +137,7 @@ test('CLIENT KILL refuses what it cannot read and then ends nobody', () => {
   assert.equal(closed(), [])
 })
 
-test('CLIENT PAUSE holds all commands or writes for a time, UNPAUSE ends that', () => {
+test('CLIENT PAUSE holds all commands or writes for a time, and UNPAUSE ends it', () => {
   const { server, run, refusal } = harness()
   assert.is(run('PAUSE', '100'), OK)
   assert.equal(server.clients.paused, { durationMs: 100, what: 'all' })
@@ -152,7 +152,7 @@ test('CLIENT PAUSE holds all commands or writes for a time, UNPAUSE ends that', 
   assert.is(refusal('PAUSE', '1', 'ALL', 'x'), "ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP.")
 })
 
-test('CLIENT REPLY OFF and SKIP are not answered; SKIP changes nothing while replies are off', () => {
+test('CLIENT REPLY OFF and SKIP are not answered, and SKIP has no effect while replies are off', () => {
   const { self, run, refusal } = harness()
   assert.is(run('REPLY', 'SKIP'), NO_REPLY)
   assert.is(self.replyMode, 'skip-next')
@@ -164,7 +164,7 @@ test('CLIENT REPLY OFF and SKIP are not answered; SKIP changes nothing while rep
   assert.is(refusal('REPLY', 'foo'), 'ERR syntax error')
 })
 
-test('CLIENT NO-EVICT, NO-TOUCH and UNBLOCK', () => {
+test('CLIENT NO-EVICT and NO-TOUCH set flags, and UNBLOCK ends a wait', () => {
   const { server, self, second, run, refusal } = harness()
   assert.is(run('NO-EVICT', 'on'), OK)
   assert.is(run('NO-TOUCH', 'ON'), OK)

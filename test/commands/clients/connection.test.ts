@@ -15,7 +15,7 @@ function harness(password = '') {
   return { server, session, run, refusal }
 }
 
-test('PING answers PONG or what it was given, and takes one word at most', () => {
+test('PING returns PONG or its argument, and takes at most one', () => {
   const { run, refusal } = harness()
   assert.is(run('PING'), PONG)
   assert.is(run('PING', 'hello'), 'hello')
@@ -23,7 +23,7 @@ test('PING answers PONG or what it was given, and takes one word at most', () =>
   assert.is(run('ECHO', '\xff\0'), '\xff\0')
 })
 
-test('SELECT changes the database of the session and refuses what is out of range with the texts of Redis', () => {
+test("SELECT changes the session's database, and refuses invalid indexes with Redis's texts", () => {
   const { session, run, refusal } = harness()
   assert.is(run('SELECT', '15'), OK)
   assert.is(session.database, 15)
@@ -34,7 +34,7 @@ test('SELECT changes the database of the session and refuses what is out of rang
   assert.is(session.database, 15)
 })
 
-test('AUTH without a configured password says so for the short form and lets the default user in', () => {
+test('AUTH without a configured password fails in its short form and accepts the default user', () => {
   const { run, refusal } = harness()
   assert.is(
     refusal('AUTH', 'x'),
@@ -45,7 +45,7 @@ test('AUTH without a configured password says so for the short form and lets the
   assert.is(refusal('AUTH', 'a', 'b', 'c'), 'ERR syntax error')
 })
 
-test('AUTH lets in with the right password only, whatever its length or bytes', () => {
+test('AUTH accepts only the right password, of any length and bytes', () => {
   const { session, run, refusal } = harness('s\xe9cret')
   const password = Buffer.from('s\xe9cret', 'utf8').latin1Slice()
   for (const wrong of ['', 'x', `${password}x`, password.slice(0, -1), password.repeat(100)]) assert.is(refusal('AUTH', wrong), WRONGPASS)
@@ -70,13 +70,13 @@ test('HELLO describes the server and the connection as a map', () => {
   assert.is((run('HELLO') as MapReply).flat[5], 3)
 })
 
-test('HELLO of a replica says so', () => {
+test('HELLO on a replica names its role', () => {
   const { server, run } = harness()
   server.replication.isReplica = true
   assert.is((run('HELLO') as MapReply).flat[11], 'replica')
 })
 
-test('HELLO refuses versions, options and names as Redis does, and changes nothing then', () => {
+test('HELLO refuses versions, options and names like Redis, and then changes nothing', () => {
   const { session, refusal } = harness()
   assert.is(refusal('HELLO', 'x'), 'ERR Protocol version is not an integer or out of range')
   for (const version of ['1', '4', '-3', '9223372036854775807'])
@@ -90,7 +90,7 @@ test('HELLO refuses versions, options and names as Redis does, and changes nothi
   assert.is(session.name, '')
 })
 
-test('HELLO can authenticate, and must where a password is configured', () => {
+test('HELLO can authenticate, and must do so if a password is configured', () => {
   const { session, run, refusal } = harness('pw')
   assert.match(
     refusal('HELLO', '3'),
@@ -103,7 +103,7 @@ test('HELLO can authenticate, and must where a password is configured', () => {
   assert.is(session.resp, 3)
 })
 
-test('QUIT is answered and then closes', () => {
+test('QUIT is answered before the connection closes', () => {
   const { session, run } = harness()
   assert.is(run('QUIT'), OK)
   assert.is(session.closed, 'after-reply')

@@ -66,7 +66,7 @@ function isHash(content: Map<Bytes, Bytes>, key: Bytes): boolean {
   return [...content].some(([name, what]) => name.slice(2) === key && what.startsWith(HASH_MARK))
 }
 
-test('whatever a command changes is told, and what only reads tells nothing', async () => {
+test('every change of a key is sent to its readers, and reads send nothing', async () => {
   const chance = seeded('changes that are told')
   const master = harness([...dataFamilies, connection])
   const replica = harness([...dataFamilies, connection])

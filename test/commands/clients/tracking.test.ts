@@ -68,7 +68,7 @@ function say(client: TestClient, ...lines: string[]): unknown[] {
   return heard(client)
 }
 
-test('who has read a key is told once that it changes, and no more until it is read again', () => {
+test('a reader of a key gets one invalidation, and the next only after reading it again', () => {
   const { client, run } = start()
   const reader = client('HELLO 3', 'CLIENT TRACKING ON')
   say(reader, 'GET a', 'MGET b c')
@@ -84,7 +84,7 @@ test('who has read a key is told once that it changes, and no more until it is r
   assert.equal(heard(reader), ['> invalidate a'])
 })
 
-test('keys of all databases are one', () => {
+test('a key of any database invalidates that name', () => {
   const { client, run } = start()
   const reader = client('HELLO 3', 'CLIENT TRACKING ON', 'GET a')
   run('SELECT', '3')
@@ -92,7 +92,7 @@ test('keys of all databases are one', () => {
   assert.equal(heard(reader), ['> invalidate a'])
 })
 
-test('a client of RESP2 is told nothing on its own connection', () => {
+test('a RESP2 client gets no invalidations on its own connection', () => {
   const { client, run } = start()
   const reader = client('CLIENT TRACKING ON', 'GET a')
   run('SET', 'a', '1')
@@ -100,7 +100,7 @@ test('a client of RESP2 is told nothing on its own connection', () => {
   assert.equal(heard(reader), [])
 })
 
-test('only commands that read are remembered, whatever they answer', () => {
+test('only reading commands track their keys, whatever they return', () => {
   const { client, run } = start()
   const reader = client('HELLO 3', 'CLIENT TRACKING ON')
   run('RPUSH', 'l', 'a')
@@ -113,7 +113,7 @@ test('only commands that read are remembered, whatever they answer', () => {
   assert.equal(heard(reader), [])
 })
 
-test('a client hears of its own changes after the reply, of a transaction after all of its replies', () => {
+test("a client's own changes invalidate after its reply, and after all replies of a transaction", () => {
   const { client } = start()
   const reader = client('HELLO 3', 'CLIENT TRACKING ON')
   assert.equal(say(reader, 'SET a 1', 'GET a', 'SET a 2', 'PING'), ['OK', '1', 'OK', '> invalidate a', 'PONG'])
@@ -129,14 +129,14 @@ test('a client hears of its own changes after the reply, of a transaction after 
   ])
 })
 
-test('one that was blocked hears of what its command changes after the reply to it', () => {
+test('a blocked client gets the invalidation of its own command after its reply', () => {
   const { client, run } = start()
   const reader = client('HELLO 3', 'CLIENT TRACKING ON', 'LRANGE to 0 -1', 'BLMOVE from to LEFT LEFT 0')
   run('RPUSH', 'from', 'a')
   assert.equal(heard(reader), ['a', '> invalidate to'])
 })
 
-test('NOLOOP: what a client changes itself is not told to it, and is forgotten', () => {
+test("with NOLOOP a client's own change sends it nothing, and ends the tracking of the key", () => {
   const { client, run } = start()
   const reader = client('HELLO 3', 'CLIENT TRACKING ON NOLOOP')
   assert.equal(say(reader, 'GET a', 'SET a 1'), [null, 'OK'])
@@ -147,7 +147,7 @@ test('NOLOOP: what a client changes itself is not told to it, and is forgotten',
   assert.equal(heard(reader), ['> invalidate a'])
 })
 
-test('OPTIN: CLIENT CACHING YES speaks of the next request or transaction', () => {
+test('with OPTIN, CLIENT CACHING YES applies to the next request or transaction', () => {
   const { client, run } = start()
   const reader = client('HELLO 3', 'CLIENT TRACKING ON OPTIN')
   const told = (...lines: string[]) => {
@@ -164,7 +164,7 @@ test('OPTIN: CLIENT CACHING YES speaks of the next request or transaction', () =
   assert.equal(told('CLIENT CACHING YES', 'CLIENT ID', 'GET a'), ['> invalidate a'])
 })
 
-test('OPTOUT: CLIENT CACHING NO speaks of the next request', () => {
+test('with OPTOUT, CLIENT CACHING NO applies to the next request', () => {
   const { client, run } = start()
   const reader = client('HELLO 3', 'CLIENT TRACKING ON OPTOUT')
   say(reader, 'CLIENT CACHING NO', 'GET a', 'GET b')
@@ -172,7 +172,7 @@ test('OPTOUT: CLIENT CACHING NO speaks of the next request', () => {
   assert.equal(heard(reader), ['> invalidate b'])
 })
 
-test('BCAST: what has changed is told once a turn and prefix, in the order of bytes', () => {
+test('with BCAST, changed keys are sent once per turn and prefix, in byte order', () => {
   const { client, run, endTurn } = start()
   const listener = client('HELLO 3', 'CLIENT TRACKING ON BCAST PREFIX u: PREFIX v:')
   const other = client('HELLO 3', 'CLIENT TRACKING ON BCAST')
@@ -186,7 +186,7 @@ test('BCAST: what has changed is told once a turn and prefix, in the order of by
   assert.equal(heard(listener), [])
 })
 
-test('BCAST with NOLOOP: left out are the keys that the client was the last to change', () => {
+test('with BCAST and NOLOOP, keys that the client changed last are left out', () => {
   const { client, run, endTurn } = start()
   const listener = client('HELLO 3', 'CLIENT TRACKING ON BCAST NOLOOP')
   const other = client('HELLO 3', 'CLIENT TRACKING ON BCAST')
@@ -201,7 +201,7 @@ test('BCAST with NOLOOP: left out are the keys that the client was the last to c
   assert.equal(heard(listener), [])
 })
 
-test('REDIRECT: another client is told, as a subscriber where it speaks RESP2', () => {
+test('with REDIRECT, another client gets the invalidations, as a subscriber in RESP2', () => {
   const { client, run } = start()
   const target = client()
   const reader = client(`CLIENT TRACKING ON REDIRECT ${target.id}`)
@@ -220,7 +220,7 @@ test('REDIRECT: another client is told, as a subscriber where it speaks RESP2', 
   assert.equal(heard(reader), [])
 })
 
-test('a client whose messages went to another that has gone is told so in RESP3, and shows it', () => {
+test('a client whose redirect target disconnected is told so in RESP3, and shows it', () => {
   const { client, run, executor } = start()
   const target = client('HELLO 3')
   const reader = client('HELLO 3', `CLIENT TRACKING ON REDIRECT ${target.id}`, 'GET a')
@@ -232,7 +232,7 @@ test('a client whose messages went to another that has gone is told so in RESP3,
   assert.equal(say(reader, 'CLIENT TRACKINGINFO'), [['flags', ['on'], 'redirect', 0, 'prefixes', []]])
 })
 
-test('FLUSHALL, FLUSHDB and SWAPDB tell everybody once that all keys may have changed', () => {
+test('FLUSHALL, FLUSHDB and SWAPDB send every tracking client one invalidation of all keys', () => {
   const { client, run } = start()
   const reader = client('HELLO 3', 'CLIENT TRACKING ON NOLOOP', 'GET a')
   const listener = client('HELLO 3', 'CLIENT TRACKING ON BCAST PREFIX x')
@@ -248,7 +248,7 @@ test('FLUSHALL, FLUSHDB and SWAPDB tell everybody once that all keys may have ch
   assert.equal(heard(reader), ['> invalidate a'])
 })
 
-test('expiry of a key counts as a change, however it is found', () => {
+test('expiry of a key invalidates it, however it is noticed', () => {
   const { client, run, advance, keyspace } = start()
   const reader = client('HELLO 3', 'CLIENT TRACKING ON')
   for (const key of ['a', 'b']) run('SET', key, '1', 'PX', '100')
@@ -262,7 +262,7 @@ test('expiry of a key counts as a change, however it is found', () => {
   assert.equal(heard(reader), ['> invalidate b'])
 })
 
-test('NOLOOP is about what a client changes, not about what ends or is forgotten while its request runs', () => {
+test("NOLOOP still reports keys that expire or are dropped from the table during a client's own request", () => {
   const { client, run, advance, executor, endTurn } = start()
   const reader = client('HELLO 3', 'CLIENT TRACKING ON NOLOOP')
   const listener = client('HELLO 3', 'CLIENT TRACKING ON BCAST NOLOOP')
@@ -287,7 +287,7 @@ test('NOLOOP is about what a client changes, not about what ends or is forgotten
   assert.is(say(reader, 'GET x', 'GET y').length, 4, 'each pushes another out, and is told so')
 })
 
-test('changes from a master, a reload or a full sync invalidate as well', () => {
+test('changes by a master, a reload and a full sync invalidate too', () => {
   const { client, executor, keyspace } = start()
   const reader = client('HELLO 3', 'CLIENT TRACKING ON', 'GET a')
   const stream = client()
@@ -299,7 +299,7 @@ test('changes from a master, a reload or a full sync invalidate as well', () => 
   assert.equal(heard(reader), ['> invalidate '])
 })
 
-test('past the limit of keys one is forgotten, and its readers are told', () => {
+test('past the limit of tracked keys one is dropped, and its readers are told', () => {
   const { client, executor, endTurn } = start()
   const { table } = executor.tracking
   const reader = client('HELLO 3', 'CLIENT TRACKING ON')
@@ -318,7 +318,7 @@ test('past the limit of keys one is forgotten, and its readers are told', () => 
   assert.is(table.keyCount, 2)
 })
 
-test('options have to fit each other, and what was said before', () => {
+test('incompatible options, and changes of the mode, are refused', () => {
   const { client } = start()
   const one = client()
   const refused = (line: string) => String(say(one, line)[0])
@@ -348,7 +348,7 @@ test('options have to fit each other, and what was said before', () => {
   )
 })
 
-test('CLIENT TRACKINGINFO and GETREDIR say how a client is told', () => {
+test("CLIENT TRACKINGINFO and GETREDIR show a client's tracking state", () => {
   const { client } = start()
   const one = client()
   assert.equal(say(one, 'CLIENT TRACKINGINFO', 'CLIENT GETREDIR'), [['flags', ['off'], 'redirect', -1, 'prefixes', []], -1])
@@ -361,7 +361,7 @@ test('CLIENT TRACKINGINFO and GETREDIR say how a client is told', () => {
   assert.equal(say(one, 'CLIENT TRACKINGINFO'), [['flags', ['on', 'bcast'], 'redirect', 0, 'prefixes', ['a', 'b']]])
 })
 
-test('RESET, CLIENT TRACKING OFF and going away end it, and nobody looks at changes any more', () => {
+test('RESET, CLIENT TRACKING OFF and disconnecting end tracking, and the last one stops observing changes', () => {
   const { client, run, executor, keyspace, endTurn } = start()
   assert.is(keyspace.observers, null)
   const readers = Array.from({ length: 3 }, () => client('HELLO 3', 'CLIENT TRACKING ON', 'GET a'))
@@ -381,7 +381,7 @@ test('RESET, CLIENT TRACKING OFF and going away end it, and nobody looks at chan
   assert.is(keyspace.observers, null)
 })
 
-test('readers that have gone leave the table while it is used, though their keys never change', () => {
+test('disconnected readers are removed from the table in use, even if their keys never change', () => {
   const { client, executor } = start()
   const { table } = executor.tracking
   const stays = client('HELLO 3', 'CLIENT TRACKING ON', 'GET hot')

@@ -66,14 +66,14 @@ function started(): Harness {
   return made
 }
 
-test('units share a reading until one of them ends more than a millisecond after it', () => {
+test('units share a clock reading until one ends more than a millisecond after it', () => {
   const { run, keyspace } = started()
   const { nowMs } = keyspace
   assert.equal([run('TAKE', '0.5'), run('TAKE', '0.5'), run('TAKE', '0.5'), run('TAKE', '0')], [nowMs, nowMs, nowMs, nowMs + 1])
   assert.equal([run('TAKE', '250'), run('TAKE', '0')], [nowMs + 1, nowMs + 251])
 })
 
-test('the parts of a transaction share the reading of its beginning', () => {
+test('the commands of a transaction share the reading of its start', () => {
   const { run, keyspace } = started()
   const { nowMs } = keyspace
   for (const words of [['MULTI'], ['TAKE', '5'], ['TAKE', '5']]) run(...words)
@@ -81,7 +81,7 @@ test('the parts of a transaction share the reading of its beginning', () => {
   assert.is(run('TAKE', '0'), nowMs + 10)
 })
 
-test('a command that waits ends the reading with what it does before it waits, and with its end', async () => {
+test('a waiting command ends the reading at its first wait and at its end', async () => {
   const { run, runAsync, keyspace } = started()
   const { nowMs } = keyspace
   const walk = runAsync('TAKEAROUND', '5', '20')
@@ -90,7 +90,7 @@ test('a command that waits ends the reading with what it does before it waits, a
   assert.is(run('TAKE', '0'), nowMs + 25)
 })
 
-test('each client that is served is a unit of its own: the next one gets nothing of a list that has expired meanwhile', () => {
+test('each served client is a unit of its own, so the next one gets nothing of a list that expired meanwhile', () => {
   const { client, run, keyspace, server } = harness([lists, expiry, [slowBlpop], transactions])
   clock = server.clock
   keyspace.readClock(clock)

@@ -65,7 +65,7 @@ test('each command counts as many changes as in Redis', () => {
   }
 })
 
-test('a transaction counts what its commands change, and FLUSHALL the keys that were there', () => {
+test('a transaction counts the changes of its commands, and FLUSHALL those of the removed keys', () => {
   const { run, keyspace } = harness(dataFamilies)
   const counted = (...request: Bytes[]) => {
     const before = keyspace.countedChanges
@@ -81,7 +81,7 @@ test('a transaction counts what its commands change, and FLUSHALL the keys that 
   assert.is(counted('FLUSHALL'), 3)
 })
 
-test('replayed changes are counted as they were where they were written', () => {
+test('replayed commands count as many changes as on the master', () => {
   const master = harness(dataFamilies)
   const replica = harness(dataFamilies)
   for (const request of ['SADD s a b c', 'LPUSH l 1 2', 'SET a 1', 'DEL s l']) master.run(...request.split(' '))
@@ -89,7 +89,7 @@ test('replayed changes are counted as they were where they were written', () => 
   assert.is(replica.keyspace.countedChanges, master.keyspace.countedChanges)
 })
 
-test('an LPUSH that a blocked client is served counts two changes, and SAVE begins anew', async () => {
+test('an LPUSH that serves a blocked client counts two changes, and SAVE resets the count', async () => {
   await withNode({}, async ({ client, other, node }) => {
     const changes = async () => Number(/rdb_changes_since_last_save:(\d+)/.exec(String(await other.call('INFO', 'persistence')))?.[1])
     const popped = client.call('BLPOP', 'l', '0')

@@ -24,7 +24,7 @@ function start(): Harness {
 
 const digestOf = async ({ runAsync }: Harness, key: string) => ((await runAsync('DEBUG', 'DIGEST-VALUE', key)) as SimpleString[])[0]?.text
 
-test('TYPE, SCAN TYPE and OBJECT ENCODING know the types', async () => {
+test('TYPE, SCAN TYPE and OBJECT ENCODING know every type', async () => {
   const { run, runAsync, toDisk } = start()
   run('HSET', 'h', 'f', 'v')
   run('SADD', 'numbers', '1', '2')
@@ -46,7 +46,7 @@ test('TYPE, SCAN TYPE and OBJECT ENCODING know the types', async () => {
   assert.equal(ask(), expected)
 })
 
-test('COPY makes a collection of its own, small or large, from memory or disk, with the deadlines of its fields', async () => {
+test('COPY makes an independent collection of any size, from memory or disk, with its field deadlines', async () => {
   const made = start()
   const { run, toDisk, logged, session } = made
   run('SADD', 'many', ...MANY)
@@ -79,7 +79,7 @@ test('COPY makes a collection of its own, small or large, from memory or disk, w
   )
 })
 
-test('a copy of a hash has deadlines of its own', () => {
+test('a copied hash has independent deadlines', () => {
   const { run, advance } = start()
   run('HSET', 'h', 'a', '1', 'b', '2')
   run('HPEXPIRE', 'h', '100', 'FIELDS', '1', 'b')
@@ -105,7 +105,7 @@ test('MOVE takes a large collection to another database', async () => {
   assert.is(run('SCARD', 'many'), MANY.length - 1)
 })
 
-test('what is freed in the background is counted, small values are not', () => {
+test('large values freed in the background are counted, and small ones are not', () => {
   const { run, keyspace } = start()
   run('SADD', 'many', ...MANY)
   run('SADD', 'few', 'a')
@@ -120,7 +120,7 @@ test('what is freed in the background is counted, small values are not', () => {
   assert.is(keyspace.droppedObjects, 2)
 })
 
-test('MEMORY USAGE of a collection counts the pages that are in memory', async () => {
+test('MEMORY USAGE of a collection counts the pages in memory', async () => {
   const { run, toDisk } = start()
   run('SADD', 'many', ...MANY)
   const full = run('MEMORY', 'USAGE', 'many', 'SAMPLES', '5') as number

@@ -31,7 +31,7 @@ function world() {
 const storesSorted = (request: readonly Bytes[]) => /^sort$/i.test(request[0] ?? '') && request.some((word) => /^store$/i.test(word))
 
 function check(name: Bytes, forms: readonly Bytes[], digestEach: 'failure' | 'request'): void {
-  test(`what is wrong is refused, and nothing has happened: ${name}`, async () => {
+  test(`refused requests change and log nothing: ${name}`, async () => {
     const chance = seeded(`refusals of ${name}`)
     let made = world()
     let before = await runLater(databasesDigest(made.keyspace))

@@ -103,7 +103,7 @@ async function world(seed: number): Promise<void> {
 const { integer } = seeded('replay of all commands')
 for (let i = 0; i < WORLDS; i++) {
   const seed = integer(2 ** 32)
-  test(`what is logged of commands of every kind leaves the same everywhere, ${i + 1}`, () => world(seed))
+  test(`the log of random commands has the same effects elsewhere, ${i + 1}`, () => world(seed))
 }
 
 test.run()

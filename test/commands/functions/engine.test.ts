@@ -69,7 +69,7 @@ test('libraries register functions in either form', () => {
   assert.equal([description, flags], ['d', ['no-writes', 'allow-oom']])
 })
 
-test('what is wrong with a registration is said as Redis says it', () => {
+test("invalid registrations have Redis's errors", () => {
   const { load, libraries } = makeLibraries()
   const register = (text: string) => load(`redis.register_function${text}`)
   assert.is(register('()'), `${FAILED} wrong number of arguments to redis.register_function`)
@@ -113,7 +113,7 @@ test('what is wrong with a registration is said as Redis says it', () => {
   assert.is(libraries.functionCount, 0)
 })
 
-test('while a library is loaded there is nothing but redis, and of that only what is good then', () => {
+test('a loading library sees nothing but redis, and of that only what works then', () => {
   const { load, call } = makeLibraries()
   const missing = (name: string) => `${FAILED} user_function:2: Script attempted to access nonexistent global variable '${name}'`
   for (const name of ['math', 'pairs', 'error', '_G', 'pcall', 'server']) assert.is(load(`local x = ${name}`), missing(name))
@@ -129,21 +129,21 @@ test('while a library is loaded there is nothing but redis, and of that only wha
   assert.is(call('f'), 'ERR redis.register_function can only be called on FUNCTION LOAD command')
 })
 
-test('code that takes a while is loaded again after the machine was lost', () => {
+test('a library with long loading code is loaded again after the machine was lost', () => {
   const { load, call, engine } = makeLibraries()
   assert.is(load("for i = 1, 2e6 do end redis.register_function('f', function() return 'still there' end)"), 'lib')
   engine.machine.isBroken = true
   assert.is(call('f'), 'still there')
 })
 
-test('code that does not end is ended', () => {
+test('endless loading code is stopped', () => {
   const { load, call } = makeLibraries()
   assert.is(load('while true do end'), `${FAILED} FUNCTION LOAD timeout`)
   assert.is(load("redis.register_function('f', function() return 'still there' end)"), 'lib')
   assert.is(call('f'), 'still there')
 })
 
-test('code that wants all memory is refused, and the machine is good or made anew', () => {
+test('loading code that uses up the memory is refused, and other libraries keep working', () => {
   // No time passes: the time limit does not come first.
   const { load, call, engine } = makeLibraries(() => 0)
   assert.is(load("redis.register_function('f', function() return 'still there' end)"), 'lib')
@@ -154,7 +154,7 @@ test('code that wants all memory is refused, and the machine is good or made ane
   assert.is(engine.losses, 1)
 })
 
-test('what is loaded many times leaves nothing behind', () => {
+test('loading a library many times leaves no memory behind', () => {
   const { load, engine } = makeLibraries()
   const some = () => load(`redis.register_function('f', function() return '${'x'.repeat(10_000)}' end)`)
   some()

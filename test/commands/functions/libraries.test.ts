@@ -65,7 +65,7 @@ const textOf = (action: () => unknown): string => {
   }
 }
 
-test('the first line says what a library is called, or the error is that of Redis', () => {
+test("the first line names the library, or has Redis's error", () => {
   const { libraries } = makeNode()
   const load = (code: string) => textOf(() => libraries.load(code, false))
   const badName = 'ERR Library names can only contain letters, numbers, or underscores(_) and must be at least one character long'
@@ -87,7 +87,7 @@ test('the first line says what a library is called, or the error is that of Redi
   assert.is(load("#!lua 'name=b'\ng"), 'b')
 })
 
-test('functions are found whatever the case of their letters, libraries only as they are spelt', () => {
+test('function names ignore case, and library names do not', () => {
   const { libraries, engine } = makeNode()
   libraries.load(codeOf('lib', 'Some'), false)
   assert.is(libraries.find('sOME')?.function.name, 'Some')
@@ -111,7 +111,7 @@ test('functions are found whatever the case of their letters, libraries only as 
   assert.equal([libraries.libraryCount, libraries.functionCount, engine.live.size], [0, 0, 0])
 })
 
-test('a library that does not compile leaves the one before', () => {
+test('a library that does not compile leaves the previous one in place', () => {
   const { libraries, engine } = makeNode()
   libraries.load(codeOf('lib', 'f'), false)
   assert.match(
@@ -126,7 +126,7 @@ test('a library that does not compile leaves the one before', () => {
   assert.is(engine.live.size, 1)
 })
 
-test('restoring takes all libraries or none', () => {
+test('FUNCTION RESTORE takes all libraries or none', () => {
   const { libraries, engine } = makeNode()
   const restore = (policy: RestorePolicy, ...codes: string[]) => textOf(() => libraries.restore(codes, policy))
   libraries.load(codeOf('a', 'f'), false)
@@ -150,7 +150,7 @@ test('restoring takes all libraries or none', () => {
   assert.is(engine.live.size, 1)
 })
 
-test('what is here follows what is stored, and what the engine has lost is compiled again', () => {
+test('libraries follow the stored ones, and functions that the engine lost are compiled again', () => {
   const { stored, libraries, engine, warnings } = makeNode()
   libraries.load(codeOf('a', 'f'), false)
   storeLibraries(stored, [codeOf('b', 'g'), codeOf('broken', '!')], 'append')
@@ -165,7 +165,7 @@ test('what is here follows what is stored, and what the engine has lost is compi
   assert.is(engine.live.size, 0)
 })
 
-test('a library that breaks the machine takes no other with it', () => {
+test('a library that breaks the machine does not remove others', () => {
   const { stored, libraries, engine, warnings } = makeNode()
   storeLibraries(stored, [codeOf('a', 'f'), codeOf('bad', '!!'), codeOf('c', 'g')], 'append')
   for (const name of ['f', 'g']) assert.ok(engine.live.has(libraries.find(name)?.function.reference as number))
@@ -179,7 +179,7 @@ test('a library that breaks the machine takes no other with it', () => {
   assert.is(warnings.length, 1)
 })
 
-test('after any requests, losses and changes from outside the functions are those of the libraries that are stored', () => {
+test('after any requests, losses and outside changes the functions are those of the stored libraries', () => {
   const { integer, pick } = seeded('function libraries')
   const { stored, libraries, engine } = makeNode()
   const someCode = () => codeOf(pick(['a', 'b', 'c']), ...Array.from({ length: integer(3) }, () => pick(['f', 'F', 'g', 'h', '!'])))

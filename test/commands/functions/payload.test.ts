@@ -21,11 +21,11 @@ const refused = (payload: string) => {
   }
 }
 
-test('the CRC is that of the check value of CRC-64/REDIS', () => {
+test('the CRC of the check value is that of CRC-64/REDIS', () => {
   assert.is(crc64(Buffer.from('123456789')).toString('hex'), 'cad9b8c414d9c6e9')
 })
 
-test('what redis-server 7.0.15 dumps is read, compressed or not', () => {
+test('a dump of redis-server 7.0.15 is read, compressed or not', () => {
   assert.equal(readPayload('\n\x00]\x9b\\@\x0f\x7f\xa2\xda'), [])
   const compressed =
     '\xf5\xc3@\x9e@\xb6\x1f#!lua name=ab\nredis.register_fun\x05ction{\xc0\x08\x00_`(\x0c"f",callback=\xc0\x1a\r() end,descrip@5\x01="@\x0c\x15",flags={"no-writes"," =\x05ow-oom\xe0\x00\x0b\x04stale \r %\x02clu@~ \x0c\x80&\x11cross-slot-keys"}}\n\x00\x00\x1dTW\\\x94\xa7\x0c'
@@ -34,7 +34,7 @@ test('what redis-server 7.0.15 dumps is read, compressed or not', () => {
   ])
 })
 
-test('what is written is read back', () => {
+test('a written payload is read back', () => {
   const { integer } = seeded('function payloads')
   for (let round = 0; round < 100; round++) {
     const codes = Array.from({ length: integer(5) }, () =>
@@ -46,7 +46,7 @@ test('what is written is read back', () => {
   }
 })
 
-test('every payload that is none has the error of Redis', () => {
+test("every malformed payload has Redis's error", () => {
   const none = 'ERR DUMP payload version or checksum are wrong'
   assert.is(refused(''), none)
   assert.is(refused('\xf5'), none)
@@ -75,7 +75,7 @@ test('every payload that is none has the error of Redis', () => {
   assert.equal(readPayload(sealed('\xf5\xc0\x10\xf5\xc1\xff\xff')), ['16', '-1'])
 })
 
-test('compressed strings that reach outside of what there is are refused', () => {
+test('compressed strings that refer outside of their bounds are refused', () => {
   const { integer } = seeded('lzf')
   const inside = Buffer.from([0x01, 97, 98, 0x20, 0x01]) // ab, then three from two back
   assert.is(lzfDecompress(inside, 5)?.toString(), 'ababa')

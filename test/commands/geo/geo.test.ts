@@ -25,7 +25,7 @@ function sicily(): Harness {
   return h
 }
 
-test('scores, positions, distances and geohashes are those of redis-server', () => {
+test('scores, positions, distances and geohashes equal those of redis-server', () => {
   const { plain, run } = sicily()
   assert.is(scoreOf({ longitude: 13.361389, latitude: 38.115556 }), 3479099956230698)
   assert.is(scoreOf({ longitude: 15.087269, latitude: 37.502669 }), 3479447370796909)
@@ -45,7 +45,7 @@ test('scores, positions, distances and geohashes are those of redis-server', () 
   assert.equal(run('GEOPOS', 'none'), [])
 })
 
-test('searches answer what was asked for', () => {
+test('searches return the requested fields, order and count', () => {
   const { plain } = sicily()
   assert.equal(plain('GEORADIUS', 'Sicily', '15', '37', '200', 'km', 'WITHDIST'), [
     ['Palermo', '190.4424'],
@@ -66,7 +66,7 @@ test('searches answer what was asked for', () => {
   assert.equal(plain('GEOSEARCH', 'none', 'FROMMEMBER', 'Catania', 'BYRADIUS', '200', 'km'), [])
 })
 
-test('a search finds whatever lies inside, and nothing else, wherever on earth', () => {
+test('a search finds exactly the members inside, anywhere on earth', () => {
   const seed = seeded('geo search')
   for (let round = 0; round < 20; round++) searchEverywhere(seed)
 })
@@ -99,7 +99,7 @@ function searchEverywhere(seed: Seeded): void {
   }
 }
 
-test('GEOADD changes existing members, and returns how many', () => {
+test('GEOADD adds and changes members, with NX, XX and CH as in ZADD', () => {
   const { run, logged } = sicily()
   logged()
   assert.is(run('GEOADD', 'Sicily', '13.361389', '38.115556', 'Palermo'), 0)
@@ -114,7 +114,7 @@ test('GEOADD changes existing members, and returns how many', () => {
   assert.equal(logged()[0], ['GEOADD', 'Sicily', 'XX', 'CH', '1', '1', 'Palermo'])
 })
 
-test('what a request has wrong is refused, and nothing changes', () => {
+test('invalid requests are refused and change nothing', () => {
   const { run, error, logged } = sicily()
   run('SET', 's', 'x')
   logged()
@@ -168,7 +168,7 @@ test('what a request has wrong is refused, and nothing changes', () => {
   assert.equal(logged(), [])
 })
 
-test('what is stored is logged as the set that it makes', () => {
+test('a stored search is logged as the sorted set that it makes', () => {
   const { run, plain, logged } = sicily()
   run('SET', 'to', 'x')
   logged()
@@ -190,7 +190,7 @@ test('what is stored is logged as the set that it makes', () => {
   assert.equal(plain('ZRANGE', 'Sicily', '0', '-1'), ['Palermo'])
 })
 
-test('a search that finds nothing removes what was stored before', () => {
+test('an empty stored search removes the target', () => {
   const { run, logged } = sicily()
   run('SET', 'to', 'x')
   logged()
@@ -203,7 +203,7 @@ test('a search that finds nothing removes what was stored before', () => {
   assert.equal(logged(), [['DEL', 'Sicily']])
 })
 
-test('every score stands for a position, also one that ZADD has set', () => {
+test('every score is a position, even one set by ZADD', () => {
   const { run, plain } = made()
   for (const score of ['-5', '1e300', '-1e300', 'inf', '-inf', '3.7', '4503599627370496', '9007199254740993', '18446744073709551615']) {
     run('ZADD', 'g', score, `m${score}`)
@@ -214,7 +214,7 @@ test('every score stands for a position, also one that ZADD has set', () => {
   assert.ok(everything.length > 0)
 })
 
-test('the edges of the grid are inside', () => {
+test('the edges of the grid are inside of it', () => {
   const { run } = made()
   for (const longitude of ['-180', '180']) {
     for (const latitude of ['-85.05112878', '85.05112878']) {
@@ -224,7 +224,7 @@ test('the edges of the grid are inside', () => {
   }
 })
 
-test('a score and its position are one another’s within half a meter', () => {
+test('a position survives its score within half a meter', () => {
   const seed = seeded('geohash')
   for (let i = 0; i < 1000; i++) {
     const position = { longitude: seed.random() * 360 - 180, latitude: seed.random() * 170 - 85 }

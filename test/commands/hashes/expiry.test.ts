@@ -33,7 +33,7 @@ const hashAt = ({ keyspace }: Harness, key = 'h'): Hash => {
 /** Returns HPTTL of these fields. */
 const left = ({ run }: Harness, ...fields: Bytes[]): Reply => run('HPTTL', 'h', 'FIELDS', String(fields.length), ...fields)
 
-test('deadlines are logged as absolute ones in ms, of those fields alone that have got one', () => {
+test('field deadlines are logged in absolute ms, for the changed fields only', () => {
   const { run, keyspace, logged } = filled()
   const { nowMs } = keyspace
   assert.equal(run('HEXPIRE', 'h', '10', 'FIELDS', '2', 'a', 'x'), [1, -2])
@@ -49,7 +49,7 @@ test('deadlines are logged as absolute ones in ms, of those fields alone that ha
   ])
 })
 
-test('what is left is answered in ms and in seconds, begun ones counted; deadlines likewise', () => {
+test('HTTL and HPTTL return the time left, seconds rounded up; HEXPIRETIME and HPEXPIRETIME the deadline', () => {
   const { run, keyspace, advance } = filled()
   const { nowMs } = keyspace
   run('HPEXPIRE', 'h', '1001', 'FIELDS', '1', 'a')
@@ -64,7 +64,7 @@ test('what is left is answered in ms and in seconds, begun ones counted; deadlin
   assert.equal(run('HEXPIRE', 'x', '10', 'FIELDS', '2', 'a', 'b'), [-2, -2])
 })
 
-test('NX, XX, GT and LT look at the present deadline, none being later than any', () => {
+test('NX, XX, GT and LT compare with the present deadline, where none is later than any', () => {
   const after = (present: string | null, time: string, ...condition: string[]) => {
     const { run } = filled()
     if (present !== null) run('HEXPIRE', 'h', present, 'FIELDS', '1', 'a')
@@ -88,7 +88,7 @@ test('NX, XX, GT and LT look at the present deadline, none being later than any'
   assert.equal(after('100', '200'), [1, 200])
 })
 
-test('a deadline in the past deletes the fields that the condition is met for, and is logged so', () => {
+test('a past deadline deletes the fields that meet the condition, and is logged as a deletion', () => {
   const { run, logged } = filled()
   run('HEXPIRE', 'h', '10', 'FIELDS', '1', 'c')
   logged()
@@ -104,7 +104,7 @@ test('a deadline in the past deletes the fields that the condition is met for, a
   ])
 })
 
-test('HPERSIST takes deadlines away', () => {
+test('HPERSIST removes deadlines', () => {
   const { run, logged } = filled()
   run('HEXPIRE', 'h', '10', 'FIELDS', '2', 'a', 'b')
   logged()
@@ -115,7 +115,7 @@ test('HPERSIST takes deadlines away', () => {
   assert.equal(logged(), [['HPERSIST', 'h', 'FIELDS', '3', 'a', 'a', 'x']])
 })
 
-test('arguments that make no sense are refused in the order in which Redis does it', () => {
+test("invalid arguments are refused in Redis's order", () => {
   const { run, keyspace, logged } = filled()
   run('SET', 's', 'x')
   logged()
@@ -150,7 +150,7 @@ test('arguments that make no sense are refused in the order in which Redis does 
   assert.is(logged().length, 1)
 })
 
-test('HSET and HMSET take the deadline away, HINCRBY and HINCRBYFLOAT keep it', () => {
+test("HSET and HMSET remove a field's deadline, and HINCRBY and HINCRBYFLOAT keep it", () => {
   const made = filled()
   const { run, logged } = made
   run('HPEXPIRE', 'h', '5000', 'FIELDS', '3', 'a', 'b', 'c')
@@ -170,7 +170,7 @@ test('HSET and HMSET take the deadline away, HINCRBY and HINCRBYFLOAT keep it', 
   ])
 })
 
-test('a field past its deadline is deleted when a command meets it, logged before that command', () => {
+test('an expired field is deleted when a command uses it, and logged before that command', () => {
   const cases: [Bytes[], Reply, Bytes[][]][] = [
     [['HGET', 'h', 'a'], null, []],
     [['HMGET', 'h', 'a', 'b'], [null, '2'], []],
@@ -218,7 +218,7 @@ test('enumerations skip expired fields and delete nothing', () => {
   assert.equal(logged(), [])
 })
 
-test('HRANDFIELD finds the few that are live in a crowd that is not', () => {
+test('HRANDFIELD finds the few live fields among many expired ones', () => {
   const { run, advance } = start()
   const due = Array.from({ length: 2000 }, (_, i) => `due${i}`)
   run('HSET', 'h', ...due.flatMap((field) => [field, '1']), 'x', '1', 'y', '1', 'z', '1')
@@ -230,7 +230,7 @@ test('HRANDFIELD finds the few that are live in a crowd that is not', () => {
   assert.ok(two.every((field) => ['x', 'y', 'z'].includes(field)))
 })
 
-test('a hash all of whose fields are past their deadline does not exist', () => {
+test('a hash of only expired fields does not exist', () => {
   const { run, advance, logged, keyspace } = filled()
   run('HPEXPIRE', 'h', '10', 'FIELDS', '3', 'a', 'b', 'c')
   advance(10)
@@ -242,7 +242,7 @@ test('a hash all of whose fields are past their deadline does not exist', () => 
   assert.equal(logged(), [['HSET', 'h', 'a', '1']])
 })
 
-test('what is left of a hash when the last live field is deleted goes with the next command', () => {
+test('expired fields left after the last live one is deleted are removed by the next command', () => {
   const { run, advance, logged } = filled()
   run('HPEXPIRE', 'h', '10', 'FIELDS', '2', 'a', 'b')
   advance(10)
@@ -257,7 +257,7 @@ test('what is left of a hash when the last live field is deleted goes with the n
   assert.equal(run('HKEYS', 'h'), ['d'])
 })
 
-test('a replica hides fields past their deadline and deletes nothing', () => {
+test('a replica hides expired fields and deletes nothing', () => {
   const made = filled()
   const { run, advance, logged, keyspace } = made
   run('HPEXPIRE', 'h', '10', 'FIELDS', '2', 'a', 'b')
@@ -272,7 +272,7 @@ test('a replica hides fields past their deadline and deletes nothing', () => {
   assert.equal([hashAt(made).size, logged()], [3, []])
 })
 
-test('replay takes no notice of deadlines', () => {
+test('replay ignores deadlines', () => {
   const made = start()
   made.replay([
     ['HSET', 'h', 'a', '1', 'b', '2'],
@@ -284,7 +284,7 @@ test('replay takes no notice of deadlines', () => {
   assert.equal(made.run('HKEYS', 'h'), ['b'])
 })
 
-test('a log with fields that end comes to the same hash when it is replayed', () => {
+test('replaying a log with expiring fields gives the same hash', () => {
   const made = filled()
   const { run, advance, logged } = made
   const log: Bytes[][] = [['HSET', 'h', 'a', '1', 'b', '2', 'c', '3']]
@@ -316,7 +316,7 @@ test('a log with fields that end comes to the same hash when it is replayed', ()
   }
 })
 
-test('deadlines go with the hash: COPY, RENAME, MOVE, and away with it', () => {
+test('COPY, RENAME and MOVE keep field deadlines, and deletion removes them', () => {
   const made = filled()
   const { run, keyspace } = made
   const db = keyspace.database(0)
@@ -335,7 +335,7 @@ test('deadlines go with the hash: COPY, RENAME, MOVE, and away with it', () => {
   assert.is(db.resident('copy')!.dueAtMs, 0)
 })
 
-test('OBJECT ENCODING tells a small hash with deadlines from one without', () => {
+test('OBJECT ENCODING distinguishes small hashes with and without deadlines', () => {
   const made = filled()
   assert.is(hashAt(made).encodingName, 'listpack')
   made.run('HEXPIRE', 'h', '10', 'FIELDS', '1', 'a')
@@ -344,7 +344,7 @@ test('OBJECT ENCODING tells a small hash with deadlines from one without', () =>
   assert.is(hashAt(made).encodingName, 'hashtable')
 })
 
-test('deadlines of fields come back from disk', async () => {
+test('field deadlines are read back from disk', async () => {
   const made = filled()
   const { run, keyspace, advance } = made
   run('HPEXPIRE', 'h', '1000', 'FIELDS', '1', 'b')

@@ -17,7 +17,7 @@ const WRONGTYPE = 'WRONGTYPE Operation against a key holding the wrong kind of v
 const start = (session = {}) =>
   harness([hashes, hashNumbers, hashReading, keys, strings], { config: CONFIG, session, server: { random: fromSeed(1).random } })
 
-test('HSET counts new fields, HMSET answers OK; both are logged as they came', () => {
+test('HSET counts new fields, HMSET returns OK, and both are logged as sent', () => {
   const { run, plain, logged } = start()
   assert.is(run('HSET', 'h', 'a', '1', 'b', '2', 'a', '3'), 2)
   assert.is(plain('HMSET', 'h', 'b', '4', 'c', '5'), 'OK')
@@ -30,13 +30,13 @@ test('HSET counts new fields, HMSET answers OK; both are logged as they came', (
   assert.equal(plain('HGETALL', 'h'), ['a', '3', 'b', '4', 'c', '5'])
 })
 
-test('a field without a value is refused, and changes nothing', () => {
+test('a field without a value is refused and changes nothing', () => {
   const { error, run } = start()
   for (const name of ['hset', 'hmset']) assert.is(error(name, 'h', 'a', '1', 'b'), `ERR wrong number of arguments for '${name}' command`)
   assert.is(run('EXISTS', 'h'), 0)
 })
 
-test('HSETNX sets only what is not there', () => {
+test('HSETNX sets only absent fields', () => {
   const { run, logged } = start()
   assert.is(run('HSETNX', 'h', 'a', '1'), 1)
   logged()
@@ -45,14 +45,14 @@ test('HSETNX sets only what is not there', () => {
   assert.equal(logged(), [])
 })
 
-test('fields and values are bytes, the empty ones among them', () => {
+test('fields and values are bytes and may be empty', () => {
   const { run, plain } = start()
   run('HSET', 'h', '', '', '\0\xff', '\r\n')
   assert.is(run('HGET', 'h', ''), '')
   assert.equal(plain('HMGET', 'h', '\0\xff', 'x', ''), ['\r\n', null, ''])
 })
 
-test('what is missing is nil, zero or empty', () => {
+test('missing keys and fields are nil, zero or empty', () => {
   const { run, plain } = start()
   run('HSET', 'h', 'a', 'four')
   assert.equal([run('HGET', 'h', 'x'), run('HGET', 'x', 'a')], [null, null])
@@ -83,7 +83,7 @@ test('HGETALL is a map in RESP3', () => {
   )
 })
 
-test('HDEL counts what it deletes; the hash goes with its last field', () => {
+test('HDEL counts deleted fields, and the hash is deleted with its last field', () => {
   const { run, logged, keyspace } = start()
   run('HSET', 'h', 'a', '1', 'b', '2', 'c', '3')
   logged()
@@ -96,7 +96,7 @@ test('HDEL counts what it deletes; the hash goes with its last field', () => {
   assert.is(run('HSET', 'h', 'a', '1'), 1)
 })
 
-test('commands on another type are refused before anything else is done', () => {
+test('commands on a key of another type are refused first', () => {
   const { run, error, logged } = start()
   run('SET', 's', 'x')
   logged()
@@ -126,7 +126,7 @@ test('commands on another type are refused before anything else is done', () => 
   assert.equal(logged(), [['HSET', 'h', 'a', '1']])
 })
 
-test('HINCRBY: 64 bits, exact, with its errors', () => {
+test("HINCRBY adds exact 64-bit integers and has Redis's errors", () => {
   const { run, error, logged } = start()
   assert.is(run('HINCRBY', 'h', 'n', '5'), 5)
   assert.is(run('HINCRBY', 'h', 'n', '-7'), -2)
@@ -142,7 +142,7 @@ test('HINCRBY: 64 bits, exact, with its errors', () => {
   assert.equal([run('EXISTS', 'x'), logged()], [0, []])
 })
 
-test('HINCRBYFLOAT: long doubles, logged as what they became', () => {
+test('HINCRBYFLOAT adds long doubles and is logged as the resulting value', () => {
   const { run, error, logged } = start()
   assert.is(run('HINCRBYFLOAT', 'h', 'n', '0.1'), '0.1')
   assert.is(run('HINCRBYFLOAT', 'h', 'n', '0.2'), '0.3')
@@ -161,7 +161,7 @@ test('HINCRBYFLOAT: long doubles, logged as what they became', () => {
   assert.equal(logged(), [])
 })
 
-test('a hash is a listpack until it has outgrown that, and never again', () => {
+test('a hash that outgrows the listpack limits stays a hashtable', () => {
   const { run, keyspace } = start()
   const encoding = () => (keyspace.database(0).peek('h')!.value as Hash).encodingName
   run('HSET', 'h', 'a', '12345678', '12345678', '1', 'c', '1', 'd', '1')
@@ -183,7 +183,7 @@ test('a hash is a listpack until it has outgrown that, and never again', () => {
   }
 })
 
-test('HRANDFIELD: one field, different fields, or fields with repetition', () => {
+test('HRANDFIELD returns one field, distinct fields, or fields with repetition', () => {
   const { run, plain, logged } = start()
   const all = ['a', 'b', 'c', 'd', 'e', 'f']
   run('HSET', 'h', ...all.flatMap((field) => [field, `${field}!`]))
@@ -205,7 +205,7 @@ test('HRANDFIELD: one field, different fields, or fields with repetition', () =>
   assert.equal(logged(), [])
 })
 
-test('HRANDFIELD with values: flat in RESP2, pairs in RESP3', () => {
+test('HRANDFIELD WITHVALUES is flat in RESP2 and in pairs in RESP3', () => {
   const flat = start()
   flat.run('HSET', 'h', 'a', '1', 'b', '2')
   assert.equal(flat.run('HRANDFIELD', 'h', '5', 'withvalues'), ['a', '1', 'b', '2'])
@@ -218,7 +218,7 @@ test('HRANDFIELD with values: flat in RESP2, pairs in RESP3', () => {
   ])
 })
 
-test('HRANDFIELD: every field is as likely as any other', () => {
+test('HRANDFIELD chooses every field with equal probability', () => {
   const { run } = start()
   const all = Array.from({ length: 50 }, (_, i) => `f${i}`)
   run('HSET', 'h', ...all.flatMap((field) => [field, '1']))
@@ -231,7 +231,7 @@ test('HRANDFIELD: every field is as likely as any other', () => {
   }
 })
 
-test('HRANDFIELD refuses counts and options as Redis does', () => {
+test('HRANDFIELD refuses counts and options like Redis', () => {
   const { run, error } = start()
   run('HSET', 'h', 'a', '1')
   assert.is(error('HRANDFIELD', 'h', 'x'), 'ERR value is not an integer or out of range')
@@ -247,7 +247,7 @@ test('HRANDFIELD refuses counts and options as Redis does', () => {
   assert.equal(run('HRANDFIELD', 'h', '9223372036854775807'), ['a'])
 })
 
-test('HSCAN: fields with their values, or without; those that match', () => {
+test('HSCAN returns fields with or without values, filtered by MATCH', () => {
   const { plain, run, error } = start()
   run('HSET', 'h', 'a1', '1', 'a2', '2', 'b1', '3')
   assert.equal(plain('HSCAN', 'h', '0'), ['0', ['a1', '1', 'a2', '2', 'b1', '3']])
@@ -257,7 +257,7 @@ test('HSCAN: fields with their values, or without; those that match', () => {
   assert.is(error('HSCAN', 'h', '0', 'COUNT', '0'), 'ERR syntax error')
 })
 
-test('hashes are copied, renamed and deleted whole', () => {
+test('hashes are copied, renamed and deleted completely', () => {
   const { run, plain } = start()
   run('HSET', 'h', 'a', '1', 'b', '2')
   run('COPY', 'h', 'c')

@@ -26,7 +26,7 @@ const bytesOf = ({ plain }: Harness, key: string) => Buffer.from(plain('GET', ke
 const sha1 = (h: Harness, key: string) => createHash('sha1').update(bytesOf(h, key)).digest('hex')
 const sparse = (runs: string) => `HYLL\x01${'\0'.repeat(11)}${runs}`
 
-test('values are the bytes that redis-server 7.0.15 has for the same commands', () => {
+test('values have the same bytes as in redis-server 7.0.15', () => {
   const h = made()
   h.run('PFADD', 'h', 'a', 'b', 'c', '', 'longer than eight bytes', '\x00\xff\x80')
   const runs = '57318447e18041dd8050b1844bfb8041d984407f'
@@ -55,7 +55,7 @@ test('values are the bytes that redis-server 7.0.15 has for the same commands', 
   assert.is(h.run('PFCOUNT', 'm1', 'm2', 'none'), 499)
 })
 
-test('PFADD says whether an estimate may have changed, and a key that it makes counts', () => {
+test('PFADD says whether the estimate may have changed, which creating a key counts as', () => {
   const { run, logged } = made()
   assert.is(run('PFADD', 'h'), 1)
   assert.is(run('PFADD', 'h'), 0)
@@ -68,7 +68,7 @@ test('PFADD says whether an estimate may have changed, and a key that it makes c
   assert.is(run('OBJECT', 'ENCODING', 'h'), 'raw')
 })
 
-test('PFADD keeps the deadline of the key, and so does PFMERGE', () => {
+test("PFADD and PFMERGE keep the key's deadline", () => {
   const { run } = made()
   run('PFADD', 'h', 'a')
   run('PEXPIREAT', 'h', '1800000000000')
@@ -77,7 +77,7 @@ test('PFADD keeps the deadline of the key, and so does PFMERGE', () => {
   assert.is(run('PEXPIRETIME', 'h'), 1_800_000_000_000)
 })
 
-test('PFCOUNT keeps what it has computed and logs that; another PFCOUNT changes nothing', () => {
+test('PFCOUNT caches its result and logs that, and a second PFCOUNT changes nothing', () => {
   const { run, logged } = made()
   run('PFADD', 'h', 'a', 'b', 'c')
   logged()
@@ -91,7 +91,7 @@ test('PFCOUNT keeps what it has computed and logs that; another PFCOUNT changes 
   assert.is(run('PFCOUNT', 'h'), 4)
 })
 
-test('PFCOUNT changes nothing where nothing may be changed', () => {
+test('PFCOUNT does not cache its result while writes are gated', () => {
   const { run, executor, logged, plain } = made()
   run('PFADD', 'h', 'a')
   const before = plain('GET', 'h')
@@ -102,7 +102,7 @@ test('PFCOUNT changes nothing where nothing may be changed', () => {
   assert.is(plain('GET', 'h'), before)
 })
 
-test('a cardinality that was written by hand is believed, as by Redis', () => {
+test('a cached cardinality written by hand is returned, as in Redis', () => {
   const { run } = made()
   run('SET', 'h', `HYLL\x01\0\0\0${'\xff'.repeat(7)}\x7f\x7f\xff`)
   assert.is(run('PFCOUNT', 'h'), 2n ** 63n - 1n)
@@ -121,7 +121,7 @@ test('estimates are right within a few standard errors, sparse and dense, up to 
   }
 })
 
-test('the order in which elements come does not change registers', () => {
+test('the order of additions does not change registers', () => {
   const h = made()
   const { random } = seeded('hyperloglog order')
   const all = elements(2000)
@@ -135,7 +135,7 @@ test('the order in which elements come does not change registers', () => {
   assert.equal(h.plain('PFDEBUG', 'GETREG', 'c'), registers)
 })
 
-test('one that grows past hll-sparse-max-bytes becomes dense, and the log says so', () => {
+test('a HyperLogLog that outgrows hll-sparse-max-bytes becomes dense, and that is logged', () => {
   const { run, plain, logged } = made({ config: { 'hll-sparse-max-bytes': 30 } })
   run('PFADD', 'h', 'a', 'b', 'c')
   assert.is(plain('PFDEBUG', 'ENCODING', 'h'), 'sparse')
@@ -150,7 +150,7 @@ test('one that grows past hll-sparse-max-bytes becomes dense, and the log says s
   assert.equal(logged(), [['PFADD', 'h', 'one more']])
 })
 
-test('what is logged makes the same bytes under any configuration', () => {
+test('the log makes the same bytes under any configuration', () => {
   const { integer, random, pick } = seeded('hyperloglog log')
   let limit = 0
   const from = made({ server: { config: { number: () => limit } as unknown as ConfigPort } })
@@ -172,7 +172,7 @@ test('what is logged makes the same bytes under any configuration', () => {
   }
 })
 
-test('PFMERGE makes a dense one when any of them is, and an empty one of nothing', () => {
+test('PFMERGE gives a dense result if any source is dense, and an empty one without sources', () => {
   const { run, plain, logged } = made()
   run('PFMERGE', 'new')
   assert.is(plain('GET', 'new'), `HYLL\x01${'\0'.repeat(10)}\x80\x7f\xff`)
@@ -187,7 +187,7 @@ test('PFMERGE makes a dense one when any of them is, and an empty one of nothing
   assert.equal(logged()[0], ['PFMERGE', 's', 'd', 'none'])
 })
 
-test('a register too high for the sparse form makes it dense whatever its length', () => {
+test('a register too high for the sparse form makes a HyperLogLog dense at any length', () => {
   const { run, plain } = made()
   run('PFADD', 'h', 'a')
   run('SET', 'x', plain('GET', 'h') as string)
@@ -200,7 +200,7 @@ test('a register too high for the sparse form makes it dense whatever its length
   assert.is(plain('PFDEBUG', 'ENCODING', 'h'), 'dense')
 })
 
-test('other strings and other types are refused, and nothing changes', () => {
+test('other strings and other types are refused and stay unchanged', () => {
   const { run, error, plain, logged } = made()
   for (const value of ['', 'x', '12', 'HYLL', `HYLL\x02${'\0'.repeat(30)}`, `HYLL\x00${'\0'.repeat(30)}`, `hyll\x01${'\0'.repeat(30)}`]) {
     run('SET', 's', value)
@@ -222,7 +222,7 @@ test('other strings and other types are refused, and nothing changes', () => {
   }
 })
 
-test('runs that do not spell all registers are found out, and nothing changes', () => {
+test('sparse runs that do not cover all registers are refused and stay unchanged', () => {
   const { run, error, plain } = made()
   for (const runs of ['', '\x7f\xfe', '\x7f\xff\x80', '\x7f\xff\x00', '\x80', '\x83'.repeat(5000)]) {
     run('SET', 's', `${sparse(runs).slice(0, 15)}\x80${runs}`)
@@ -244,7 +244,7 @@ test('runs that do not spell all registers are found out, and nothing changes', 
   assert.is(plain('GET', 's'), sparse('\x80'))
 })
 
-test('what is far too long is corrupt, however long it is, and nobody reads it', () => {
+test('an overlong value is corrupt and is not read', () => {
   const { run, error } = made()
   for (const length of [32_785, 70_000, 1_000_000]) {
     run('SET', 's', sparse('\x7f\xff').padEnd(length, '\x80'))
@@ -260,7 +260,7 @@ test('what is far too long is corrupt, however long it is, and nobody reads it',
   }
 })
 
-test('random bytes in place of a value break nothing', () => {
+test('random bytes in a value break nothing', () => {
   const { run, plain } = made()
   const { integer, random } = seeded('hyperloglog damage')
   for (let round = 0; round < 300; round++) {
@@ -286,7 +286,7 @@ test('random bytes in place of a value break nothing', () => {
   }
 })
 
-test('PFDEBUG refuses what it does not know', () => {
+test('PFDEBUG refuses unknown subcommands and keys', () => {
   const { run, error } = made()
   assert.is(error('PFDEBUG', 'GETREG', 'none'), 'ERR The specified key does not exist')
   run('PFADD', 'h', 'a')
@@ -295,7 +295,7 @@ test('PFDEBUG refuses what it does not know', () => {
   assert.is(error('PFDEBUG', 'decode', 'h'), 'ERR HLL encoding is not sparse')
 })
 
-test('PFSELFTEST finds nothing wrong', () => {
+test('PFSELFTEST succeeds', () => {
   const { random } = seeded('pfselftest')
   assert.is(made({ server: { random } }).plain('PFSELFTEST'), 'OK')
 })

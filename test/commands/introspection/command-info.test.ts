@@ -153,7 +153,7 @@ const range = (last: number, step: number, limit: number) => ({
   map: ['type', 'range', 'spec', { map: ['lastkey', last, 'keystep', step, 'limit', limit] }],
 })
 
-test('COMMAND INFO shows the ten elements that Redis shows, null for what is unknown', () => {
+test("COMMAND INFO shows Redis's ten elements, and null for unknown commands", () => {
   assert.equal(plain(ask('INFO SET nosuch get|x client|id|x')), [
     [
       'set',
@@ -195,7 +195,7 @@ test('COMMAND INFO shows keyword, keynum and unknown specs', () => {
   assert.match(specs('sort'), '"begin_search",{"map":["type","unknown","spec",{"map":[]}]},"find_keys",{"map":["type","unknown"')
 })
 
-test('first key, last key and step are those of the specs that join, movablekeys says that there are others', () => {
+test('first key, last key and step cover adjoining specs, and movablekeys marks others', () => {
   const shown = (name: string) => {
     const [, , flags, first, last, step] = (plain(ask(`INFO ${name}`)) as unknown[][])[0]!
     return [first, last, step, JSON.stringify(flags).includes('movablekeys')]
@@ -214,13 +214,13 @@ test('COMMAND INFO nests subcommands', () => {
   assert.equal(container![9], [plain(ask('INFO CLIENT|ID')), plain(ask('INFO client|kill'))].flat())
 })
 
-test('COMMAND alone and COMMAND INFO alone show all', () => {
+test('COMMAND and COMMAND INFO without names show all commands', () => {
   assert.is((ask('') as unknown[]).length, family.length + 1)
   assert.equal(plain(ask('INFO')), plain(ask('')))
   assert.is(ask('COUNT'), family.length + 1)
 })
 
-test('COMMAND DOCS is a map of maps, passing over what is unknown', () => {
+test('COMMAND DOCS is a map of maps without unknown commands', () => {
   assert.equal(plain(ask('DOCS nosuch substr')), {
     map: [
       'substr',
@@ -291,7 +291,7 @@ for (const [request, expected] of KEYS)
     assert.is(firstKeyOf(one, words), keysOf(one, words)[0] ?? 0)
   })
 
-test('COMMAND GETKEYS refuses what has no keys', () => {
+test('COMMAND GETKEYS refuses commands without keys', () => {
   assert.throws(() => ask('GETKEYS nosuch a'), /^ERR Invalid command specified$/)
   assert.throws(() => ask('GETKEYS client nosuch'), /^ERR Invalid command specified$/)
   assert.throws(() => ask('GETKEYS client id'), /^ERR The command has no key arguments$/)

@@ -31,7 +31,7 @@ function shortOf(syntax: string, rest: Partial<Command> = {}): string {
   return argumentsOf(command).map(short).join(', ')
 }
 
-test('SET: alternatives, tokens with a value, tokens alone', () => {
+test('SET has alternatives, tokens with a value and tokens alone', () => {
   assert.is(
     shortOf(
       'SET key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]',
@@ -42,7 +42,7 @@ test('SET: alternatives, tokens with a value, tokens alone', () => {
   )
 })
 
-test('repetitions: of one argument, of a pair, of an argument with its token', () => {
+test('an argument, a pair and an argument with its token can repeat', () => {
   assert.is(shortOf('DEL key [key ...]'), 'key:key@0+')
   assert.is(shortOf('MSET key value [key value ...]'), 'data:block+(key:key@0, value:string)')
   assert.is(shortOf('COMMAND INFO [name [name ...]]', { name: 'command|info', keys: [] }), 'name:string?+')
@@ -53,7 +53,7 @@ test('repetitions: of one argument, of a pair, of an argument with its token', (
   )
 })
 
-test('tokens take all the placeholders that follow, or the choice that follows', () => {
+test('a token takes the placeholders or the choice that follow it', () => {
   assert.is(shortOf('SORT key [LIMIT offset count]'), 'key:key@0, LIMIT limit:block?(offset:integer, count:integer)')
   assert.is(
     shortOf('ZUNION numkeys key [key ...] [AGGREGATE <SUM | MIN | MAX>]'),
@@ -65,7 +65,7 @@ test('tokens take all the placeholders that follow, or the choice that follows',
   )
 })
 
-test('BITFIELD: a choice that is repeated as a whole', () => {
+test('BITFIELD repeats a whole choice', () => {
   const operations = 'GET encoding offset | [OVERFLOW <WRAP | SAT | FAIL>] <SET encoding offset value | INCRBY encoding offset increment>'
   assert.is(
     shortOf(`BITFIELD key [${operations} [${operations} ...]]`, { group: 'bitmap' }),
@@ -76,7 +76,7 @@ test('BITFIELD: a choice that is repeated as a whole', () => {
   )
 })
 
-test('CLIENT KILL: a choice in a choice, its second one repeated', () => {
+test('CLIENT KILL has a choice inside a choice, the second one repeated', () => {
   assert.is(
     shortOf('CLIENT KILL <ip:port | <[ID client-id] | [SKIPME <YES | NO>] [[ID client-id] | [SKIPME <YES | NO>] ...]>>', {
       name: 'client|kill',
@@ -87,7 +87,7 @@ test('CLIENT KILL: a choice in a choice, its second one repeated', () => {
   )
 })
 
-test('keys are numbered by their specs', () => {
+test('key arguments are numbered by the key specs', () => {
   assert.is(
     shortOf('BITOP <AND | OR | XOR | NOT> destkey key [key ...]', { keys: [keyRange(2, 2, 1, 'OW'), keyRange(3, -1, 1, 'RO')] }),
     'operation:oneof(and:pure-token, or:pure-token, xor:pure-token, not:pure-token), destkey:key@0, key:key@1+',
@@ -95,20 +95,20 @@ test('keys are numbered by their specs', () => {
   assert.is(shortOf('CLUSTER KEYSLOT key', { name: 'cluster|keyslot', keys: [] }), 'key:string')
 })
 
-test('types depend on the command where the names do not tell', () => {
+test('types depend on the command if names do not determine them', () => {
   assert.is(shortOf('INCRBYFLOAT key increment'), 'key:key@0, increment:double')
   assert.is(shortOf('INCRBY key increment'), 'key:key@0, increment:integer')
   assert.is(shortOf('ZRANGE key start stop', { group: 'sorted-set' }), 'key:key@0, start:string, stop:string')
   assert.is(shortOf('BLPOP key [key ...] timeout', { group: 'list', flags: ['blocking'] }), 'key:key@0+, timeout:double')
 })
 
-test('a slip in a syntax line stops nothing', () => {
+test('a malformed syntax line throws nothing', () => {
   assert.is(shortOf('X key [other ...]'), 'key:key@0, other:string?+')
   assert.is(shortOf('X key [EX seconds'), 'key:key@0, EX seconds:integer?')
   assert.is(shortOf('X'), '')
 })
 
-test('LMOVE: the two ends have names of their own', () => {
+test('LMOVE names its two ends differently', () => {
   assert.is(
     shortOf('LMOVE source destination <LEFT | RIGHT> <LEFT | RIGHT>', {
       group: 'list',

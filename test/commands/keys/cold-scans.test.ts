@@ -156,7 +156,7 @@ for (const words of [
   })
 }
 
-test('what is read again and again does not keep the cache from its limit', async () => {
+test('hot keys beyond the cache limit do not keep the cache above it', async () => {
   const it = await ready
   await makeCold(it)
   it.mostBytes = 0
@@ -169,7 +169,7 @@ test('what is read again and again does not keep the cache from its limit', asyn
   assert.ok(most <= MOST_BYTES, `${most} bytes of ${MOST_BYTES}`)
 })
 
-test('what is used more than once outlives a scan of what is used once', async () => {
+test('keys used more than once survive a scan of keys used once', async () => {
   const it = await ready
   await makeCold(it)
   const hot = range(200).map(keyOf)

@@ -53,7 +53,7 @@ function refuses(server: Harness, text: string, ...words: Bytes[]): void {
   )
 }
 
-test('every member comes once, ten at a time unless told otherwise', async () => {
+test('every member is returned once, ten per call by default', async () => {
   const server = filled(205)
   assert.equal(scanAll(server), { members: names(205), calls: 21 })
   assert.equal(scanAll(server, 'COUNT', '1000'), { members: names(205), calls: 1 })
@@ -63,11 +63,11 @@ test('every member comes once, ten at a time unless told otherwise', async () =>
   assert.equal(scanAll(server, 'COUNT', '50').members, names(205))
 })
 
-test('a set of exactly COUNT members is done with one call', () => {
+test('a set of exactly COUNT members takes one call', () => {
   assert.equal(scanAll(filled(200), 'COUNT', '200').calls, 1)
 })
 
-test('what Redis keeps in one piece is returned whole, whatever cursor and COUNT say', () => {
+test('compact encodings are returned whole, whatever cursor and COUNT say', () => {
   const server = start()
   server.run('SADD', 's', ...names(100))
   assert.equal(step(server, '0', 'COUNT', '3'), ['0', names(100)])
@@ -77,7 +77,7 @@ test('what Redis keeps in one piece is returned whole, whatever cursor and COUNT
   assert.equal(server.run('SSCAN', 'integers', '0'), ['0', ['10', '9']])
 })
 
-test('COUNT counts what is looked at, MATCH filters it', () => {
+test('COUNT limits the examined members, and MATCH filters them', () => {
   const server = filled()
   const [cursor, members] = step(server, '0', 'MATCH', '*7', 'COUNT', '100')
   assert.is.not(cursor, '0')
@@ -94,7 +94,7 @@ test('COUNT counts what is looked at, MATCH filters it', () => {
   assert.equal(scanAll(server, 'MATCH', '*').members, names(200))
 })
 
-test('a literal prefix bounds the walk, and a literal is one look-up', () => {
+test('a literal prefix bounds the walk, and a literal pattern is one lookup', () => {
   const server = filled()
   const matching = names(200).filter((name) => name.startsWith('member:19'))
   assert.equal(scanAll(server, 'MATCH', 'member:19*', 'COUNT', String(matching.length)), { members: matching, calls: 1 })
@@ -104,7 +104,7 @@ test('a literal prefix bounds the walk, and a literal is one look-up', () => {
   assert.equal(scanAll(server, 'MATCH', '', 'COUNT', '1'), { members: [], calls: 1 })
 })
 
-test('elements that exist throughout are returned exactly once, while others are added and removed', async () => {
+test('members that exist throughout are returned exactly once while others come and go', async () => {
   const { integer } = seeded('scan of a changing set')
   const server = filled()
   const stays = names(200).filter((_, i) => i % 2 === 0)
@@ -127,21 +127,21 @@ test('elements that exist throughout are returned exactly once, while others are
   )
 })
 
-test('the element at which a walk stands may go', () => {
+test("the member at a cursor's position may be deleted", () => {
   const server = filled()
   const [cursor, members] = step(server, '0', 'COUNT', '10')
   server.run('SREM', 's', ...names(200).slice(5, 15))
   assert.equal([...members, ...step(server, cursor, 'COUNT', '1000')[1]], [...names(200).slice(0, 10), ...names(200).slice(15)])
 })
 
-test('a step can be repeated', () => {
+test('a cursor can be used twice', () => {
   const server = filled()
   const [cursor] = step(server, '0')
   const second = step(server, cursor)[1]
   assert.equal(step(server, cursor)[1], second)
 })
 
-test('a cursor belongs to a key of a database, and is none of SCAN', async () => {
+test('a cursor belongs to a key of a database, and is invalid for SCAN', async () => {
   const server = filled()
   server.run('SADD', 'other', ...names(200))
   const [cursor] = step(server, '0')
@@ -157,7 +157,7 @@ test('a cursor belongs to a key of a database, and is none of SCAN', async () =>
   refuses(server, invalid, 'SSCAN', 's', cursor)
 })
 
-test('a cursor goes on in what has taken the place of its set', () => {
+test('a cursor continues in the set that replaced its own', () => {
   const server = filled()
   const [cursor] = step(server, '0', 'COUNT', '50')
   server.run('DEL', 's')
@@ -168,7 +168,7 @@ test('a cursor goes on in what has taken the place of its set', () => {
   refuses(server, WRONGTYPE, 'SSCAN', 's', cursor)
 })
 
-test('a cursor that nobody has given out is an error', () => {
+test('a cursor that was not issued is an error', () => {
   const server = filled()
   for (const cursor of ['1', '99999999999999999999', 'x', '', '-1', '1.5', '100000000000000000000']) {
     refuses(server, 'ERR invalid cursor', 'SSCAN', 's', cursor)
@@ -176,7 +176,7 @@ test('a cursor that nobody has given out is an error', () => {
   assert.is(step(server, '00')[1].length, 10)
 })
 
-test('errors come in the order of Redis: cursor, type, options', () => {
+test("errors come in Redis's order: cursor, type, options", () => {
   const server = filled()
   server.run('SET', 'k', 'v')
   refuses(server, 'ERR invalid cursor', 'SSCAN', 'k', 'x', 'BAD')
@@ -189,7 +189,7 @@ test('errors come in the order of Redis: cursor, type, options', () => {
   refuses(server, 'ERR NOVALUES option can only be used in HSCAN', 'SSCAN', 's', '0', 'NOVALUES')
 })
 
-test('cursors are written and read with those of SCAN', () => {
+test('cursors are stored and restored with those of SCAN', () => {
   const server = filled()
   const [cursor] = step(server, '0')
   const restored = new ScanCursors(Math.random)

@@ -36,7 +36,7 @@ test('FLUSHDB empties the selected database, in either mode, and is logged', () 
   }
 })
 
-test('FLUSHALL empties all databases and is logged even where nothing was', () => {
+test('FLUSHALL empties all databases and is logged even if they are empty', () => {
   const { run, session, keyspace, logged } = start()
   run('SET', 'a', '1')
   session.database = 3
@@ -49,7 +49,7 @@ test('FLUSHALL empties all databases and is logged even where nothing was', () =
   assert.equal(logged(), [['FLUSHALL'], ['FLUSHALL', 'ASYNC']])
 })
 
-test('flushing refuses other words', () => {
+test('FLUSHDB and FLUSHALL refuse other words', () => {
   const { run, keyspace } = start()
   run('SET', 'a', '1')
   for (const name of ['FLUSHDB', 'FLUSHALL']) {
@@ -59,7 +59,7 @@ test('flushing refuses other words', () => {
   assert.is(keyspace.keyCount, 1)
 })
 
-test('SWAPDB swaps what two numbers stand for', () => {
+test('SWAPDB swaps the contents of two databases', () => {
   const { run, session, logged } = start()
   run('SET', 'a', 'zero')
   session.database = 1
@@ -73,7 +73,7 @@ test('SWAPDB swaps what two numbers stand for', () => {
   assert.equal(logged()[1], ['SWAPDB', '0', '1'])
 })
 
-test('SWAPDB refuses what is no index', () => {
+test('SWAPDB refuses invalid indexes', () => {
   const { run } = start()
   throwsText(() => run('SWAPDB', 'a', 'b'), 'ERR invalid first DB index')
   throwsText(() => run('SWAPDB', '99999999999', '0'), 'ERR invalid first DB index')

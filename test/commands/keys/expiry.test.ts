@@ -9,7 +9,7 @@ import { harness } from '../../support/harness/harness.ts'
 const start = () => harness([strings, keys, expiry])
 const throwsText = (run: () => unknown, text: string) => assert.throws(run, (error: Error) => error.message === text)
 
-test('relative and absolute deadlines are logged as absolute ones in ms', () => {
+test('relative and absolute deadlines are logged in absolute ms', () => {
   const { run, keyspace, logged } = start()
   const { nowMs } = keyspace
   run('SET', 'a', '1')
@@ -27,7 +27,7 @@ test('relative and absolute deadlines are logged as absolute ones in ms', () => 
   ])
 })
 
-test('what is left is answered in seconds, rounded, and in ms; deadlines likewise', () => {
+test('TTL returns the time left in rounded seconds, PTTL in ms; EXPIRETIME and PEXPIRETIME the deadline', () => {
   const { run, keyspace, advance } = start()
   run('SET', 'a', '1')
   for (const name of ['TTL', 'PTTL', 'EXPIRETIME', 'PEXPIRETIME']) {
@@ -46,7 +46,7 @@ test('what is left is answered in seconds, rounded, and in ms; deadlines likewis
   assert.is(run('TTL', 'a'), -2)
 })
 
-test('a deadline in the past deletes the key and is logged so', () => {
+test('a past deadline deletes the key and is logged as a deletion', () => {
   const { run, keyspace, logged } = start()
   for (const args of [
     ['EXPIRE', 'a', '0'],
@@ -64,7 +64,7 @@ test('a deadline in the past deletes the key and is logged so', () => {
   }
 })
 
-test('replay sets deadlines that are past by now as they are', () => {
+test('replay sets deadlines that have passed as they are', () => {
   const { run, keyspace, replay, logged } = start()
   replay([
     ['SET', 'a', '1'],
@@ -75,7 +75,7 @@ test('replay sets deadlines that are past by now as they are', () => {
   assert.equal(logged(), [['DEL', 'a']])
 })
 
-test('NX, XX, GT and LT look at the present deadline, none being later than any', () => {
+test('NX, XX, GT and LT compare with the present deadline, where none is later than any', () => {
   const { run } = start()
   const after = (present: string | null, ...args: string[]) => {
     run('SET', 'a', '1')
@@ -98,7 +98,7 @@ test('NX, XX, GT and LT look at the present deadline, none being later than any'
   assert.equal(after(null, '10', 'NX', 'NX'), [1, 10])
 })
 
-test('options that exclude each other, and others, are refused before the time is read', () => {
+test('incompatible and unknown options are refused before the time is parsed', () => {
   const { run } = start()
   const nx = 'ERR NX and XX, GT or LT options at the same time are not compatible'
   for (const other of ['XX', 'GT', 'LT']) throwsText(() => run('EXPIRE', 'a', 'x', 'NX', other), nx)
@@ -107,7 +107,7 @@ test('options that exclude each other, and others, are refused before the time i
   throwsText(() => run('EXPIRE', 'a', 'x'), 'ERR value is not an integer or out of range')
 })
 
-test('times that 64 bits do not hold are refused, also for keys that do not exist', () => {
+test('times outside of 64 bits are refused, even for absent keys', () => {
   const { run, keyspace, logged } = start()
   run('SET', 'a', '1')
   logged()
@@ -135,7 +135,7 @@ test('deadlines past 2^53 ms become 2^53 - 1, and the key stays', () => {
   assert.equal(logged(), [['PEXPIREAT', 'a', '9007199254740991']])
 })
 
-test('PERSIST takes a deadline away', () => {
+test('PERSIST removes a deadline', () => {
   const { run, logged } = start()
   run('SET', 'a', '1')
   assert.is(run('PERSIST', 'a'), 0)
@@ -147,7 +147,7 @@ test('PERSIST takes a deadline away', () => {
   assert.equal(logged(), [['PERSIST', 'a']])
 })
 
-test('EXPIRE keeps the number of volatile keys right', () => {
+test('EXPIRE keeps the count of volatile keys exact', () => {
   const { run, keyspace } = start()
   const db = keyspace.database(0)
   run('MSET', 'a', '1', 'b', '2')

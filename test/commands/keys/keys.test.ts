@@ -11,7 +11,7 @@ import { harness } from '../../support/harness/harness.ts'
 const start = () => harness([strings, stringRanges, keys])
 const throwsText = (run: () => unknown, text: string) => assert.throws(run, (error: Error) => error.message === text)
 
-test('DEL and UNLINK count what was there, and log only what they changed', () => {
+test('DEL and UNLINK count the deleted keys, and log only those', () => {
   const { run, logged } = start()
   run('MSET', 'a', '1', 'b', '2', 'c', '3')
   logged()
@@ -24,7 +24,7 @@ test('DEL and UNLINK count what was there, and log only what they changed', () =
   ])
 })
 
-test('EXISTS counts a key as often as it is named and is no sign of use', () => {
+test('EXISTS counts a key each time it is named, and does not count as a use', () => {
   const { run, keyspace, advance } = start()
   run('SET', 'a', '1')
   const { accessedAtSeconds } = keyspace.database(0).peek('a')!
@@ -36,7 +36,7 @@ test('EXISTS counts a key as often as it is named and is no sign of use', () => 
   assert.is(keyspace.database(0).peek('a')!.accessedAtSeconds, accessedAtSeconds + 5)
 })
 
-test('TYPE names the type, short or long', () => {
+test('TYPE names the type of short and long strings', () => {
   const { run } = start()
   run('SET', 'a', '1')
   run('SET', 'rope', 'x'.repeat(100_000))
@@ -44,7 +44,7 @@ test('TYPE names the type, short or long', () => {
   assert.equal(run('TYPE', 'x'), new SimpleString('none'))
 })
 
-test('RENAME takes value and deadline to the new key, in the place of what was there', () => {
+test('RENAME moves value and deadline to the new key and replaces what it held', () => {
   const { run, keyspace, logged } = start()
   const db = keyspace.database(0)
   run('SET', 'a', '1', 'PX', '5000')
@@ -60,7 +60,7 @@ test('RENAME takes value and deadline to the new key, in the place of what was t
   throwsText(() => run('RENAME', 'x', 'x'), 'ERR no such key')
 })
 
-test('RENAMENX leaves an existing key alone', () => {
+test('RENAMENX does not replace an existing key', () => {
   const { run, logged } = start()
   run('MSET', 'a', '1', 'b', '2')
   logged()
@@ -72,7 +72,7 @@ test('RENAMENX leaves an existing key alone', () => {
   throwsText(() => run('RENAMENX', 'x', 'b'), 'ERR no such key')
 })
 
-test('RENAME onto a key past its deadline logs that deletion first', () => {
+test('RENAME onto an expired key logs its deletion first', () => {
   const { run, logged, advance } = start()
   run('SET', 'a', '1')
   run('SET', 'b', '2', 'PX', '10')
@@ -85,7 +85,7 @@ test('RENAME onto a key past its deadline logs that deletion first', () => {
   ])
 })
 
-test('COPY copies value and deadline, and replaces only when told to', () => {
+test('COPY copies value and deadline, and replaces a key only with REPLACE', () => {
   const { run, keyspace, logged } = start()
   run('SET', 'a', '1', 'PX', '5000')
   logged()
@@ -107,7 +107,7 @@ test('COPY copies value and deadline, and replaces only when told to', () => {
   ])
 })
 
-test('COPY answers the errors that Redis does', () => {
+test("COPY has Redis's errors", () => {
   const { run } = start()
   run('SET', 'a', '1')
   const same = 'ERR source and destination objects are the same'
@@ -121,7 +121,7 @@ test('COPY answers the errors that Redis does', () => {
   throwsText(() => run('COPY', 'a', 'b', 'BAD'), 'ERR syntax error')
 })
 
-test('a copy of a long string is its own', () => {
+test('a copy of a long string is independent', () => {
   const { run, keyspace } = start()
   const text = 'x'.repeat(100_000)
   run('SET', 'a', text)
@@ -135,7 +135,7 @@ test('a copy of a long string is its own', () => {
   }
 })
 
-test('a long string is renamed and moved with its pages, also while it is being written', async () => {
+test('a long string keeps its pages when renamed and moved, even while they are being written', async () => {
   const { run, keyspace, records, checkpoint } = start()
   const text = 'y'.repeat(100_000)
   run('SET', 'a', text)
@@ -152,7 +152,7 @@ test('a long string is renamed and moved with its pages, also while it is being 
   assert.is(keyspace.database(2).keyCount, 1)
 })
 
-test('MOVE moves to a database that has no such key', () => {
+test('MOVE moves a key to a database that lacks it', () => {
   const { run, keyspace, logged } = start()
   run('SET', 'a', '1', 'PX', '5000')
   logged()

@@ -14,7 +14,7 @@ import { harness } from '../../support/harness/harness.ts'
 
 const start = () => harness([strings, objects])
 
-test('OBJECT ENCODING tells numbers, short and long strings apart', () => {
+test('OBJECT ENCODING distinguishes integers, short and long strings', () => {
   const { run } = start()
   const cases: [string, string][] = [
     ['123', 'int'],
@@ -33,7 +33,7 @@ test('OBJECT ENCODING tells numbers, short and long strings apart', () => {
   }
 })
 
-test('OBJECT ENCODING: a string that is raw for having been changed is raw under another key, too', () => {
+test('OBJECT ENCODING reports a changed string as raw under a new key too', () => {
   const { run } = harness([strings, stringRanges, keys, connection, objects])
   run('SET', 'a', '1')
   run('APPEND', 'a', '2')
@@ -53,7 +53,7 @@ test('OBJECT ENCODING: a string that is raw for having been changed is raw under
   assert.is(run('OBJECT', 'ENCODING', 'c'), 'int')
 })
 
-test('OBJECT ENCODING calls a string raw whose bytes were changed, until it is set anew', () => {
+test('OBJECT ENCODING reports a string as raw after a change, until it is set again', () => {
   const { run } = harness([strings, stringRanges, stringNumbers, bitmaps, bitfields, objects])
   const after = (...words: string[]) => {
     run('SET', 'a', '1234')
@@ -77,12 +77,12 @@ test('OBJECT ENCODING calls a string raw whose bytes were changed, until it is s
   assert.is(run('OBJECT', 'ENCODING', 'newer'), 'raw')
 })
 
-test('OBJECT answers nil for a key that does not exist', () => {
+test('OBJECT returns nil for an absent key', () => {
   const { run } = start()
   for (const name of ['ENCODING', 'FREQ', 'IDLETIME', 'refcount']) assert.is(run('OBJECT', name, 'x'), null)
 })
 
-test('OBJECT IDLETIME counts the seconds since the last use, and is none itself', () => {
+test('OBJECT IDLETIME counts seconds since the last use, and does not count as one', () => {
   const { run, advance } = start()
   run('SET', 'a', '1')
   advance(3000)
@@ -92,7 +92,7 @@ test('OBJECT IDLETIME counts the seconds since the last use, and is none itself'
   assert.is(run('OBJECT', 'IDLETIME', 'a'), 0)
 })
 
-test('OBJECT REFCOUNT is one but for the small numbers that Redis shares', () => {
+test('OBJECT REFCOUNT is one, except for the small integers that Redis shares', () => {
   const { run } = start()
   const count = (value: string) => {
     run('SET', 'a', value)
@@ -101,13 +101,13 @@ test('OBJECT REFCOUNT is one but for the small numbers that Redis shares', () =>
   assert.equal(['x', '0', '9999', '10000', '-1', 'x'.repeat(70_000)].map(count), [1, 2147483647, 2147483647, 1, 1, 1])
 })
 
-test('OBJECT FREQ is an error: there is no LFU policy', () => {
+test('OBJECT FREQ is an error, as there is no LFU policy', () => {
   const { run } = start()
   run('SET', 'a', '1')
   assert.throws(() => run('OBJECT', 'FREQ', 'a'), /^ERR An LFU maxmemory policy is not selected, access frequency not tracked\./)
 })
 
-test('OBJECT refuses what it does not know, and helps', () => {
+test('OBJECT refuses unknown subcommands and has HELP', () => {
   const { run } = start()
   assert.throws(() => run('OBJECT', 'FOO'), /^ERR unknown subcommand 'FOO'. Try OBJECT HELP.$/)
   assert.throws(() => run('OBJECT', 'ENCODING'), /^ERR wrong number of arguments for 'object\|encoding' command$/)

@@ -25,7 +25,7 @@ async function filled(): Promise<Harness> {
   return made
 }
 
-test('PKSCANRANGE answers the keys of one type in a range, ends included, and where to go on', async () => {
+test('PKSCANRANGE returns the keys of one type in an inclusive range, and the next key', async () => {
   const { runAsync } = await filled()
   const scan = (...words: string[]) => runAsync('PKSCANRANGE', ...words)
   assert.equal(await scan('string', '', ''), ['', ['a', 'b', 'c', 'd', 'e']])
@@ -40,7 +40,7 @@ test('PKSCANRANGE answers the keys of one type in a range, ends included, and wh
   assert.equal(await scan('string', 'b', 'bz'), ['', ['b']])
 })
 
-test('PKRSCANRANGE goes the other way round', async () => {
+test('PKRSCANRANGE walks backwards', async () => {
   const { runAsync } = await filled()
   const scan = (...words: string[]) => runAsync('PKRSCANRANGE', ...words)
   assert.equal(await scan('string', '', ''), ['', ['e', 'd', 'c', 'b', 'a']])
@@ -50,20 +50,20 @@ test('PKRSCANRANGE goes the other way round', async () => {
   assert.equal(await scan('string_with_value', 'b', 'a', 'LIMIT', '1'), ['a', ['b', 'value of b']])
 })
 
-test('SCANX goes on from a key without an end', async () => {
+test('SCANX continues from a key, without an upper end', async () => {
   const { runAsync } = await filled()
   assert.equal(await runAsync('SCANX', 'string', ''), ['', ['a', 'b', 'c', 'd', 'e']])
   assert.equal(await runAsync('SCANX', 'string', 'b', 'COUNT', '2'), ['d', ['b', 'c']])
   assert.equal(await runAsync('SCANX', 'hash', 'b2', 'MATCH', '*3'), ['', ['b3']])
 })
 
-test('a pattern filters what the limit counts', async () => {
+test('a pattern filters the keys that LIMIT counts', async () => {
   const { runAsync } = await filled()
   assert.equal(await runAsync('PKSCANRANGE', 'string', '', '', 'MATCH', '[ce]', 'LIMIT', '3'), ['d', ['c']])
   assert.equal(await runAsync('PKSCANRANGE', 'string', '', '', 'MATCH', '*', 'LIMIT', '9'), ['', ['a', 'b', 'c', 'd', 'e']])
 })
 
-test('keys past their deadline and keys that are gone are not found', async () => {
+test('expired and deleted keys are not found', async () => {
   const made = await filled()
   made.run('PEXPIRE', 'b', '100')
   made.run('DEL', 'c')
@@ -72,7 +72,7 @@ test('keys past their deadline and keys that are gone are not found', async () =
   assert.equal(await made.runAsync('PKRSCANRANGE', 'string_with_value', 'd', 'b'), ['', ['d', 'value of d']])
 })
 
-test('a scan in pieces finds every key once, whatever the type of those between', async () => {
+test('a scan in pieces finds every key once, whatever the types in between', async () => {
   const { integer } = seeded("Pika's scans")
   const made = start()
   for (let i = 0; i < 3000; i++) {
@@ -99,7 +99,7 @@ test('a scan in pieces finds every key once, whatever the type of those between'
   }
 })
 
-test('PKHSCANRANGE and PKHRSCANRANGE answer fields and values, HSCANX from a field on', () => {
+test('PKHSCANRANGE and PKHRSCANRANGE return fields and values, and HSCANX continues from a field', () => {
   const { run } = start()
   for (const field of ['a', 'b', 'c', 'd']) run('HSET', 'h', field, field.toUpperCase())
   assert.equal(run('PKHSCANRANGE', 'h', '', ''), ['', ['a', 'A', 'b', 'B', 'c', 'C', 'd', 'D']])
@@ -125,7 +125,7 @@ test('expired fields are skipped', () => {
   assert.equal(run('PKHRSCANRANGE', 'h', '', ''), ['', ['c', '3', 'a', '1']])
 })
 
-test("Pika's scans refuse what makes no sense", async () => {
+test("Pika's scans refuse invalid arguments", async () => {
   const { runAsync, run } = start()
   run('SET', 's', '')
   assert.is(await outcome(runAsync('PKSCANRANGE', 'x', '', '')), "ERR invalid DB for 'x'")

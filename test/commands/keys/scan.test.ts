@@ -38,7 +38,7 @@ function fill({ run }: Harness, count: number, prefix = 'key:'): string[] {
   return names.sort()
 }
 
-test('SCAN finds each key once, ten at a time unless told otherwise', async () => {
+test('SCAN returns each key once, ten per call by default', async () => {
   const server = start()
   const names = fill(server, 95)
   assert.equal(await scanAll(server), { keys: names, calls: 10 })
@@ -49,19 +49,19 @@ test('SCAN finds each key once, ten at a time unless told otherwise', async () =
   assert.is(server.keyspace.database(0).residentKeys, 0)
 })
 
-test('SCAN of nothing answers the end', async () => {
+test('SCAN of an empty database returns cursor 0', async () => {
   const { runAsync } = start()
   assert.equal(await runAsync('SCAN', '0'), ['0', []])
   assert.equal(await runAsync('SCAN', '00', 'TYPE', 'string'), ['0', []])
 })
 
-test('SCAN with a count beyond all numbers looks at everything', async () => {
+test('SCAN with a huge count examines every key', async () => {
   const server = start()
   const names = fill(server, 2500)
   assert.equal(await server.runAsync('SCAN', '0', 'COUNT', '9223372036854775807'), ['0', names])
 })
 
-test('MATCH filters; a literal prefix bounds what is looked at', async () => {
+test('MATCH filters keys, and a literal prefix bounds the walk', async () => {
   const server = start()
   fill(server, 500)
   const users = fill(server, 25, 'user:')
@@ -74,7 +74,7 @@ test('MATCH filters; a literal prefix bounds what is looked at', async () => {
   )
 })
 
-test('a pattern without specials is one lookup', async () => {
+test('a literal pattern is one lookup', async () => {
   const server = start()
   fill(server, 100)
   server.run('SET', 'a*b', 'v')
@@ -85,7 +85,7 @@ test('a pattern without specials is one lookup', async () => {
   assert.equal(await server.runAsync('KEYS', 'key:5'), ['key:5'])
 })
 
-test('TYPE filters; no key is of an unknown type', async () => {
+test('TYPE filters keys, and an unknown type matches none', async () => {
   const server = start()
   const names = fill(server, 30)
   assert.equal((await scanAll(server, 'TYPE', 'STRING')).keys, names)
@@ -93,7 +93,7 @@ test('TYPE filters; no key is of an unknown type', async () => {
   assert.equal((await scanAll(server, 'TYPE', 'foo')).keys, [])
 })
 
-test('SCAN refuses bad words as Redis does', async () => {
+test('SCAN refuses invalid arguments like Redis', async () => {
   const { runAsync } = start()
   for (const cursor of ['x', '', ' 0', '1e3', '99999999999999999999999']) {
     await rejectsText(runAsync('SCAN', cursor, 'COUNT', 'x'), 'ERR invalid cursor')
@@ -104,7 +104,7 @@ test('SCAN refuses bad words as Redis does', async () => {
   }
 })
 
-test('a cursor that was not given out, or is of another database, is an error and no start from zero', async () => {
+test('a cursor that was not issued, or belongs to another database, is an error', async () => {
   const server = start()
   fill(server, 30)
   const [cursor] = (await server.runAsync('SCAN', '0')) as [string]
@@ -119,7 +119,7 @@ test('a cursor that was not given out, or is of another database, is an error an
   await rejectsText(server.runAsync('SCAN', cursor), 'ERR invalid cursor')
 })
 
-test('a cursor continues with another pattern whose matches are still ahead', async () => {
+test('a cursor continues with another pattern', async () => {
   const server = start()
   fill(server, 30)
   server.run('MSET', 'a', '1', 'z', '1')
@@ -129,7 +129,7 @@ test('a cursor continues with another pattern whose matches are still ahead', as
   assert.equal(await server.runAsync('SCAN', cursor, 'MATCH', 'a'), ['0', []])
 })
 
-test('keys past their deadline are found by neither SCAN, KEYS nor RANDOMKEY', async () => {
+test('SCAN, KEYS and RANDOMKEY do not return expired keys', async () => {
   const server = start()
   for (let i = 0; i < 20; i++) server.run('SET', `gone:${i}`, 'v', 'PX', '10')
   server.run('SET', 'stays', 'v')
@@ -143,7 +143,7 @@ test('keys past their deadline are found by neither SCAN, KEYS nor RANDOMKEY', a
   }
 })
 
-test('KEYS finds all that match, in order', async () => {
+test('KEYS returns all matching keys in order', async () => {
   const server = start()
   const names = fill(server, 2500)
   server.run('SET', '', 'the empty key')
@@ -155,7 +155,7 @@ test('KEYS finds all that match, in order', async () => {
   assert.equal(await server.runAsync('KEYS', '[x-z]*'), [])
 })
 
-test('SCAN and KEYS say LOADING while LevelDB is closed', async () => {
+test('SCAN and KEYS answer LOADING while LevelDB is closed', async () => {
   const server = start()
   fill(server, 3)
   await server.records.close()
@@ -166,7 +166,7 @@ test('SCAN and KEYS say LOADING while LevelDB is closed', async () => {
   assert.is(((await server.runAsync('KEYS', '*')) as string[]).length, 3)
 })
 
-test('RANDOMKEY of nothing is nil', async () => {
+test('RANDOMKEY of an empty database is nil', async () => {
   const server = start()
   assert.is(await server.runAsync('RANDOMKEY'), null)
   server.run('SET', 'a', '1', 'PX', '10')
@@ -174,7 +174,7 @@ test('RANDOMKEY of nothing is nil', async () => {
   assert.is(await server.runAsync('RANDOMKEY'), null)
 })
 
-test('RANDOMKEY draws every key about as often while all are in memory', async () => {
+test('RANDOMKEY draws all keys in memory with similar frequency', async () => {
   const server = start()
   server.server.random = seeded('randomkey').random
   const names = fill(server, 10)
@@ -187,7 +187,7 @@ test('RANDOMKEY draws every key about as often while all are in memory', async (
   for (const [name, count] of counts) assert.ok(count > 110 && count < 290, `${name}: ${count}`)
 })
 
-test('RANDOMKEY reaches keys on disk, those in memory, and both', async () => {
+test('RANDOMKEY draws keys on disk, in memory, and in both', async () => {
   const server = start()
   server.server.random = seeded('randomkey on disk').random
   const names = fill(server, 40)
@@ -201,7 +201,7 @@ test('RANDOMKEY reaches keys on disk, those in memory, and both', async () => {
   assert.equal([...seen].sort(), expected)
 })
 
-test('RANDOMKEY finds the one live key among pages and dead ones', async () => {
+test('RANDOMKEY finds the one live key among pages and expired keys', async () => {
   const server = start()
   server.server.random = seeded('randomkey in a crowd').random
   server.run('SET', 'rope', 'x'.repeat(8_000_000))

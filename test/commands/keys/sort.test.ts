@@ -61,7 +61,7 @@ function refuses(server: Harness, text: string, ...words: Bytes[]): void {
   )
 }
 
-test('lists, sets and sorted sets are sorted by the numbers that their elements are', () => {
+test('lists, sets and sorted sets are sorted by the numbers in their elements', () => {
   const server = filled()
   for (const key of ['l', 's', 'z']) {
     assert.equal(sorted(server, key), ['1', '2', '3', '10'])
@@ -75,7 +75,7 @@ test('lists, sets and sorted sets are sorted by the numbers that their elements 
   assert.equal(server.logged(), [])
 })
 
-test("numbers are what C's strtod reads", () => {
+test("numbers are parsed like C's strtod", () => {
   const server = start()
   server.run('RPUSH', 'l', 'inf', '1e3', '0x10', '', ' 5', '+2', '-infinity', '.5', '1\0x')
   assert.equal(sorted(server, 'l'), ['-infinity', '', '.5', '1\0x', '+2', ' 5', '0x10', '1e3', 'inf'])
@@ -89,14 +89,14 @@ test("numbers are what C's strtod reads", () => {
   assert.is(server.run('LLEN', 'l'), 9)
 })
 
-test('equal numbers come in byte order', () => {
+test('elements with equal numbers are in byte order', () => {
   const server = start()
   server.run('RPUSH', 'l', '1.0', '01', '1', '+1', '1')
   assert.equal(sorted(server, 'l'), ['+1', '01', '1', '1', '1.0'])
   assert.equal(sorted(server, 'l', 'DESC'), ['1.0', '1', '1', '01', '+1'])
 })
 
-test('LIMIT cuts what was sorted, and is brought into its bounds', () => {
+test('LIMIT selects from the sorted result and is clamped to its bounds', () => {
   const server = filled()
   assert.equal(sorted(server, 'l', 'LIMIT', '1', '2'), ['2', '3'])
   assert.equal(sorted(server, 'l', 'limit', '-5', '2'), ['1', '2'])
@@ -108,7 +108,7 @@ test('LIMIT cuts what was sorted, and is brought into its bounds', () => {
   assert.equal(sorted(server, 'l', 'LIMIT', '0', '1', 'LIMIT', '1', '1'), ['2'])
 })
 
-test('BY sorts by what other keys hold; missing weights count as 0', () => {
+test('BY sorts by the values of other keys, and missing weights count as 0', () => {
   const server = filled()
   assert.equal(sorted(server, 'l', 'BY', 'w_*'), ['10', '3', '2', '1'])
   assert.equal(sorted(server, 's', 'BY', 'h_*->age', 'DESC'), ['1', '2', '3', '10'])
@@ -117,14 +117,14 @@ test('BY sorts by what other keys hold; missing weights count as 0', () => {
   refuses(server, NOT_NUMBERS, 'SORT', 'l', 'BY', 'o_*')
 })
 
-test('BY with ALPHA compares texts; what has none comes first', () => {
+test('BY with ALPHA compares texts, and missing ones come first', () => {
   const server = filled()
   assert.equal(sorted(server, 'l', 'BY', 'o_*', 'ALPHA'), ['1', '10', '3', '2'])
   assert.equal(sorted(server, 's', 'BY', 'h_*->name', 'ALPHA'), ['10', '1', '2', '3'])
   assert.equal(sorted(server, 's', 'BY', 'h_*->name', 'ALPHA', 'DESC'), ['3', '2', '1', '10'])
 })
 
-test('BY without a star sorts nothing: lists by position, sets by bytes, sorted sets by score', () => {
+test('BY without a star keeps list order, set byte order and sorted set order', () => {
   const server = filled()
   assert.equal(sorted(server, 'l', 'BY', 'nosort'), ['3', '10', '1', '2'])
   assert.equal(sorted(server, 'l', 'BY', 'nosort', 'DESC'), ['2', '1', '10', '3'])
@@ -140,7 +140,7 @@ test('BY without a star sorts nothing: lists by position, sets by bytes, sorted 
   assert.equal(sorted(server, 'words', 'BY', 'nosort'), ['b', 'a'])
 })
 
-test('GET answers what the patterns stand for, nil for what is not there', () => {
+test('GET returns the values that its patterns name, and nil for missing ones', () => {
   const server = filled()
   assert.equal(sorted(server, 'l', 'GET', 'o_*'), ['one', 'two', 'three', 'ten'])
   assert.equal(sorted(server, 's', 'LIMIT', '2', '2', 'GET', '#', 'GET', 'h_*->name', 'GET', 'none'), ['3', 'cy', null, '10', null, null])
@@ -152,7 +152,7 @@ test('GET answers what the patterns stand for, nil for what is not there', () =>
   ])
 })
 
-test('the first star is replaced, and an arrow is one only after it', () => {
+test('only the first star is replaced, and an arrow counts only after it', () => {
   const server = start()
   server.run('RPUSH', 'l', '1')
   server.run('MSET', 'a->1b*', 'x', '*1', 'y')
@@ -161,7 +161,7 @@ test('the first star is replaced, and an arrow is one only after it', () => {
   assert.equal(sorted(server, 'l', 'GET', 'k*->f->g'), ['z'])
 })
 
-test('long strings are weights and what is got, too', () => {
+test('long strings can be weights and GET values', () => {
   const server = start()
   const long = 'x'.repeat(100_000)
   server.run('RPUSH', 'l', 'a', 'b')
@@ -171,7 +171,7 @@ test('long strings are weights and what is got, too', () => {
   assert.equal(listOf(server, 'd'), [long, 'y'])
 })
 
-test('STORE gives a key the list, and logs the list', () => {
+test('STORE sets a key to the resulting list, which is logged', () => {
   const server = filled()
   server.run('SET', 'd', 'v', 'EX', '100')
   server.logged()
@@ -186,7 +186,7 @@ test('STORE gives a key the list, and logs the list', () => {
   ])
 })
 
-test('STORE may replace what is sorted, or leave nothing', () => {
+test('STORE may replace the sorted key, and an empty result deletes it', () => {
   const server = filled()
   assert.is(server.run('SORT', 'z', 'BY', 'nosort', 'DESC', 'STORE', 'z'), 4)
   assert.equal(listOf(server, 'z'), ['2', '1', '10', '3'])
@@ -198,7 +198,7 @@ test('STORE may replace what is sorted, or leave nothing', () => {
   assert.equal(server.logged(), [])
 })
 
-test('of several STOREs the last one counts', () => {
+test('the last of several STOREs counts', () => {
   const server = filled()
   server.run('SORT', 'l', 'STORE', 'a', 'STORE', 'b')
   assert.equal(server.logged(), [['RPUSH', 'b', '1', '2', '3', '10']])
@@ -208,7 +208,7 @@ test('of several STOREs the last one counts', () => {
   )
 })
 
-test('a weight past its deadline is none, and its deletion is logged first', () => {
+test('an expired weight counts as missing, and its deletion is logged first', () => {
   const server = filled()
   server.run('PEXPIRE', 'w_1', '10')
   server.logged()
@@ -220,7 +220,7 @@ test('a weight past its deadline is none, and its deletion is logged first', () 
   ])
 })
 
-test('errors come in the order of Redis, and change nothing', () => {
+test("errors come in Redis's order and change nothing", () => {
   const server = filled()
   const notAnInteger = 'ERR value is not an integer or out of range'
   for (const words of [['BAD'], ['LIMIT', '1'], ['BY'], ['GET'], ['STORE'], ['ASC', 'x'], ['LIMIT']]) {
@@ -245,7 +245,7 @@ function drawElements(server: Harness, { integer }: Seeded): readonly Bytes[] {
   return isList ? drawn : [...new Set(drawn)]
 }
 
-test('it sorts as JavaScript does, and what was logged makes the same lists', () => {
+test('SORT sorts like JavaScript, and its log makes the same lists', () => {
   const chance = seeded('sort')
   const { integer } = chance
   const server = start()

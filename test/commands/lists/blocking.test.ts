@@ -28,7 +28,7 @@ function isRefused({ replies }: TestClient, text: Bytes): void {
   assert.is((reply as ClientError).message, text)
 }
 
-test('a client that finds a list is served at once, as if it did not block', () => {
+test('a blocking command that finds a list is answered at once like its plain form', () => {
   const { client, run, logged, blocked } = start()
   run('RPUSH', 'a', '1', '2', '3', '4')
   const waiting = client()
@@ -48,7 +48,7 @@ test('a client that finds a list is served at once, as if it did not block', () 
   ])
 })
 
-test('who came first is served first, one element each, and what they took is logged after the push', () => {
+test('clients are served in order of arrival, one element each, and their pops are logged after the push', () => {
   const { client, run, logged, blocked, keyspace } = start()
   const [first, second, third] = [client(), client(), client()]
   first.send('BLPOP', 'a', '0')
@@ -71,7 +71,7 @@ test('who came first is served first, one element each, and what they took is lo
   assert.is(keyspace.awaited, null)
 })
 
-test('a client keeps its place while others come and go', () => {
+test('a client keeps its place while others block and leave', () => {
   const { client, run } = start()
   const [first, second] = [client(), client()]
   first.send('BLPOP', 'a', 'b', '0')
@@ -82,7 +82,7 @@ test('a client keeps its place while others come and go', () => {
   assert.equal([first.replies, second.replies], [[['b', '1']], []])
 })
 
-test('a client that waits for several keys gets the first in its own order, however they came', async () => {
+test('a client that waits for several keys gets the first in its own order, whatever the order of pushes', async () => {
   const { client, run } = start()
   const waiting = client()
   waiting.send('BLPOP', 'a', 'b', 'c', '0')
@@ -95,7 +95,7 @@ test('a client that waits for several keys gets the first in its own order, howe
   assert.equal(run('LRANGE', 'a', '0', '-1'), ['2'])
 })
 
-test('lists that are moved on serve those who wait for where they go', () => {
+test('a moved element serves the clients that wait for its destination', () => {
   const { client, run, logged } = start()
   const [last, middle, first] = [client(), client(), client()]
   last.send('BLPOP', 'c', '0')
@@ -112,7 +112,7 @@ test('lists that are moved on serve those who wait for where they go', () => {
   ])
 })
 
-test('clients that move in a circle are served once each', () => {
+test('clients that move elements in a circle are served once each', () => {
   const { client, run } = start()
   const [there, back] = [client(), client()]
   there.send('BRPOPLPUSH', 'a', 'b', '0')
@@ -126,7 +126,7 @@ test('clients that move in a circle are served once each', () => {
   assert.equal([self.replies, run('LRANGE', 'c', '0', '-1')], [['y'], ['y']])
 })
 
-test('a key of another type leaves its clients waiting; one that is no list to begin with is an error', () => {
+test('a key of another type does not wake waiting clients, and is an error for new ones', () => {
   const { client, run, blocked } = start()
   const waiting = client()
   waiting.send('BLPOP', 'a', '0')
@@ -140,7 +140,7 @@ test('a key of another type leaves its clients waiting; one that is no list to b
   assert.equal(waiting.replies, [['a', '1']])
 })
 
-test('an element stays where it is when it cannot be moved, and the client is told why', () => {
+test('an element that cannot be moved stays, and the client gets the error', () => {
   const { client, run, counters, logged } = start()
   const [mover, popper] = [client(), client()]
   mover.send('BLMOVE', 'a', 'text', 'LEFT', 'LEFT', '0')
@@ -156,7 +156,7 @@ test('an element stays where it is when it cannot be moved, and the client is to
   ])
 })
 
-test('an element that is gone by the end of its unit was never there', () => {
+test('an element that is gone at the end of its unit serves no client', () => {
   const { client, executor, blocked, keyspace } = start()
   const waiting = client()
   waiting.send('BLPOP', 'a', '0')
@@ -208,7 +208,7 @@ for (const [how, commands] of [
     ],
   ],
 ] as const) {
-  test(`a list serves who waits for its key when it is ${how}`, () => {
+  test(`a list serves its waiting client when it is ${how}`, () => {
     const { client, run } = start()
     const waiting = client()
     waiting.send('BLPOP', 'a', '0')
@@ -217,7 +217,7 @@ for (const [how, commands] of [
   })
 }
 
-test('BLMPOP looks at its keys and options before its time-out, as Redis does', () => {
+test('BLMPOP checks keys and options before its timeout, as in Redis', () => {
   const { client } = start()
   const asking = client()
   asking.send('BLMPOP', 'soon', 'none', 'a', 'LEFT')

@@ -38,7 +38,7 @@ function refuses(server: Harness, text: string, ...words: Bytes[]): void {
   assert.equal(server.logged(), [])
 }
 
-test('LPUSH and RPUSH add at either end, one after the other, and are logged as they came', () => {
+test('LPUSH and RPUSH add one element after the other, and are logged as sent', () => {
   const server = start()
   assert.is(server.run('LPUSH', 'l', 'a', 'b', 'c'), 3)
   assert.is(server.run('RPUSH', 'l', 'd', 'e'), 5)
@@ -50,7 +50,7 @@ test('LPUSH and RPUSH add at either end, one after the other, and are logged as 
   ])
 })
 
-test('LPUSHX and RPUSHX add to an existing list and create none', () => {
+test('LPUSHX and RPUSHX add to an existing list and do not create one', () => {
   const server = withList('a')
   assert.is(server.run('LPUSHX', 'l', 'b', 'c'), 3)
   assert.is(server.run('RPUSHX', 'l', 'd'), 4)
@@ -61,7 +61,7 @@ test('LPUSHX and RPUSHX add to an existing list and create none', () => {
   assert.is(server.logged().length, 2)
 })
 
-test('LPOP and RPOP take one, or as many as there are, and the key goes with the last', () => {
+test('LPOP and RPOP take one or up to a number of elements, and the last one deletes the key', () => {
   const server = withList('a', 'b', 'c', 'd', 'e')
   assert.is(server.run('LPOP', 'l'), 'a')
   assert.is(server.run('RPOP', 'l'), 'e')
@@ -80,14 +80,14 @@ test('LPOP and RPOP take one, or as many as there are, and the key goes with the
   assert.is(server.run('RPOP', 'l', '0'), NULL_ARRAY)
 })
 
-test('LPOP refuses counts that are none', () => {
+test('LPOP refuses invalid counts', () => {
   const server = withList('a')
   for (const count of ['-1', 'x', '99999999999999999999'])
     refuses(server, 'ERR value is out of range, must be positive', 'LPOP', 'l', count)
   refuses(server, "ERR wrong number of arguments for 'rpop' command", 'RPOP', 'l', '1', '2')
 })
 
-test('LRANGE takes indexes from either end and cuts what is outside', () => {
+test('LRANGE counts from either end and cuts off what is outside', () => {
   const { run } = withList('a', 'b', 'c', 'd')
   for (const [start, stop, expected] of [
     ['0', '-1', 'abcd'],
@@ -103,7 +103,7 @@ test('LRANGE takes indexes from either end and cuts what is outside', () => {
   assert.equal(run('LRANGE', 'none', '0', '-1'), [])
 })
 
-test('LINDEX and LSET reach elements from either end', () => {
+test('LINDEX and LSET count from either end', () => {
   const server = withList('a', 'b', 'c')
   assert.is(server.run('LINDEX', 'l', '0'), 'a')
   assert.is(server.run('LINDEX', 'l', '-1'), 'c')
@@ -119,7 +119,7 @@ test('LINDEX and LSET reach elements from either end', () => {
   refuses(server, NOT_AN_INTEGER, 'LSET', 'l', 'x', 'x')
 })
 
-test('LTRIM keeps a range, and the key goes where that is empty', () => {
+test('LTRIM keeps a range, and an empty one deletes the key', () => {
   const server = withList('a', 'b', 'c', 'd', 'e')
   server.run('LTRIM', 'l', '0', '-1')
   server.run('LTRIM', 'none', '0', '0')
@@ -133,7 +133,7 @@ test('LTRIM keeps a range, and the key goes where that is empty', () => {
   assert.is(server.logged().length, 3)
 })
 
-test('LINSERT puts an element beside the first that is equal to the pivot', () => {
+test('LINSERT inserts beside the first element that equals the pivot', () => {
   const server = withList('a', 'b', 'a')
   assert.is(server.run('LINSERT', 'l', 'before', 'a', '1'), 4)
   assert.is(server.run('LINSERT', 'l', 'AFTER', 'a', '2'), 5)
@@ -159,7 +159,7 @@ test('LREM removes a number of elements from the head, from the tail, or all', (
   assert.is(server.run('EXISTS', 'l'), 0)
 })
 
-test('LPOS finds by rank, count and length, from either end', () => {
+test('LPOS finds by rank, count and maximum length, from either end', () => {
   const { run } = withList('a', 'b', 'c', '1', '2', '3', 'c', 'c')
   const find = (...options: Bytes[]) => run('LPOS', 'l', 'c', ...options)
   assert.is(find(), 2)
@@ -177,7 +177,7 @@ test('LPOS finds by rank, count and length, from either end', () => {
   assert.equal(run('LPOS', 'none', 'c', 'COUNT', '1'), [])
 })
 
-test('LPOS refuses with the texts of Redis', () => {
+test("LPOS has Redis's errors", () => {
   const server = withList('a')
   const zero =
     "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"
@@ -216,7 +216,7 @@ test('LMOVE and RPOPLPUSH move between lists, and within one', () => {
   assert.equal(server.logged(), [])
 })
 
-test('moving the only element of a list to itself keeps the key and its deadline', () => {
+test("moving a list's only element to itself keeps the key and its deadline", () => {
   const server = withList('a')
   const entry = server.keyspace.database(0).find('l')
   server.run('RPOPLPUSH', 'l', 'l')
@@ -224,7 +224,7 @@ test('moving the only element of a list to itself keeps the key and its deadline
   assert.equal(all(server), ['a'])
 })
 
-test('LMPOP takes from the first list there is, and is logged as that', () => {
+test('LMPOP pops from the first existing list, and is logged as that pop', () => {
   const server = withList('a', 'b', 'c')
   assert.equal(server.run('LMPOP', '2', 'none', 'l', 'LEFT'), ['l', ['a']])
   assert.equal(server.run('LMPOP', '2', 'none', 'l', 'RIGHT', 'COUNT', '9223372036854775807'), ['l', ['c', 'b']])
@@ -245,7 +245,7 @@ test('LMPOP takes from the first list there is, and is logged as that', () => {
     refuses(server, text, 'LMPOP', ...words)
 })
 
-test('every command on lists refuses a key of another type and leaves it as it is', () => {
+test('every list command refuses a key of another type and leaves it unchanged', () => {
   const server = withList('a')
   server.run('SET', 's', 'x')
   server.logged()
@@ -273,7 +273,7 @@ test('every command on lists refuses a key of another type and leaves it as it i
   assert.equal(all(server), ['a'])
 })
 
-test('a list is called a listpack until it is too large for one, and again when it has half of that', () => {
+test('a list is called a listpack until it is too large, and again below half of that size', () => {
   const server = start()
   const { config } = server.server
   const encoding = () => server.run('OBJECT', 'ENCODING', 'l')

@@ -16,14 +16,14 @@ import {
   requireSafeInteger,
 } from '../../../commands/parsing/args.ts'
 
-test('an integer has one spelling', () => {
+test('an integer has exactly one spelling', () => {
   for (const text of ['', '-', '+1', '-0', '00', '01', ' 1', '1 ', '1.0', '1e3', '0x1', '1\0', '123456789012345678901'])
     assert.is(integerOf(text), null, text)
   assert.is(integerOf('0'), 0)
   assert.is(integerOf('-1'), -1)
 })
 
-test('integers are exact over 64 bits: numbers where safe, bigints beyond', () => {
+test('64-bit integers are exact, as numbers where safe and as bigints beyond', () => {
   assert.is(integerOf('9007199254740991'), 9007199254740991)
   assert.is(integerOf('9007199254740992'), 9007199254740992n)
   assert.is(integerOf('-9007199254740992'), -9007199254740992n)
@@ -33,7 +33,7 @@ test('integers are exact over 64 bits: numbers where safe, bigints beyond', () =
   assert.is(integerOf('-9223372036854775809'), null)
 })
 
-test('what is no integer is refused in the words of Redis', () => {
+test("invalid integers are refused with Redis's texts", () => {
   assert.throws(() => requireInteger('x'), /^ERR value is not an integer or out of range$/)
   assert.throws(() => requireSafeInteger('11', 0, 10), /^ERR value is out of range, value must between 0 and 10$/)
   assert.throws(() => requireSafeInteger('11', 0, 10, () => clientError('ERR own')), /^ERR own$/)
@@ -42,7 +42,7 @@ test('what is no integer is refused in the words of Redis', () => {
   assert.is(requireClampedInteger('-9223372036854775808'), Number.MIN_SAFE_INTEGER)
 })
 
-test('64-bit sums are exact, and null where they overflow', () => {
+test('64-bit sums are exact, and null on overflow', () => {
   assert.is(addInt64(9007199254740991, 2), 9007199254740993n)
   assert.is(addInt64(9007199254740993n, -2), 9007199254740991)
   assert.is(addInt64(9223372036854775806n, 1), 9223372036854775807n)
@@ -53,7 +53,7 @@ test('64-bit sums are exact, and null where they overflow', () => {
   assert.ok(Object.is(negateInt64(0), 0))
 })
 
-test('floats are what strtod takes whole, without NaN, overflow and underflow to zero', () => {
+test('floats are what strtod reads to the end, without NaN, overflow and underflow to zero', () => {
   assert.is(floatOf('3.0e3'), 3000)
   assert.is(floatOf('.5'), 0.5)
   assert.is(floatOf('+5.'), 5)
@@ -68,7 +68,7 @@ test('floats are what strtod takes whole, without NaN, overflow and underflow to
     assert.is(floatOf(text), null, text)
 })
 
-test('tokens match in any case, and only letters fold', () => {
+test('tokens ignore case, and only letters fold', () => {
   assert.ok(isToken('EX', 'ex'))
   assert.ok(isToken('no-Evict', 'no-evict'))
   assert.not.ok(isToken('no\revict', 'no-evict'))
@@ -76,7 +76,7 @@ test('tokens match in any case, and only letters fold', () => {
   assert.not.ok(isToken(undefined, 'ex'))
 })
 
-test('options are taken word by word, and a missing value is a syntax error', () => {
+test('options are read word by word, and a missing value is a syntax error', () => {
   const options = new Options(['SET', 'k', 'v', 'nx', 'EX', '10', 'PX'], 3)
   assert.not.ok(options.take('xx'))
   assert.ok(options.take('nx'))
@@ -89,7 +89,7 @@ test('options are taken word by word, and a missing value is a syntax error', ()
   assert.throws(() => options.value(), /^ERR syntax error$/)
 })
 
-test('pairs go two by two', () => {
+test('pairs yields two arguments at a time', () => {
   assert.equal(
     [...pairs(['MSET', 'a', '1', 'b', '2'], 1)],
     [

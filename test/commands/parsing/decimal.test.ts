@@ -34,14 +34,14 @@ for (const [value, increment, sum] of SUMS)
     assert.is(addFloatText(value, increment), sum)
   })
 
-test('what spells no long double is refused', () => {
+test('texts that are no long double are refused', () => {
   for (const text of ['', ' 1', '1 ', 'nan', '1e', '.', '+', '0x', '1e5000', '-1e5000', '1e-5000', '1_0', '1\0', '1e99999999999'])
     assert.throws(() => addFloatText('1', text), /^ERR value is not a valid float$/, text)
   assert.throws(() => addFloatText('abc', '1'), /^ERR value is not a valid float$/)
   assert.is(longDoubleOf(`1${' '.repeat(6000)}`), null)
 })
 
-test('sums that are not finite are refused', () => {
+test('infinite and NaN sums are refused', () => {
   for (const [a, b] of [
     ['inf', '1'],
     ['1', '-inf'],
@@ -51,7 +51,7 @@ test('sums that are not finite are refused', () => {
     assert.throws(() => addFloatText(a, b), /^ERR increment would produce NaN or Infinity$/)
 })
 
-test('mantissas have 64 bits, ties go to even', () => {
+test('mantissas have 64 bits, and ties round to even', () => {
   const printed = (text: string) => printLongDouble(longDoubleOf(text)!)
   assert.is(printed('18446744073709551616'), '18446744073709551616')
   assert.is(printed('18446744073709551617'), '18446744073709551616')
@@ -60,7 +60,7 @@ test('mantissas have 64 bits, ties go to even', () => {
   assert.is(printed('-36893488147419103235'), '-36893488147419103236')
 })
 
-test('the largest exponents cost little', () => {
+test('sums with the largest exponents are fast', () => {
   assert.is(addFloatText(`1${'0'.repeat(4900)}`, '1e-4900').length, 4901)
 })
 

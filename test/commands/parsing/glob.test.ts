@@ -45,7 +45,7 @@ for (const [pattern, subject, matches] of CASES)
     assert.is(globMatches(pattern, subject), matches)
   })
 
-test('letters match in either case where case is ignored, but not what is escaped in a class', () => {
+test('letters ignore case on request, except when escaped in a class', () => {
   assert.ok(globMatchesIgnoringCase('MAX*', 'maxmemory'))
   assert.ok(globMatchesIgnoringCase('[A-C]?', 'bX'))
   assert.ok(globMatchesIgnoringCase('\\A', 'a'))
@@ -53,13 +53,13 @@ test('letters match in either case where case is ignored, but not what is escape
   assert.not.ok(globMatches('MAX*', 'maxmemory'))
 })
 
-test('many stars cost no more than pattern times subject', () => {
+test('many stars take at most pattern times subject steps', () => {
   const subject = 'a'.repeat(20_000)
   assert.not.ok(globMatches(`${'a*'.repeat(50)}b`, subject))
   assert.ok(globMatches(`${'a*'.repeat(50)}a`, subject))
 })
 
-test('a literal prefix ends before the first special byte, escapes resolved', () => {
+test('a literal prefix ends before the first special byte, with escapes resolved', () => {
   assert.is(literalPrefix('user:*'), 'user:')
   assert.is(literalPrefix('a\\*b?c'), 'a*b')
   assert.is(literalPrefix('[ab]c'), '')
@@ -71,7 +71,7 @@ test('a literal prefix ends before the first special byte, escapes resolved', ()
   assert.not.ok(isLiteral('a*'))
 })
 
-test('whatever matches begins with the literal prefix, and a literal matches nothing else', () => {
+test('every match begins with the literal prefix, and a literal pattern matches only itself', () => {
   const { integer, pick } = seeded('glob')
   const word = (letters: readonly string[], length: number) => Array.from({ length }, () => pick(letters)).join('')
   for (let round = 0; round < 5000; round++) {

@@ -38,7 +38,7 @@ function world() {
   }
 }
 
-test('deadlines of very many fields in one request', async () => {
+test('one request sets the deadlines of very many fields', async () => {
   const { run, compare } = world()
   const fields = names('f')
   run(['HSET', 'a', ...fields.flatMap((field) => [field, 'v'])])
@@ -49,20 +49,20 @@ test('deadlines of very many fields in one request', async () => {
   await compare()
 })
 
-test('very many elements for a HyperLogLog that outgrows its sparse form', async () => {
+test('PFADD takes very many elements', async () => {
   const { run, compare } = world()
   assert.is(run(['PFADD', 'a', ...names('e')]), 1)
   await compare()
 })
 
-test('the result of a search that is very large', async () => {
+test('GEOSEARCHSTORE stores a very large result', async () => {
   const { run, compare } = world()
   run(['GEOADD', 'a', ...names('m').flatMap((member) => ['10', '40', member])])
   assert.is(run(['GEOSEARCHSTORE', 'b', 'a', 'FROMLONLAT', '10', '40', 'BYRADIUS', '1', 'km']), MANY)
   await compare()
 })
 
-test('very many members taken out by chance, sorted, merged', async () => {
+test('SPOP, SORT, ZUNIONSTORE and ZMPOP handle very many members', async () => {
   const { run, compare } = world()
   run(['SADD', 'a', ...names('m')])
   run(['SPOP', 'a', String(MANY / 2)])
@@ -73,7 +73,7 @@ test('very many members taken out by chance, sorted, merged', async () => {
   await compare()
 })
 
-test('very many entries read, claimed and acknowledged', async () => {
+test('XREADGROUP, XCLAIM and XACK handle very many entries', async () => {
   const { run, compare } = world()
   const count = 20_000
   const ids = Array.from({ length: count }, (_, i) => `${i + 1}-0`)
@@ -87,7 +87,7 @@ test('very many entries read, claimed and acknowledged', async () => {
   await compare()
 })
 
-test('a client that waits for very many keys, and for each of them more than once', () => {
+test('BLPOP waits for very many keys, each named twice', () => {
   const { run, master, client } = world()
   const keys = names('k')
   const waiting = new TestClient(2, master.executor)
@@ -99,7 +99,7 @@ test('a client that waits for very many keys, and for each of them more than onc
   assert.equal([blockedClients.keyCounts().all, blockedClients.count, client.isHeld], [0, 0, false])
 })
 
-test('what is too long for a member or a name is refused before anything has changed', () => {
+test('overlong members and names are refused before anything changes', () => {
   const { run, master } = world()
   const longest = 'x'.repeat(MAX_BYTES_LENGTH)
   for (const request of [

@@ -68,7 +68,7 @@ test('the keys of a request are those that its last options name', () => {
   }
 })
 
-test('COMMAND GETKEYS and GETKEYSANDFLAGS name the last key that GEORADIUS stores in', () => {
+test('COMMAND GETKEYS and GETKEYSANDFLAGS return the last STORE key of GEORADIUS', () => {
   const { run } = harness([...dataFamilies, commandInfo])
   const request = 'georadius src 0 0 1 m STORE ok STORE STORE'.split(' ')
   assert.equal(run('COMMAND', 'GETKEYS', ...request), ['src', 'STORE'])
@@ -79,13 +79,13 @@ test('COMMAND GETKEYS and GETKEYSANDFLAGS name the last key that GEORADIUS store
   )
 })
 
-test('a command whose keys follow a keyword finds them by reading its options, not by the first match', () => {
+test('commands with keyword specs find their keys by parsing their options', () => {
   const byKeyword = leavesOf(families).filter(({ keys = [] }) => keys.some(({ begin }) => 'keyword' in begin))
   assert.equal(byKeyword.map(({ name }) => name).sort(), ['georadius', 'georadiusbymember', 'xread', 'xreadgroup'])
   for (const { name, findKeys } of byKeyword) assert.type(findKeys, 'function', name)
 })
 
-test('ACL checks the key that a repeated option names last', () => {
+test('ACL checks the key of the last repeated option', () => {
   const user = new User('bob', 'no-channels')
   applyRules(user, ['+@all', '~src', '~ok', '~streams'], { table, channelDefault: () => 'no-channels', warn() {} })
   const denied = (request: string) => {
@@ -101,7 +101,7 @@ test('ACL checks the key that a repeated option names last', () => {
   assert.is(denied('xreadgroup GROUP streams streams STREAMS secret 0'), 'secret')
 })
 
-test('tracking remembers the streams that are read, whatever their group is called', () => {
+test('tracking remembers the streams that XREAD reads, even one named like the keyword', () => {
   const { run, session, executor } = harness(dataFamilies)
   run('XADD', 'src', '1-1', 'a', 'b')
   session.resp = 3

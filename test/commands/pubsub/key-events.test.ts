@@ -46,7 +46,7 @@ for (const [family, cases] of Object.entries(EVENT_CASES)) {
   })
 }
 
-test('the first access to an expired key reports it as expired, and then as missed or new', () => {
+test('the first access to an expired key reports expired, and then a miss or a new key', () => {
   const { events, advance } = world()
   events('SET a 1 PX 10')
   events('SADD b 1')
@@ -59,7 +59,7 @@ test('the first access to an expired key reports it as expired, and then as miss
   assert.equal(events('SET a 2'), ['expired a', 'new a', 'set a'])
 })
 
-test('a deadline that is past already: the key is set, and expires', () => {
+test('a past deadline reports the set key and its expiry', () => {
   const { events, logged } = world()
   assert.equal(events('SET a 1 PXAT 1'), ['new a', 'set a', 'expire a', 'expired a'])
   assert.equal(logged(), [])
@@ -69,7 +69,7 @@ test('a deadline that is past already: the key is set, and expires', () => {
   assert.equal(logged(), [['DEL', 'a']])
 })
 
-test('deadlines of fields', () => {
+test('field deadlines report their setting, removal and expiry', () => {
   const { events, advance } = world()
   events('HSET h a 1 b 2 c 3 d 4 e 5')
   assert.equal(events('HEXPIRE h 10 FIELDS 2 a b'), ['hexpire h'])
@@ -89,7 +89,7 @@ test('deadlines of fields', () => {
   assert.equal(events('HTTL h FIELDS 1 a'), ['keymiss h'])
 })
 
-test('what ends by itself is reported in the order of its time, fields that end together at once', () => {
+test('expiries are reported in order of time, and fields that expire together at once', () => {
   const { events, advance, keyspace, recorder } = world()
   const expiry = new Expiry(keyspace, NO_LOG)
   expiry.lookAhead(keyspace.nowMs)
@@ -103,7 +103,7 @@ test('what ends by itself is reported in the order of its time, fields that end 
   assert.equal(recorder.take(), ['hexpired h', 'del h'])
 })
 
-test('on a replica a key past its deadline is missed, and what the log deletes is deleted', () => {
+test('on a replica an expired key is reported as a miss, and a deletion in the log as deleted', () => {
   const { events, advance, keyspace, replay, recorder } = world()
   events('SET a 1 PX 10')
   keyspace.expiry = 'hide'
@@ -115,7 +115,7 @@ test('on a replica a key past its deadline is missed, and what the log deletes i
   assert.equal(recorder.take(), ['new b', 'set b', 'expire b'])
 })
 
-test('what a blocked client gets is reported after what made its key ready', () => {
+test('the event of a served client follows the event that made its key ready', () => {
   const { recorder, run, client } = world()
   const after = (request: string) => {
     run(...request.split(' '))
@@ -131,7 +131,7 @@ test('what a blocked client gets is reported after what made its key ready', () 
   assert.equal(after('XADD s 1-1 f v'), ['xadd s'])
 })
 
-test('only the classes that are wanted are reported', () => {
+test('only the configured classes are reported', () => {
   const { recorder, run } = world(EVENT_GENERIC)
   run('SET', 'a', '1', 'EX', '10')
   run('GET', 'none')

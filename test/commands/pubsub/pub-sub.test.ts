@@ -34,7 +34,7 @@ function say(client: TestClient, ...lines: string[]): unknown[] {
 
 const told = (session: FakeSession) => session.pushed.splice(0).map(({ items }) => items.join(' '))
 
-test('a message reaches subscribers of its channel first, then those of each pattern that matches', () => {
+test('a message reaches the subscribers of its channel first, then those of each matching pattern', () => {
   const pubsub = new PubSub()
   const order: string[] = []
   const session = (name: string) => {
@@ -54,7 +54,7 @@ test('a message reaches subscribers of its channel first, then those of each pat
   assert.is(pubsub.publishToShard('news', 'hi'), 0)
 })
 
-test('subscribing counts channels and patterns together, and shard channels apart', () => {
+test('subscriptions count channels and patterns together, and shard channels separately', () => {
   const one = start().client()
   assert.equal(
     say(one, 'SUBSCRIBE a a b', 'PSUBSCRIBE p*', 'SSUBSCRIBE s t', 'UNSUBSCRIBE a none', 'SUNSUBSCRIBE', 'PUNSUBSCRIBE', 'UNSUBSCRIBE'),
@@ -89,7 +89,7 @@ test('subscribing counts channels and patterns together, and shard channels apar
   assert.is(one.subscriptions, null)
 })
 
-test('a subscriber of RESP2 may subscribe and little else, one of RESP3 anything', () => {
+test('a RESP2 subscriber may run few commands, and a RESP3 subscriber any', () => {
   const one = start().client()
   say(one, 'SSUBSCRIBE s')
   const text = (name: string) =>
@@ -106,14 +106,14 @@ test('a subscriber of RESP2 may subscribe and little else, one of RESP3 anything
   assert.equal(say(one, 'SUBSCRIBE a', 'GET a', 'PING').slice(1), [null, '+PONG'])
 })
 
-test('confirmations come though replies are turned off', () => {
+test('subscriptions are confirmed even with replies turned off', () => {
   const one = start().client()
   one.replyMode = 'off'
   say(one, 'SUBSCRIBE a b', 'UNSUBSCRIBE a')
   assert.equal(told(one), ['subscribe a 1', 'subscribe b 2', 'unsubscribe a 1'])
 })
 
-test('RESET and a client that goes end its subscriptions', () => {
+test("RESET and disconnecting end a client's subscriptions", () => {
   const { client, run, executor } = start()
   const [one, two] = [client(), client()]
   say(one, 'SUBSCRIBE a', 'PSUBSCRIBE *', 'RESET')
@@ -126,7 +126,7 @@ test('RESET and a client that goes end its subscriptions', () => {
   assert.equal(told(one), [])
 })
 
-test('PUBSUB tells of channels, patterns and shard channels', () => {
+test('PUBSUB lists channels and counts subscribers, patterns and shard channels', () => {
   const { client, run, error } = start()
   say(client(), 'SUBSCRIBE news sport', 'PSUBSCRIBE a* b*', 'SSUBSCRIBE s')
   say(client(), 'SUBSCRIBE news', 'PSUBSCRIBE a*')
@@ -139,7 +139,7 @@ test('PUBSUB tells of channels, patterns and shard channels', () => {
   assert.is(error('PUBSUB', 'CHANNELS', 'a', 'b'), "ERR unknown subcommand or wrong number of arguments for 'CHANNELS'. Try PUBSUB HELP.")
 })
 
-test('what is published is logged while there are replicas, in a transaction as a part of it', () => {
+test('messages are logged while there are replicas, in a transaction as part of it', () => {
   const { client, run, logged, server } = start()
   run('PUBLISH', 'a', 'x')
   assert.equal(logged(), [])
@@ -155,7 +155,7 @@ test('what is published is logged while there are replicas, in a transaction as 
   assert.equal(logged(), [['MULTI'], ['SET', 'a', '1'], ['PUBLISH', 'a', 'x'], ['EXEC']])
 })
 
-test('a log that is replayed tells those who are subscribed, unless they are muted', () => {
+test('a replayed PUBLISH reaches subscribers, unless muted', () => {
   const { client, executor, server } = start()
   const one = client()
   say(one, 'SUBSCRIBE a')
@@ -166,7 +166,7 @@ test('a log that is replayed tells those who are subscribed, unless they are mut
   assert.equal(told(one), [])
 })
 
-test('keyspace events go to the two channels that are wanted, in the classes that are wanted', () => {
+test('keyspace events are published to the configured channels, in the configured classes', () => {
   const pubsub = new PubSub()
   const events = new KeyEventPublisher(pubsub)
   const session = new FakeSession()

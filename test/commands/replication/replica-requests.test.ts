@@ -29,7 +29,7 @@ function harness() {
   }
 }
 
-test('the messages of replicas reach the port as requests, and its answers are the replies', () => {
+test("replicas' messages reach the port as requests, and its answers become replies", () => {
   const { run, server, session } = harness()
   const { replication } = server
   const introduction = { ip: '10.0.0.2', port: 6380, runId: ID, version: 1 }
@@ -50,7 +50,7 @@ test('the messages of replicas reach the port as requests, and its answers are t
   ])
 })
 
-test('METASYNC comes first on a connection, and malformed words do not reach the port', () => {
+test('METASYNC must come first on a connection, and malformed messages do not reach the port', () => {
   const { refusal, server, session } = harness()
   for (const line of [`TRYSYNC 5 ${ID} x 0badcafe`, 'DBSYNC x ? -', 'BINLOGSYNC x 100'])
     assert.is(refusal(line), 'BADSESSION METASYNC has to come first on a connection', line)
@@ -61,7 +61,7 @@ test('METASYNC comes first on a connection, and malformed words do not reach the
   assert.equal(server.replication.calls, [])
 })
 
-test('messages with too few words, or too many, are not for the port', () => {
+test('messages with a wrong number of words do not reach the port', () => {
   const { refusal, server } = harness()
   const arity = (name: string) => `ERR wrong number of arguments for '${name}' command`
   assert.is(refusal(`METASYNC ip 1 ${ID} 1`), arity('metasync'))
@@ -71,20 +71,20 @@ test('messages with too few words, or too many, are not for the port', () => {
   assert.equal(server.replication.calls, [])
 })
 
-test('a refusal of the master is the reply', () => {
+test('a refusal by the master becomes the reply', () => {
   const { refusal, server } = harness()
   server.replication.refusal = clientError('STALE attempt 3 came after attempt 4')
   assert.is(refusal(`METASYNC ip 1 ${ID} 3 1`), 'STALE attempt 3 came after attempt 4')
 })
 
-test('no message runs while the server loads, and none in a transaction', () => {
+test('messages are refused while the server loads and in a transaction', () => {
   for (const { name, flags } of replicationMessages) {
     if (name === 'replconf') continue
     assert.equal(flags, ['admin', 'noscript', 'no_multi', 'stale'], name)
   }
 })
 
-test('REPLCONF ACK is handed on and not answered', () => {
+test('REPLCONF ACK reaches the port and has no reply', () => {
   const { run, server, session } = harness()
   session.peer = 'replica'
   assert.is(run('REPLCONF ACK 100 FACK 90'), NO_REPLY)
@@ -98,21 +98,21 @@ test('REPLCONF ACK is handed on and not answered', () => {
   ])
 })
 
-test('REPLCONF ACK of a session that has ended is answered with the error', () => {
+test('REPLCONF ACK of an ended session is answered with the error', () => {
   const { refusal, server, session } = harness()
   session.peer = 'replica'
   server.replication.refusal = clientError('BADSESSION session 3 has ended')
   assert.is(refusal('REPLCONF ACK 100 FACK 90'), 'BADSESSION session 3 has ended')
 })
 
-test('REPLCONF ACK of who is no replica, and GETACK, mean nothing', () => {
+test('REPLCONF ACK of a client that is no replica, and GETACK, are ignored', () => {
   const { run, server } = harness()
   assert.is(run('REPLCONF ACK 100 FACK 90'), NO_REPLY)
   assert.is(run('REPLCONF GETACK *'), NO_REPLY)
   assert.equal(server.replication.calls, [])
 })
 
-test("REPLCONF takes what Redis's replicas say of themselves", () => {
+test("REPLCONF accepts the options of Redis's replicas", () => {
   const { run, refusal, words } = harness()
   for (const line of [
     'REPLCONF',

@@ -29,7 +29,7 @@ function harness() {
   }
 }
 
-test('SLAVEOF and REPLICAOF follow a master, from where this node is or with a full sync', () => {
+test('SLAVEOF and REPLICAOF follow a master, partially or with a full sync', () => {
   const { run, server } = harness()
   assert.is(run('SLAVEOF 10.0.0.1 6380'), OK)
   assert.is(run('replicaof fe80::1 1 Force'), OK)
@@ -43,14 +43,14 @@ test('SLAVEOF and REPLICAOF follow a master, from where this node is or with a f
   ])
 })
 
-test('SLAVEOF NO ONE leaves the master, in any case of letters', () => {
+test('SLAVEOF NO ONE in any case leaves the master', () => {
   const { run, server } = harness()
   assert.is(run('SLAVEOF NO ONE'), OK)
   assert.is(run('REPLICAOF no oNe'), OK)
   assert.equal(server.replication.calls, [['leave'], ['leave']])
 })
 
-test('SLAVEOF refuses what cannot be a master, with the texts of Redis', () => {
+test("SLAVEOF refuses invalid masters with Redis's texts", () => {
   const { refusal, words, server } = harness()
   const arity = (name: string) => `ERR wrong number of arguments for '${name}' command`
   for (const line of ['SLAVEOF', 'SLAVEOF a', 'SLAVEOF a 1 x', 'SLAVEOF a 1 FORCE x']) assert.is(refusal(line), arity('slaveof'), line)
@@ -64,31 +64,31 @@ test('SLAVEOF refuses what cannot be a master, with the texts of Redis', () => {
   assert.equal(server.replication.calls, [])
 })
 
-test('SLAVEOF cannot be said by a replica, whose connection it would end', () => {
+test('SLAVEOF is refused on the connection of a replica, but SLAVEOF NO ONE is not', () => {
   const { run, refusal, session } = harness()
   session.peer = 'replica'
   assert.is(refusal('SLAVEOF a 1'), 'ERR Command is not valid when client is a replica.')
   assert.is(run('SLAVEOF NO ONE'), OK)
 })
 
-test('what replication refuses is the reply', () => {
+test('a refusal by replication becomes the reply', () => {
   const { refusal, server } = harness()
   server.replication.refusal = clientError('ERR The master ip:port and the slave ip:port are the same')
   assert.is(refusal('SLAVEOF 127.0.0.1 6379'), 'ERR The master ip:port and the slave ip:port are the same')
 })
 
-test('ROLE asks replication', () => {
+test("ROLE returns replication's answer", () => {
   assert.equal(harness().run('ROLE'), ['master', 0, []])
 })
 
-test('CLEARREPLICATIONID takes no words', () => {
+test('CLEARREPLICATIONID takes no arguments', () => {
   const { run, refusal, server } = harness()
   assert.is(run('CLEARREPLICATIONID'), OK)
   assert.equal(server.replication.calls, [['clearReplicationId']])
   assert.is(refusal('CLEARREPLICATIONID x'), "ERR wrong number of arguments for 'clearreplicationid' command")
 })
 
-test('PURGELOGSTO takes the name of a segment or an offset', () => {
+test("PURGELOGSTO takes a segment's name or an offset", () => {
   const { run, refusal, server } = harness()
   for (const word of ['00000000000067108864.log', '00000000000067108864', '67108864', '0']) run(`PURGELOGSTO ${word}`)
   assert.equal(
@@ -124,7 +124,7 @@ test('FAILOVER reads its options in any order', () => {
   ])
 })
 
-test('FAILOVER refuses with the texts of Redis', () => {
+test("FAILOVER has Redis's errors", () => {
   const { refusal, server } = harness()
   const notAnInteger = 'ERR value is not an integer or out of range'
   const cases: [line: string, text: string][] = [
@@ -146,7 +146,7 @@ test('FAILOVER refuses with the texts of Redis', () => {
   assert.equal(server.replication.calls, [])
 })
 
-test('the argument trees have the names of Redis where a syntax line tells them', () => {
+test("argument trees have Redis's names where the syntax line determines them", () => {
   const named = (argument: ArgumentDoc): string =>
     argument.parts === undefined ? argument.name : `${argument.name}(${argument.parts.map(named).join(' ')})`
   const tree = (name: string) => {

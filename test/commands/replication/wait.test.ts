@@ -28,7 +28,7 @@ function made() {
   return { server, run, refusal }
 }
 
-test('WAIT asks for replicas that have applied what the client wrote, and answers how many have', async () => {
+test("WAIT waits for replicas that applied the client's last write, and returns their number", async () => {
   const { server, run } = made()
   server.replication.waited = { local: 1, replicas: 3 }
   assert.is(await run('WAIT 2 100'), 3)
@@ -39,7 +39,7 @@ test('WAIT asks for replicas that have applied what the client wrote, and answer
   ])
 })
 
-test('WAITAOF waits until the log is durable, here and on replicas', async () => {
+test('WAITAOF waits until the log is durable here and on replicas', async () => {
   const { server, run } = made()
   server.replication.waited = { local: 1, replicas: 2 }
   assert.equal(await run('WAITAOF 1 2 100'), [1, 2])
@@ -50,7 +50,7 @@ test('WAITAOF waits until the log is durable, here and on replicas', async () =>
   ])
 })
 
-test('WAIT and WAITAOF refuse with the texts of Redis', async () => {
+test("WAIT and WAITAOF have Redis's errors", async () => {
   const { server, refusal } = made()
   const cases: [line: string, text: string][] = [
     ['WAIT 1', "ERR wrong number of arguments for 'wait' command"],
@@ -70,7 +70,7 @@ test('WAIT and WAITAOF refuse with the texts of Redis', async () => {
   assert.equal(server.replication.calls, [])
 })
 
-test('a replica has nothing to wait for', async () => {
+test('WAIT and WAITAOF are refused on a replica', async () => {
   const { server, refusal } = made()
   server.replication.isReplica = true
   assert.match(
@@ -83,13 +83,13 @@ test('a replica has nothing to wait for', async () => {
   )
 })
 
-test('an error that ends the waiting is the reply', async () => {
+test('an error that ends the wait becomes the reply', async () => {
   const { server, refusal } = made()
   server.replication.wait = () => Promise.reject(clientError('UNBLOCKED client unblocked via CLIENT UNBLOCK'))
   assert.is(await refusal('WAIT 1 0'), 'UNBLOCKED client unblocked via CLIENT UNBLOCK')
 })
 
-test("a client's last write is where the group begins that holds it; reads and failures are none", () => {
+test("a client's last write is the start of its group, and reads and failures do not move it", () => {
   const group = new OpenGroup()
   const keyspace = new Keyspace(new MemoryRecords(), 16, group)
   let groupStart = 500

@@ -54,7 +54,7 @@ const BOMBS: Readonly<Record<string, Bytes>> = {
 }
 
 for (const [what, lua] of Object.entries(BOMBS)) {
-  test(`a reply of few ${what} that stand for many is refused in either protocol`, () => {
+  test(`a reply that repeats ${what} beyond the limits is refused in either protocol`, () => {
     for (const resp of [2, 3] as const)
       assert.throws(
         () => converted(lua, resp),
@@ -63,7 +63,7 @@ for (const [what, lua] of Object.entries(BOMBS)) {
   })
 }
 
-test('a reply whose contents Lua has is not refused, however many values or bytes it is', () => {
+test("a reply whose values are all in Lua's memory is not refused, whatever its size", () => {
   const many = converted('local t = {} for i = 1, 3e5 do t[i] = i end return t')
   assert.is((many.reply as number[]).length, 3e5)
   assert.is((many.reply as number[])[299_999], 3e5)
@@ -72,7 +72,7 @@ test('a reply whose contents Lua has is not refused, however many values or byte
   assert.is(long.length, 4e6)
 })
 
-test('what is converted in many steps is what it would be in one', () => {
+test('a reply converted in many steps equals one converted at once', () => {
   const lua = `local t = {} for i = 1, 3000 do
     t[i] = {i, {ok = 'o' .. i}, {err = 'e' .. i}, {double = i / 2}, {map = {[i] = {i}}}, {set = {[{'m'}] = false}}, {}, 'x', true, false,
       {verbatim_string = {format = 'txt', string = 'v'}}, 1.5, function() end}
@@ -101,7 +101,7 @@ test('what is converted in many steps is what it would be in one', () => {
   }
 })
 
-test('tables more than a thousand deep become an error in their place', () => {
+test('a table nested deeper than a thousand levels becomes an error in its place', () => {
   let { reply } = converted('local t = {} for i = 1, 2000 do t = {t} end return t')
   let depth = 0
   for (; Array.isArray(reply); depth++) reply = reply[0] as Reply
@@ -109,7 +109,7 @@ test('tables more than a thousand deep become an error in their place', () => {
   assert.equal(reply, new ErrorReply('ERR reached lua stack limit'))
 })
 
-test('a reply that is refused is counted as an error, and what the script has written stays', () => {
+test("a refused reply counts as an error, and the script's writes stay", () => {
   const { run, answer, logged, server } = harness([scripts, connection, ...dataFamilies])
   server.scripting.runner.thresholdMs = NEVER_MS
   const reply = answer('EVAL', `redis.call('SET', 'a', 1) ${LISTS}`, '0')
@@ -137,7 +137,7 @@ test('a script is suspended and killed while its reply is converted', async () =
   assert.is(run('EVAL', 'return 1', '0'), 1)
 })
 
-test('the arguments of one call are limited together', () => {
+test('the arguments of one call have a common limit', () => {
   const { run, answer, server } = harness([scripts, connection, ...dataFamilies])
   server.scripting.runner.thresholdMs = NEVER_MS
   const refused = 'ERR the arguments of the call exceed lua-memory-limit'

@@ -23,7 +23,7 @@ function shown(reply: Reply | ClientError): unknown {
 
 const DIGEST = 'e0e1f9fabfc9d4800c877a703b823ac0578ff8db' // of "return 1"
 
-test('what a script does is logged as one, and a single effect as it is; a script that only reads is not', () => {
+test("a script's effects are logged as one transaction, a single effect alone, and reads not at all", () => {
   const { run, logged } = start()
   run('EVAL', "redis.call('set', KEYS[1], ARGV[1]) redis.call('incr', 'n') return redis.call('spop', 'none')", '1', 'a', 'x')
   assert.equal(logged(), [['MULTI'], ['set', 'a', 'x'], ['incr', 'n'], ['EXEC']])
@@ -33,7 +33,7 @@ test('what a script does is logged as one, and a single effect as it is; a scrip
   assert.equal(logged(), [])
 })
 
-test('what a script has done before it failed is logged, and done', () => {
+test("the effects before a script's failure stay and are logged", () => {
   const { run, answer, logged } = start()
   const reply = shown(answer('EVAL', "redis.call('set', 'a', 1) redis.call('lpush', 'a', 1)", '0'))
   assert.match(String(reply), /^-WRONGTYPE .* script: [0-9a-f]{40}, on @user_script:1\.$/)
@@ -41,7 +41,7 @@ test('what a script has done before it failed is logged, and done', () => {
   assert.is(run('GET', 'a'), '1')
 })
 
-test('a database that a script selects is its own', () => {
+test("SELECT inside a script does not change the client's database", () => {
   const { run, logged } = start()
   run('EVAL', "redis.call('select', 2) redis.call('set', 'a', 1)", '0')
   assert.equal(logged(), [
@@ -52,7 +52,7 @@ test('a database that a script selects is its own', () => {
   assert.is(run('EXISTS', 'a'), 0)
 })
 
-test('scripts are known by their digests, in either case, until they are flushed', () => {
+test('scripts are found by digest in any case until SCRIPT FLUSH', () => {
   const { run, answer } = start()
   assert.is(shown(answer('EVALSHA', DIGEST, '0')), '-NOSCRIPT No matching script. Please use EVAL.')
   assert.is(run('SCRIPT', 'LOAD', 'return 1'), DIGEST)
@@ -64,7 +64,7 @@ test('scripts are known by their digests, in either case, until they are flushed
   assert.is(shown(answer('SCRIPT', 'FLUSH', 'NOW')), '-ERR SCRIPT FLUSH only support SYNC|ASYNC option')
 })
 
-test('of scripts that were only evaluated the last five hundred are kept, and all that were loaded', () => {
+test('the last five hundred evaluated scripts are kept, and all loaded ones', () => {
   const { run } = start()
   run('SCRIPT', 'LOAD', 'return 1')
   run('EVAL', "return 'first'", '0')
@@ -74,7 +74,7 @@ test('of scripts that were only evaluated the last five hundred are kept, and al
   assert.is(run('EVAL', "return 'first'", '0'), 'first')
 })
 
-test('a script that may not write is refused where it would', () => {
+test('writes in a read-only script are refused', () => {
   const { answer, logged } = start()
   for (const words of [
     ['EVAL_RO', "return redis.call('set', 'a', 1)", '0'],
@@ -85,14 +85,14 @@ test('a script that may not write is refused where it would', () => {
   assert.equal(logged(), [])
 })
 
-test('nothing blocks in a script, and a read of streams that would is refused', () => {
+test('blocking commands in a script do not block, and XREAD with BLOCK is refused', () => {
   const { run, answer } = start()
   assert.is(run('EVAL', "return redis.call('blpop', 'none', 0)", '0'), null)
   const refused = shown(answer('EVAL', "return redis.pcall('xread', 'BLOCK', 0, 'STREAMS', 's', '$')", '0'))
   assert.is(refused, '-ERR xread command is not allowed with BLOCK option from scripts')
 })
 
-test('numbers become arguments as Redis 7.2 prints them', () => {
+test("numbers become arguments in Redis 7.2's format", () => {
   const { run } = start()
   for (const [number, text] of [
     ['0.1', '0.1'],
@@ -133,7 +133,7 @@ test('numbers become arguments as Redis 7.2 prints them', () => {
   assert.is(run('EVAL', "redis.call('ZADD', 'z', 0.1, 'm') return redis.call('ZSCORE', 'z', 'm')", '0'), '0.1')
 })
 
-test('Lua and cjson print numbers with 14 digits where Redis leaves that to them', () => {
+test('Lua and cjson print numbers with 14 digits, as in Redis', () => {
   const { run, answer } = start()
   assert.equal(run('EVAL', "return {0.1 .. '', tostring(1/3), 2^53 .. '', cjson.encode(1/3), redis.sha1hex(0.1)}", '0'), [
     '0.1',
@@ -146,7 +146,7 @@ test('Lua and cjson print numbers with 14 digits where Redis leaves that to them
   assert.match(String(shown(answer('EVAL', 'error(0.1)', '0'))), /^-ERR user_script:1: 0\.1 script: /)
 })
 
-test('what redis.log, redis.setresp and redis.set_repl take for a number is cast to an int, as C does', () => {
+test('number arguments of redis.log, redis.setresp and redis.set_repl are cast to int as in C', () => {
   const { run, answer } = start()
   for (const given of ["redis.log(1.5, 'x')", "redis.log('2', 'x')", "redis.log(-0.5, 'x')", 'redis.log(3.9, 1)']) {
     assert.is(run('EVAL', given, '0'), null, given)
@@ -165,7 +165,7 @@ test('what redis.log, redis.setresp and redis.set_repl take for a number is cast
   }
 })
 
-test('precompiled Lua is refused as a syntax error, wherever a script is compiled', () => {
+test('precompiled Lua is refused as a syntax error wherever a script is compiled', () => {
   const { run, answer } = start()
   const bytecode = run('EVAL', 'return string.dump(function() return 7 end)', '0') as Bytes
   assert.is(bytecode.slice(0, 4), '\x1bLua')
@@ -187,7 +187,7 @@ test('precompiled Lua is refused as a syntax error, wherever a script is compile
   }
 })
 
-test('words that make no sense are refused before anything runs', () => {
+test('invalid arguments are refused before a script runs', () => {
   const { answer } = start()
   for (const [words, text] of [
     [['EVAL', 'return 1', 'x'], 'ERR value is not an integer or out of range'],

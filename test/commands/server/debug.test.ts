@@ -55,7 +55,7 @@ function bytesOf(reply: Reply, resp: 2 | 3): string {
   return bytes
 }
 
-test('DEBUG is refused unless the configuration allows it, to all or to local clients', async () => {
+test('DEBUG is refused unless enable-debug-command allows it to all or to local clients', async () => {
   const refused =
     /^ERR DEBUG command not allowed\. If the enable-debug-command option is set to "local", you can run it from a local connection, otherwise/
   const { runAsync } = start('no')
@@ -74,7 +74,7 @@ test('DEBUG is refused unless the configuration allows it, to all or to local cl
   }
 })
 
-test('DEBUG refuses what it does not know with one text', async () => {
+test('DEBUG refuses unknown subcommands with one text', async () => {
   const { runAsync } = start()
   for (const words of [['FOO'], ['PROTOCOL'], ['JMAP'], ['SLEEP'], ['SLEEP', '1', '2'], ['constructor']]) {
     const text = `ERR unknown subcommand or wrong number of arguments for '${words[0]}'. Try DEBUG HELP.`
@@ -82,7 +82,7 @@ test('DEBUG refuses what it does not know with one text', async () => {
   }
 })
 
-test('DEBUG PROTOCOL answers every kind of reply as Redis writes it', async () => {
+test('DEBUG PROTOCOL writes every kind of reply like Redis', async () => {
   const expected: [string, string, string][] = [
     ['string', '$11\r\nHello World\r\n', '$11\r\nHello World\r\n'],
     ['integer', ':12345\r\n', ':12345\r\n'],
@@ -118,7 +118,7 @@ test('DEBUG PROTOCOL answers every kind of reply as Redis writes it', async () =
   )
 })
 
-test('DEBUG DIGEST is the same for the same content, whatever the order and wherever it is', async () => {
+test('DEBUG DIGEST is equal for equal content, whatever its order and place', async () => {
   const digest = async ({ runAsync }: Harness) => ((await runAsync('DEBUG', 'DIGEST')) as SimpleString).text
   const one = start()
   assert.is(await digest(one), '0'.repeat(40))
@@ -138,7 +138,7 @@ test('DEBUG DIGEST is the same for the same content, whatever the order and wher
   assert.is.not(await digest(one), first)
 })
 
-test('DEBUG DIGEST while LevelDB is being reopened asks its client to come back', async () => {
+test('DEBUG DIGEST answers LOADING while LevelDB is being reopened', async () => {
   const { run, runAsync, toDisk, records } = start()
   run('SET', 'a', '1')
   await toDisk()
@@ -150,7 +150,7 @@ test('DEBUG DIGEST while LevelDB is being reopened asks its client to come back'
   assert.match(((await runAsync('DEBUG', 'DIGEST')) as SimpleString).text, /^[0-9a-f]{40}$/)
 })
 
-test('DEBUG DIGEST tells databases apart', async () => {
+test('DEBUG DIGEST distinguishes databases', async () => {
   const { run, runAsync, session } = start()
   run('SET', 'a', '1')
   const zero = (await runAsync('DEBUG', 'DIGEST')) as SimpleString
@@ -171,7 +171,7 @@ test('DEBUG DIGEST-VALUE depends on the value alone', async () => {
   assert.is(x, '0'.repeat(40))
 })
 
-test('DEBUG DIGEST of collections depends on their elements, not on how they came to be or lie', async () => {
+test('DEBUG DIGEST of a collection depends on its elements only, not on its history or pages', async () => {
   const digest = async ({ runAsync }: Harness) => ((await runAsync('DEBUG', 'DIGEST')) as SimpleString).text
   const names = Array.from({ length: 500 }, (_, i) => `m${i}`)
   const [one, other] = [start(), start()]
@@ -195,7 +195,7 @@ test('DEBUG DIGEST of collections depends on their elements, not on how they cam
   assert.is.not(await digest(other), first)
 })
 
-test('DEBUG DIGEST tells elements apart wherever they are cut', async () => {
+test('DEBUG DIGEST distinguishes elements with the same joined bytes', async () => {
   const { run, runAsync } = start()
   run('HSET', 'a', 'xy', 'z')
   run('HSET', 'b', 'x', 'yz')
@@ -205,7 +205,7 @@ test('DEBUG DIGEST tells elements apart wherever they are cut', async () => {
   assert.is(new Set(replies.map(({ text }) => text)).size, 4)
 })
 
-test('DEBUG DIGEST knows scores, positions, and what groups of a stream have read', async () => {
+test('DEBUG DIGEST covers scores, positions and the state of stream groups', async () => {
   const { run, runAsync } = start()
   const digestAfter = async (key: string, ...words: string[]) => {
     run(...words)
@@ -229,7 +229,7 @@ test('DEBUG DIGEST knows scores, positions, and what groups of a stream have rea
   assert.is(await digestAfter('l', 'LMOVE', 'l', 'l', 'LEFT', 'RIGHT'), digests[2])
 })
 
-test('DEBUG DIGEST takes no notice of fields past their deadline that nobody has deleted yet', async () => {
+test('DEBUG DIGEST ignores expired fields that are not deleted', async () => {
   const { run, runAsync, advance, keyspace } = start()
   const digest = async () => ((await runAsync('DEBUG', 'DIGEST')) as SimpleString).text
   run('HSET', 'h', 'a', '1')
@@ -243,7 +243,7 @@ test('DEBUG DIGEST takes no notice of fields past their deadline that nobody has
   assert.is(await digest(), before)
 })
 
-test('DEBUG POPULATE makes keys and logs the writes, not itself', async () => {
+test('DEBUG POPULATE creates keys and logs their writes', async () => {
   const { run, runAsync, keyspace, logged } = start()
   run('SET', 'key:1', 'mine')
   logged()
@@ -265,7 +265,7 @@ test('DEBUG POPULATE makes keys and logs the writes, not itself', async () => {
   }
 })
 
-test('DEBUG OBJECT has the fields that Redis has', async () => {
+test("DEBUG OBJECT has Redis's fields", async () => {
   const { run, runAsync, advance } = start()
   run('SET', 'a', 'bar')
   run('SET', 'n', '123')
@@ -277,7 +277,7 @@ test('DEBUG OBJECT has the fields that Redis has', async () => {
   assert.is(await outcome(runAsync('DEBUG', 'LISTPACK', 'a')), 'ERR Not a listpack encoded object.')
 })
 
-test('DEBUG OBJECT shows a key that is past its time and not deleted yet', async () => {
+test('DEBUG OBJECT shows an expired key that is not deleted', async () => {
   const { run, runAsync, advance } = start()
   run('SET', 'a', 'x', 'PX', '10')
   advance(20)
@@ -286,7 +286,7 @@ test('DEBUG OBJECT shows a key that is past its time and not deleted yet', async
   assert.is(await outcome(runAsync('DEBUG', 'OBJECT', 'a')), 'ERR no such key')
 })
 
-test('DEBUG OBJECT and its like tell of collections', async () => {
+test('DEBUG OBJECT and related subcommands describe collections', async () => {
   const { run, runAsync, server } = start()
   const text = async (...words: string[]) => {
     const reply = (await runAsync('DEBUG', ...words).catch((error: Error) => error.message)) as { text: string } | string
@@ -318,7 +318,7 @@ test('DEBUG OBJECT and its like tell of collections', async () => {
   for (const name of ['OBJECT', 'HTSTATS-KEY', 'LISTPACK', 'QUICKLIST', 'SDSLEN']) assert.is(await text(name, 'none'), 'ERR no such key')
 })
 
-test('DEBUG reaches the server around it', async () => {
+test('DEBUG subcommands act on the server', async () => {
   const { runAsync, server } = start()
   assert.is(await runAsync('DEBUG', 'SLEEP', '0.25'), OK)
   assert.equal(server.sleptMs, [250])
@@ -339,7 +339,7 @@ test('DEBUG reaches the server around it', async () => {
   assert.is(await outcome(runAsync('DEBUG', 'RELOAD', 'FOO')), text)
 })
 
-test('DEBUG ERROR answers any error, and what has no effect here is accepted', async () => {
+test('DEBUG ERROR returns any error, and subcommands without effect are accepted', async () => {
   const { runAsync } = start()
   assert.is(await outcome(runAsync('DEBUG', 'ERROR', 'ANY text')), 'ANY text')
   for (const words of [

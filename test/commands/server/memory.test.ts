@@ -36,14 +36,14 @@ test('MEMORY USAGE grows with key and value, and is nil for no key', () => {
   assert.is(run('USAGE', 'a', 'SAMPLES', '0'), small)
 })
 
-test('MEMORY USAGE of a large string counts the pages that are in memory', () => {
+test('MEMORY USAGE of a large string counts its pages in memory', () => {
   const { db, run } = harness()
   const entry = db.set('large', 'x'.repeat(100_000))
   assert.ok((run('USAGE', 'large') as number) >= 100_000)
   assert.ok(entry.sizeBytes < 1000)
 })
 
-test('MEMORY USAGE is no use of the key and reads its options strictly', () => {
+test('MEMORY USAGE does not count as a use of the key, and parses its options strictly', () => {
   const { db, keyspace, run, refusal } = harness()
   const entry = db.set('a', 'x')
   const { accessedAtSeconds } = entry
@@ -54,7 +54,7 @@ test('MEMORY USAGE is no use of the key and reads its options strictly', () => {
   assert.is(refusal('USAGE', 'a', 'SAMPLES', 'x'), 'ERR value is not an integer or out of range')
 })
 
-test('MEMORY STATS has the names of Redis, a map for each database in use', () => {
+test("MEMORY STATS has Redis's names, with a map for each database in use", () => {
   const { storage, keyspace, run } = harness()
   for (const [name, bytes] of [
     ['used', 1000],
@@ -90,7 +90,7 @@ test('MEMORY STATS has the names of Redis, a map for each database in use', () =
   assert.is(flat.includes('db.0'), false)
 })
 
-test('MEMORY DOCTOR names what is wrong and is content otherwise', () => {
+test('MEMORY DOCTOR names each problem and otherwise none', () => {
   const figures = (given: Partial<Record<MemoryFigure, number>>) => diagnose((name) => given[name] ?? 0)
   assert.is(figures({ used: MEBIBYTE, peak: 100 * MEBIBYTE }).length, 0)
   assert.is(figures({ used: 50 * MEBIBYTE, peak: 60 * MEBIBYTE, rss: 90 * MEBIBYTE }).length, 0)

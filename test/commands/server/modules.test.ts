@@ -13,7 +13,7 @@ function harness(setting: 'no' | 'yes' | 'local') {
 const NOT_ALLOWED =
   'ERR MODULE command not allowed. If the enable-module-command option is set to "local", you can run it from a local connection, otherwise you need to set this option in the configuration file, and then restart the server.'
 
-test('MODULE LIST is empty, and HELP tells of the subcommands', () => {
+test('MODULE LIST is empty, and HELP lists the subcommands', () => {
   const { run } = harness('no')
   assert.equal(run('MODULE', 'LIST'), [])
   const lines = plain(run('MODULE', 'HELP')) as string[]
@@ -21,7 +21,7 @@ test('MODULE LIST is empty, and HELP tells of the subcommands', () => {
   assert.ok(lines.some((line) => /LOADEX <path>/.test(line)))
 })
 
-test('a module is never loaded, whatever enable-module-command says', () => {
+test('loading a module is refused for any enable-module-command', () => {
   for (const setting of ['no', 'local'] as const) {
     const { error } = harness(setting)
     for (const words of [

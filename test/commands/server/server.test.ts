@@ -15,19 +15,19 @@ function harness() {
   return { server, session, run, refusal, runAsync }
 }
 
-test('INFO passes its sections on in lower case and answers text', () => {
+test('INFO passes its sections on in lower case and returns text', () => {
   const { run } = harness()
   const reply = run('INFO', 'Server', 'KEYSPACE') as Verbatim
   assert.is(reply.format, 'txt')
   assert.is(reply.text, '# server keyspace\r\n')
 })
 
-test('TIME is seconds and microseconds of the clock of the turn', () => {
+test("TIME is the turn's clock in seconds and microseconds", () => {
   const { run } = commandHarness([serverCommands], { startMs: 1_700_000_000_123 })
   assert.equal(run('TIME'), ['1700000000', '123000'])
 })
 
-test('LOLWUT draws by chance alone, within a terminal, and ends with the version', () => {
+test('LOLWUT draws from chance alone, fits a terminal, and ends with the version', () => {
   const { server, run, refusal } = harness()
   server.random = fromSeed(1).random
   const { text } = run('LOLWUT', 'VERSION', '5') as Verbatim
@@ -40,7 +40,7 @@ test('LOLWUT draws by chance alone, within a terminal, and ends with the version
   assert.is(refusal('LOLWUT', 'VERSION', 'x'), 'ERR value is not an integer or out of range')
 })
 
-test('MONITOR puts the session among the monitors', () => {
+test('MONITOR adds the session to the monitors', () => {
   const { server, session, run } = harness()
   assert.is(run('MONITOR'), OK)
   assert.ok(server.clients.monitors.has(session))
@@ -55,7 +55,7 @@ test('SAVE waits for a checkpoint, and is refused while one runs', async () => {
   assert.is(server.storage.checkpoints, 1)
 })
 
-test('SAVE tells why a checkpoint failed', async () => {
+test('SAVE reports why a checkpoint failed', async () => {
   const { server, runAsync } = harness()
   server.storage.checkpoint = async () => {
     throw new Error('no space left on device')
@@ -65,7 +65,7 @@ test('SAVE tells why a checkpoint failed', async () => {
   assert.is(error.message, 'ERR no space left on device')
 })
 
-test('BGSAVE and BGREWRITEAOF start a checkpoint, or let one follow that which is running', () => {
+test('BGSAVE and BGREWRITEAOF start a checkpoint, or schedule one after the running one', () => {
   const { server, run, refusal } = harness()
   const text = (...args: string[]) => (run(...args) as SimpleString).text
   assert.is(text('BGSAVE'), 'Background saving started')
@@ -81,7 +81,7 @@ test('BGSAVE and BGREWRITEAOF start a checkpoint, or let one follow that which i
   assert.is(run('LASTSAVE'), server.storage.lastCheckpointSeconds)
 })
 
-test('a failed checkpoint that nobody waits for is no unhandled rejection', async () => {
+test('a failed background checkpoint causes no unhandled rejection', async () => {
   const { server, run } = harness()
   const unhandled: unknown[] = []
   const listener = (error: unknown) => unhandled.push(error)
@@ -94,7 +94,7 @@ test('a failed checkpoint that nobody waits for is no unhandled rejection', asyn
   assert.equal(unhandled, [])
 })
 
-test('SHUTDOWN reads its words in any order and passes them on', async () => {
+test('SHUTDOWN accepts its options in any order and passes them on', async () => {
   const { server, runAsync } = harness()
   await runAsync('SHUTDOWN')
   await runAsync('SHUTDOWN', 'FORCE', 'nosave')
@@ -110,7 +110,7 @@ test('SHUTDOWN reads its words in any order and passes them on', async () => {
   assert.is(server.shutdowns.length, 3)
 })
 
-test('SHUTDOWN ABORT stops a shutdown, if there is one', async () => {
+test('SHUTDOWN ABORT stops a shutdown in progress', async () => {
   const { server, runAsync } = harness()
   assert.is(((await runAsync('SHUTDOWN', 'ABORT')) as Error).message, 'ERR No shutdown in progress.')
   server.abortShutdown = () => true

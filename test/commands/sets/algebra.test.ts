@@ -46,7 +46,7 @@ function refuses(server: Harness, text: string, ...words: Bytes[]): void {
   )
 }
 
-test('SINTER, SUNION and SDIFF of one and of several sets', () => {
+test('SINTER, SUNION and SDIFF take one or several sets', () => {
   const server = filled()
   assert.equal(setOf(server, 'SINTER', 'a'), ['1', '2', '3', '4'])
   assert.equal(setOf(server, 'SINTER', 'a', 'b'), ['3', '4'])
@@ -59,14 +59,14 @@ test('SINTER, SUNION and SDIFF of one and of several sets', () => {
   assert.equal(server.logged(), [])
 })
 
-test('the same key may be given again', () => {
+test('a key may be given repeatedly', () => {
   const server = filled()
   assert.equal(setOf(server, 'SINTER', 'b', 'b', 'b'), ['3', '4', '5'])
   assert.equal(setOf(server, 'SUNION', 'b', 'b', 'b'), ['3', '4', '5'])
   assert.equal(setOf(server, 'SDIFF', 'b', 'b'), [])
 })
 
-test('a missing key is the empty set', () => {
+test('a missing key counts as the empty set', () => {
   const server = filled()
   assert.equal(setOf(server, 'SINTER', 'a', 'none'), [])
   assert.equal(setOf(server, 'SUNION', 'none', 'c', 'none'), ['4', '9'])
@@ -75,7 +75,7 @@ test('a missing key is the empty set', () => {
   assert.equal(setOf(server, 'SUNION', 'none'), [])
 })
 
-test('another type is refused wherever it stands, and whatever the others are', () => {
+test('a key of another type is refused in any place', () => {
   const server = filled()
   for (const name of ['SINTER', 'SUNION', 'SDIFF']) {
     for (const words of [['k'], ['a', 'k'], ['k', 'a'], ['none', 'k'], ['k', 'none']]) {
@@ -88,7 +88,7 @@ test('another type is refused wherever it stands, and whatever the others are', 
   assert.equal(server.logged(), [])
 })
 
-test('STORE gives a key the result, whatever it was before, and is logged as it came', () => {
+test('the STORE forms replace the target and are logged as sent', () => {
   const server = filled()
   server.run('EXPIRE', 'k', '100')
   server.logged()
@@ -106,7 +106,7 @@ test('STORE gives a key the result, whatever it was before, and is logged as it 
   ])
 })
 
-test('STORE of nothing removes the key; where there is none, nothing is logged', () => {
+test('an empty STORE result removes the target, and is logged only if there was one', () => {
   const server = filled()
   for (const words of [
     ['SINTERSTORE', 'k', 'a', 'none'],
@@ -123,7 +123,7 @@ test('STORE of nothing removes the key; where there is none, nothing is logged',
   }
 })
 
-test('a stored result is encoded as if its members had been added', () => {
+test('a stored result has the encoding of a set built by SADD', () => {
   const server = start()
   server.run('SADD', 'integers', '1', '2')
   server.run('SADD', 'mixed', '1', '2', 'x')
@@ -137,7 +137,7 @@ test('a stored result is encoded as if its members had been added', () => {
   assert.is(encoded('SUNIONSTORE', 'd', 'integers', 'mixed'), 'hashtable')
 })
 
-test('SINTERCARD counts, up to a limit', () => {
+test('SINTERCARD counts up to its limit', () => {
   const server = filled()
   assert.is(server.run('SINTERCARD', '1', 'a'), 4)
   assert.is(server.run('SINTERCARD', '2', 'a', 'b'), 2)
@@ -153,7 +153,7 @@ test('SINTERCARD counts, up to a limit', () => {
   assert.is(server.run('SINTERCARD', '1', 'a', 'LIMIT', '3', 'LIMIT', '2'), 2)
 })
 
-test("SINTERCARD's errors", () => {
+test("SINTERCARD has Redis's errors", () => {
   const server = filled()
   for (const count of ['0', '-1', 'x', '9223372036854775808'])
     refuses(server, 'ERR numkeys should be greater than 0', 'SINTERCARD', count, 'a')
@@ -178,7 +178,7 @@ function randomSets(server: Harness, { integer, pick }: Seeded): Map<Bytes, Set<
   return twins
 }
 
-test('they are what JavaScript sets make of it, and so is what was logged', async () => {
+test('set algebra and its log equal JavaScript sets', async () => {
   const chance = seeded('set algebra')
   const { integer, pick } = chance
   const server = start()

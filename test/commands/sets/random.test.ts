@@ -41,7 +41,7 @@ function refuses({ run }: Harness, text: string, ...words: Bytes[]): void {
   )
 }
 
-test('SPOP takes one member and is logged as SREM of it', () => {
+test('SPOP removes one member and is logged as SREM', () => {
   const server = filled(3)
   const popped = server.run('SPOP', 's') as Bytes
   assert.ok(names(3).includes(popped))
@@ -59,7 +59,7 @@ test('SPOP of the last member removes the key', () => {
   assert.is(server.run('SPOP', 's'), null)
 })
 
-test('SPOP with a count: different members, as a set; all that is logged makes the same again', () => {
+test('SPOP with a count returns distinct members as a set, and its log removes the same', () => {
   for (const count of [1, 5, 32, 33, 34, 60, 99]) {
     const server = filled(100)
     const reply = server.run('SPOP', 's', String(count))
@@ -75,7 +75,7 @@ test('SPOP with a count: different members, as a set; all that is logged makes t
   }
 })
 
-test('SPOP of all there is removes the key, and is logged as that', () => {
+test('SPOP of all members removes the key, and is logged as DEL', () => {
   for (const count of ['5', '6', '9223372036854775807']) {
     const server = filled(5)
     assert.equal(((server.run('SPOP', 's', count) as SetReply).members as Bytes[]).sort(), names(5))
@@ -84,7 +84,7 @@ test('SPOP of all there is removes the key, and is logged as that', () => {
   }
 })
 
-test('SPOP of very many is logged in pieces', () => {
+test('SPOP of very many members is logged in several commands', () => {
   const server = filled(5000)
   server.run('SPOP', 's', '2500')
   const logged = server.logged()
@@ -94,14 +94,14 @@ test('SPOP of very many is logged in pieces', () => {
   )
 })
 
-test('SPOP of nothing changes nothing', () => {
+test('SPOP of zero members or a missing key changes nothing', () => {
   const server = filled(2)
   assert.equal(server.run('SPOP', 's', '0'), new SetReply([]))
   assert.equal(server.run('SPOP', 'none', '3'), new SetReply([]))
   assert.equal(server.logged(), [])
 })
 
-test('SPOP refuses bad counts, before it looks at the key', () => {
+test('SPOP refuses invalid counts before it looks at the key', () => {
   const server = filled(2)
   server.run('SET', 'k', 'v')
   for (const count of ['-1', 'x', '1.5', '9223372036854775808', '']) {
@@ -114,14 +114,14 @@ test('SPOP refuses bad counts, before it looks at the key', () => {
   assert.is(server.run('SCARD', 's'), 2)
 })
 
-test('SRANDMEMBER answers a member, or nil for none', () => {
+test('SRANDMEMBER returns a member, or nil for a missing key', () => {
   const server = filled(3)
   assert.ok(names(3).includes(server.run('SRANDMEMBER', 's') as Bytes))
   assert.is(server.run('SRANDMEMBER', 'none'), null)
   assert.equal(server.logged(), [])
 })
 
-test('SRANDMEMBER with a count: different members, all of them at most', () => {
+test('SRANDMEMBER with a count returns up to that many distinct members', () => {
   const server = filled(100)
   for (const count of [1, 5, 32, 33, 34, 60, 99, 100, 1000]) {
     const drawn = server.run('SRANDMEMBER', 's', String(count)) as Bytes[]
@@ -140,7 +140,7 @@ test('SRANDMEMBER with a negative count repeats members', () => {
   assert.equal(server.run('SRANDMEMBER', 'none', '-3'), [])
 })
 
-test('SRANDMEMBER refuses bad counts', () => {
+test('SRANDMEMBER refuses invalid counts', () => {
   const server = filled(2)
   server.run('SET', 'k', 'v')
   refuses(server, 'ERR value is not an integer or out of range', 'SRANDMEMBER', 's', 'x')
@@ -159,7 +159,7 @@ function tally(count: number, drawn: readonly Reply[]): number[] {
   return names(count).map((name) => counts.get(name) ?? 0)
 }
 
-test('every member is as likely as any other, however many are asked for', () => {
+test('SRANDMEMBER chooses every member with equal probability, for any count', () => {
   for (const [count, rounds] of [
     ['3', 4000],
     ['15', 800],
@@ -173,7 +173,7 @@ test('every member is as likely as any other, however many are asked for', () =>
   }
 })
 
-test('SPOP prefers no member, however many are asked for', () => {
+test('SPOP chooses every member with equal probability, for any count', () => {
   for (const [count, rounds] of [
     [2, 1000],
     [5, 400],

@@ -29,7 +29,7 @@ function refuses({ run }: Harness, text: string, ...words: Bytes[]): void {
   )
 }
 
-test('SADD counts what is new and is logged as it came, unless nothing is new', () => {
+test('SADD counts new members and is logged as sent, if there are any', () => {
   const server = start()
   assert.is(server.run('SADD', 's', 'b', 'a', 'b'), 2)
   assert.is(server.run('SADD', 's', 'c', 'a'), 1)
@@ -42,7 +42,7 @@ test('SADD counts what is new and is logged as it came, unless nothing is new', 
   assert.is(server.run('SCARD', 's'), 3)
 })
 
-test('members are bytes, the empty string among them', () => {
+test('members are bytes and may be empty', () => {
   const server = start()
   server.run('SADD', 's', '', '\0', '\xff', '\r\n')
   assert.equal(membersOf(server, 's'), ['', '\0', '\r\n', '\xff'])
@@ -50,7 +50,7 @@ test('members are bytes, the empty string among them', () => {
   assert.is(server.run('SISMEMBER', 's', '\xfe'), 0)
 })
 
-test('SREM counts what was there, and the key goes with its last member', () => {
+test('SREM counts removed members, and the last one removes the key', () => {
   const server = start()
   server.run('SADD', 's', 'a', 'b', 'c')
   server.logged()
@@ -66,7 +66,7 @@ test('SREM counts what was there, and the key goes with its last member', () => 
   assert.is(server.run('SREM', 's', 'a'), 0)
 })
 
-test('a missing key is the empty set', () => {
+test('a missing key counts as the empty set', () => {
   const server = start()
   assert.is(server.run('SISMEMBER', 's', 'a'), 0)
   assert.equal(server.run('SMISMEMBER', 's', 'a', 'b'), [0, 0])
@@ -75,13 +75,13 @@ test('a missing key is the empty set', () => {
   assert.is(server.run('EXISTS', 's'), 0)
 })
 
-test('SMISMEMBER answers in the order of the question', () => {
+test('SMISMEMBER answers in the order of its arguments', () => {
   const server = start()
   server.run('SADD', 's', 'a', 'b')
   assert.equal(server.run('SMISMEMBER', 's', 'x', 'b', 'a', 'b'), [0, 1, 1, 1])
 })
 
-test('another type is refused by every command, and stays', () => {
+test('every set command refuses a key of another type and leaves it unchanged', () => {
   const server = start()
   server.run('SET', 'k', 'v')
   server.run('SADD', 's', 'a')
@@ -109,7 +109,7 @@ test('another type is refused by every command, and stays', () => {
   assert.equal(server.logged(), [])
 })
 
-test('SMOVE moves, makes the destination, and removes a source that is empty', () => {
+test('SMOVE creates the destination and removes an emptied source', () => {
   const server = start()
   server.run('SADD', 'from', 'a', 'b')
   server.logged()
@@ -124,7 +124,7 @@ test('SMOVE moves, makes the destination, and removes a source that is empty', (
   ])
 })
 
-test('SMOVE of what the destination has already only removes it', () => {
+test('SMOVE of a member that the destination has only removes it', () => {
   const server = start()
   server.run('SADD', 'from', 'a', 'b')
   server.run('SADD', 'to', 'a')
@@ -133,7 +133,7 @@ test('SMOVE of what the destination has already only removes it', () => {
   assert.equal(membersOf(server, 'to'), ['a'])
 })
 
-test('SMOVE within one set says whether the member is there, and changes nothing', () => {
+test('SMOVE within one set returns whether the member exists and changes nothing', () => {
   const server = start()
   server.run('SADD', 's', 'a')
   server.logged()
@@ -142,7 +142,7 @@ test('SMOVE within one set says whether the member is there, and changes nothing
   assert.equal(server.logged(), [])
 })
 
-test('SMOVE from nowhere is 0 even to another type', () => {
+test('SMOVE from a missing key returns 0, even to a key of another type', () => {
   const server = start()
   server.run('SET', 'k', 'v')
   assert.is(server.run('SMOVE', 'nowhere', 'k', 'a'), 0)
@@ -160,7 +160,7 @@ function limited(intset: number, listpack: number, value: number): Harness {
   return server
 }
 
-test('integers are an intset up to its limit, then a hashtable for good', () => {
+test('a set of integers is an intset up to its limit, and stays a hashtable beyond', () => {
   const server = limited(3, 100, 64)
   server.run('SADD', 's', '1', '-9223372036854775808', '9223372036854775807')
   assert.is(encoding(server, 's'), 'intset')
@@ -170,7 +170,7 @@ test('integers are an intset up to its limit, then a hashtable for good', () => 
   assert.is(encoding(server, 's'), 'hashtable')
 })
 
-test('what only looks like an integer makes a listpack of an intset', () => {
+test('a member that only resembles an integer turns an intset into a listpack', () => {
   for (const member of ['01', '+1', '-0', ' 1', '9223372036854775808', '-9223372036854775809', '1.0', '', '1\n', 'a']) {
     const server = limited(512, 128, 64)
     server.run('SADD', 's', '1')
@@ -181,7 +181,7 @@ test('what only looks like an integer makes a listpack of an intset', () => {
   }
 })
 
-test('a listpack becomes a hashtable by the number of its members or the length of one', () => {
+test('a listpack becomes a hashtable by its number of members or the length of one', () => {
   const server = limited(512, 2, 5)
   server.run('SADD', 's', 'a', '1')
   assert.is(encoding(server, 's'), 'listpack')
@@ -195,7 +195,7 @@ test('a listpack becomes a hashtable by the number of its members or the length 
   assert.is(encoding(server, 'integers'), 'hashtable', 'the integer is too long for a listpack')
 })
 
-test('the encoding outlives the memory', async () => {
+test('the encoding survives eviction', async () => {
   const server = limited(2, 2, 64)
   server.run('SADD', 'hashtable', 'a', 'b', 'c')
   server.run('SREM', 'hashtable', 'b', 'c')
@@ -216,7 +216,7 @@ test('an encoding that changes after a checkpoint is in the next one', async () 
   assert.equal(membersOf(server, 's'), ['1', '2'])
 })
 
-test('a set of many pages is what a JavaScript set would be, through checkpoints and evictions', async () => {
+test('a set of many pages equals a JavaScript set through checkpoints and evictions', async () => {
   const { integer } = seeded('sets')
   const server = start()
   server.keyspace.pageLimits = TINY_PAGES
@@ -234,7 +234,7 @@ test('a set of many pages is what a JavaScript set would be, through checkpoints
   }
 })
 
-test('what was logged makes the same sets again', () => {
+test('the log makes the same sets', () => {
   const { integer } = seeded('logged sets')
   const server = start()
   for (let step = 0; step < 500; step++) {

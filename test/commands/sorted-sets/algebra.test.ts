@@ -41,7 +41,7 @@ function scored(text: string) {
   return text.split(' ').flatMap((item) => (item === '' ? [] : [item.slice(0, 1), new Double(Number(item.slice(1)))]))
 }
 
-test('unions, intersections and differences come in the order of their scores', () => {
+test('unions, intersections and differences are ordered by score', () => {
   const { line } = filled()
   for (const [request, members] of [
     ['ZUNION 2 x y WITHSCORES', 'a1 b2 c13 d24 e30'],
@@ -68,7 +68,7 @@ test('unions, intersections and differences come in the order of their scores', 
   assert.equal(line('ZINTER 2 x y'), ['c', 'd'])
 })
 
-test('in RESP3 scores stand in pairs', () => {
+test('in RESP3 members and scores are pairs', () => {
   const { line } = filled({ session: { resp: 3 } })
   assert.equal(line('ZINTER 2 x y WITHSCORES'), [
     ['c', new Double(13)],
@@ -76,7 +76,7 @@ test('in RESP3 scores stand in pairs', () => {
   ])
 })
 
-test('ZINTERCARD counts up to a limit', () => {
+test('ZINTERCARD counts up to its limit', () => {
   const { line } = filled()
   assert.is(line('ZINTERCARD 2 x y'), 2)
   assert.is(line('ZINTERCARD 2 x y LIMIT 1'), 1)
@@ -84,7 +84,7 @@ test('ZINTERCARD counts up to a limit', () => {
   assert.is(line('ZINTERCARD 2 x none'), 0)
 })
 
-test('the STORE forms give a key the result, whatever it was, and take it away for nothing', () => {
+test('the STORE forms replace the target, and an empty result removes it', () => {
   const { run, line, logged } = filled()
   assert.is(line('ZUNIONSTORE s 2 x y'), 5)
   assert.equal(run('ZRANGE', 's', '0', '-1', 'WITHSCORES'), scored('a1 b2 c13 d24 e30'))
@@ -102,7 +102,7 @@ test('the STORE forms give a key the result, whatever it was, and take it away f
   assert.equal(logged(), [])
 })
 
-test('infinities that cancel out, and weights that make no number of them, count as 0', () => {
+test('NaN from infinities or weights counts as 0', () => {
   const { run, line } = filled()
   line('ZADD up inf a')
   line('ZADD down -inf a')
@@ -113,7 +113,7 @@ test('infinities that cancel out, and weights that make no number of them, count
   assert.equal(run('ZUNION', '2', 'up', 'down', 'WEIGHTS', '1', '-1', 'WITHSCORES'), scored('aInfinity'))
 })
 
-test('scores are added up from the smallest set to the largest, as Redis does', () => {
+test('scores are added from the smallest set to the largest, as in Redis', () => {
   const { run, line } = filled()
   line('ZADD large 1 a 1 b 1 c')
   line('ZADD small 1e16 a -1e16 x')
@@ -123,7 +123,7 @@ test('scores are added up from the smallest set to the largest, as Redis does', 
   assert.equal(run('ZINTER', '3', 'large', 'small', 'tiny', 'WITHSCORES'), scored('a1'))
 })
 
-test('what they refuse changes nothing; a key of another type comes before a wrong option', () => {
+test('refused requests change nothing, and a wrong type is reported before a wrong option', () => {
   const { refusal, logged } = filled()
   for (const [request, text] of [
     ['ZUNION 0 x', "ERR at least 1 input key is needed for 'zunion' command"],
@@ -148,7 +148,7 @@ test('what they refuse changes nothing; a key of another type comes before a wro
   assert.equal(logged(), [])
 })
 
-test('ZRANDMEMBER draws one, several different ones, or as many as asked for', () => {
+test('ZRANDMEMBER returns one member, distinct members, or any number with repetition', () => {
   const { line, refusal } = filled()
   const asText = (reply: unknown) => String(reply)
   assert.match(asText(line('ZRANDMEMBER x')), /^[abcd]$/)
@@ -177,7 +177,7 @@ test('ZRANDMEMBER draws one, several different ones, or as many as asked for', (
     assert.is(refusal(request), text, request)
 })
 
-test('each member is drawn about as often as any other', () => {
+test('ZRANDMEMBER chooses every member with equal probability', () => {
   const { run, line } = filled()
   for (let i = 0; i < 50; i++) line(`ZADD many ${i % 3} m${i}`)
   const counts = new Map<Bytes, number>()
@@ -212,7 +212,7 @@ function expected(operation: string, twins: readonly Twin[], weights: readonly n
   return result
 }
 
-test('they equal what maps make of it, for sets large and small', () => {
+test('sorted set algebra equals maps, for sets of any size', () => {
   const seed = seeded('sorted set algebra')
   const { run, keyspace } = filled()
   keyspace.pageLimits = { inlineBytes: 100, pageBytes: 200, pageElements: 8 }

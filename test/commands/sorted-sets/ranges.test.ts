@@ -40,7 +40,7 @@ function answers(cases: readonly (readonly [line: string, letters: string])[]): 
   for (const [request, letters] of cases) assert.equal(line(request), members(letters), request)
 }
 
-test('ZRANGE by rank counts from either end and cuts off what is past them', () => {
+test('ZRANGE by rank counts from either end and clamps to the bounds', () => {
   answers([
     ['ZRANGE z 0 -1', 'abcdef'],
     ['ZRANGE z 1 2', 'bc'],
@@ -60,7 +60,7 @@ test('ZRANGE by rank counts from either end and cuts off what is past them', () 
   ])
 })
 
-test('ranges of scores have open and closed ends, and limits', () => {
+test('score ranges have open and closed ends and limits', () => {
   answers([
     ['ZRANGE z 2 4 BYSCORE', 'bcd'],
     ['ZRANGE z (2 4 BYSCORE', 'cd'],
@@ -83,7 +83,7 @@ test('ranges of scores have open and closed ends, and limits', () => {
   ])
 })
 
-test('ranges of members go by bytes', () => {
+test('member ranges compare bytes', () => {
   answers([
     ['ZRANGE lex - + BYLEX', 'abcdef'],
     ['ZRANGE lex [b (d BYLEX', 'bc'],
@@ -101,7 +101,7 @@ test('ranges of members go by bytes', () => {
   ])
 })
 
-test('ZCOUNT and ZLEXCOUNT count without going through', () => {
+test('ZCOUNT and ZLEXCOUNT count ranges of any bounds', () => {
   const { line } = filled()
   for (const [request, count] of [
     ['ZCOUNT z -inf +inf', 6],
@@ -117,7 +117,7 @@ test('ZCOUNT and ZLEXCOUNT count without going through', () => {
     assert.is(line(request), count, request)
 })
 
-test('scores come beside members in RESP2, in pairs in RESP3', () => {
+test('scores follow their members in RESP2, and form pairs in RESP3', () => {
   const { run } = filled()
   const [one, two] = [new Double(1), new Double(2)]
   assert.equal(run('ZRANGE', 'z', '0', '1', 'WITHSCORES'), ['a', one, 'b', two])
@@ -139,7 +139,7 @@ test('scores come beside members in RESP2, in pairs in RESP3', () => {
   assert.equal(run3('ZRANGE', 'z', '0', '1'), ['a', 'b'])
 })
 
-test('options that make no sense are refused with Redis’s texts', () => {
+test("invalid options are refused with Redis's texts", () => {
   const { refusal, logged } = filled()
   for (const [request, text] of [
     ['ZRANGE z 0 1 LIMIT 0 1', 'ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX'],
@@ -174,7 +174,7 @@ test('options that make no sense are refused with Redis’s texts', () => {
   assert.equal(logged(), [])
 })
 
-test('bounds of scores are what strtod makes of them', () => {
+test('score bounds are parsed like strtod', () => {
   const { run, error } = filled()
   const count = (min: Bytes, max: Bytes) => run('ZCOUNT', 'z', min, max)
   assert.is(count('', '2'), 2)
@@ -187,7 +187,7 @@ test('bounds of scores are what strtod makes of them', () => {
   assert.is(error('ZCOUNT', 'z', '1 ', '2'), NO_SCORE)
 })
 
-test('ZRANGESTORE gives a key what ZRANGE would answer, and takes it away for nothing', () => {
+test('ZRANGESTORE stores the result of ZRANGE, and an empty one removes the target', () => {
   const { run, line, logged } = filled()
   assert.is(line('ZRANGESTORE d z 1 3'), 3)
   assert.equal(run('ZRANGE', 'd', '0', '-1', 'WITHSCORES'), ['b', new Double(2), 'c', new Double(3), 'd', new Double(4)])
@@ -207,7 +207,7 @@ test('ZRANGESTORE gives a key what ZRANGE would answer, and takes it away for no
   assert.equal(logged(), [])
 })
 
-test('ZREMRANGEBYRANK, BYSCORE and BYLEX take out what they name; the key goes with its last member', () => {
+test('ZREMRANGEBYRANK, BYSCORE and BYLEX remove their range, and the last member removes the key', () => {
   const { line, logged } = filled()
   assert.is(line('ZREMRANGEBYRANK z 5 4'), 0)
   assert.is(line('ZREMRANGEBYSCORE z 7 9'), 0)

@@ -27,7 +27,7 @@ function filled(options: HarnessOptions = {}) {
   return { ...made, line, refusal: (text: string) => made.error(...text.split(' ')) }
 }
 
-test('ZPOPMIN and ZPOPMAX take members from either end, the outermost first', () => {
+test('ZPOPMIN and ZPOPMAX remove members from either end, the outermost first', () => {
   const { line, logged } = filled()
   assert.equal(line('ZPOPMIN z'), ['a', double(1)])
   assert.equal(line('ZPOPMAX z'), ['f', double(6)])
@@ -44,7 +44,7 @@ test('ZPOPMIN and ZPOPMAX take members from either end, the outermost first', ()
   ])
 })
 
-test('members of one score go in byte order', () => {
+test('members of one score are popped in byte order', () => {
   const { line } = filled()
   line('ZADD same 0 b 0 a 0 c')
   assert.equal(line('ZPOPMIN same'), ['a', double(0)])
@@ -53,14 +53,14 @@ test('members of one score go in byte order', () => {
   assert.is(line('EXISTS same'), 0)
 })
 
-test('in RESP3 a count makes pairs', () => {
+test('in RESP3 a pop with a count returns pairs', () => {
   const { line } = filled({ session: { resp: 3 } })
   assert.equal(line('ZPOPMIN z'), ['a', double(1)])
   assert.equal(line('ZPOPMIN z 1'), [pair('b', 2)])
   assert.equal(line('ZPOPMAX z 2'), [pair('f', 6), pair('e', 5)])
 })
 
-test('ZMPOP pops from the first key that there is, and is logged as the plain pop', () => {
+test('ZMPOP pops from the first existing key, and is logged as the plain pop', () => {
   const { line, logged } = filled()
   assert.equal(line('ZMPOP 2 none z MIN'), ['z', [pair('a', 1)]])
   assert.equal(line('ZMPOP 1 z max COUNT 2'), ['z', [pair('f', 6), pair('e', 5)]])
@@ -73,7 +73,7 @@ test('ZMPOP pops from the first key that there is, and is logged as the plain po
   ])
 })
 
-test('what pops refuse changes nothing', () => {
+test('refused pops change nothing', () => {
   const { refusal, logged } = filled()
   const NUMKEYS = 'ERR numkeys should be greater than 0'
   const COUNT = 'ERR count should be greater than 0'
@@ -115,7 +115,7 @@ function start() {
   return { ...made, line, waiting }
 }
 
-test('blocking pops answer at once where there is something', () => {
+test('blocking pops are answered at once if there is a member', () => {
   const { line, waiting, blocked, logged } = start()
   line('ZADD z 1 a 2 b 3 c 4 d 5 e')
   assert.equal(waiting('BZPOPMIN none z 0').replies, [['z', 'a', double(1)]])
@@ -129,7 +129,7 @@ test('blocking pops answer at once where there is something', () => {
   ])
 })
 
-test('clients that wait are served in their order, and what they took is logged after what they waited for', () => {
+test('blocked clients are served in order, and their pops are logged after the write that served them', () => {
   const { line, waiting, blocked, logged } = start()
   const first = waiting('BZPOPMIN z other 0')
   const second = waiting('BZMPOP 0 1 z MAX COUNT 5')
@@ -154,7 +154,7 @@ test('clients that wait are served in their order, and what they took is logged 
   ])
 })
 
-test('results that are stored serve those who wait; values of other types do not', () => {
+test('stored results serve blocked clients, and values of other types do not', () => {
   const { line, waiting } = start()
   const client = waiting('BZPOPMIN z 0')
   line('SET z x')
@@ -165,7 +165,7 @@ test('results that are stored serve those who wait; values of other types do not
   assert.equal(client.replies, [['z', 'a', double(1)]])
 })
 
-test('a time-out is a nil array', () => {
+test('a timeout is a nil array', () => {
   const { waiting, advance } = start()
   const clients = [waiting('BZPOPMIN z 0.5'), waiting('BZMPOP 0.5 1 z MIN')]
   advance(400)

@@ -25,7 +25,7 @@ const all = (key: Bytes) => ['ZRANGE', key, '0', '-1', 'WITHSCORES'] as const
 const double = (value: number) => new Double(value)
 const flat = (...pairs: (Bytes | number)[]) => pairs.map((item) => (typeof item === 'number' ? double(item) : item))
 
-test('ZADD counts what is new, with CH what has changed, too, and logs what has changed anything', () => {
+test('ZADD counts new members, with CH also changed ones, and logs only changes', () => {
   const { run, logged } = made()
   assert.is(run('ZADD', 'z', '1', 'a', '2', 'b'), 2)
   assert.is(run('ZADD', 'z', '3', 'a', '2', 'b', '0', 'c'), 1)
@@ -36,14 +36,14 @@ test('ZADD counts what is new, with CH what has changed, too, and logs what has 
   assert.equal(run(...all('z')), flat('c', 0, 'a', 1, 'b', 2, 'd', 5))
 })
 
-test('a member that stands twice gets the last score, and is new once', () => {
+test('a repeated member gets its last score and counts as new once', () => {
   const { run } = made()
   assert.is(run('ZADD', 'z', '1', 'a', '2', 'a', '3', 'a'), 1)
   assert.is(run('ZADD', 'z', 'CH', '4', 'a', '3', 'a'), 2)
   assert.equal(run(...all('z')), flat('a', 3))
 })
 
-test('NX only adds, XX only changes, GT and LT only raise and lower', () => {
+test('NX only adds, XX only changes, GT only raises and LT only lowers', () => {
   const { run, logged } = made()
   assert.is(run('ZADD', 'z', 'XX', '1', 'a'), 0)
   assert.is(run('EXISTS', 'z'), 0)
@@ -59,7 +59,7 @@ test('NX only adds, XX only changes, GT and LT only raise and lower', () => {
   assert.equal(logged(), [])
 })
 
-test('INCR answers the new score, or nil where the options let nothing happen', () => {
+test('INCR returns the new score, or nil if the options prevent it', () => {
   const { run, error, logged } = made()
   assert.is(run('ZADD', 'z', 'XX', 'INCR', '1', 'a'), null)
   assert.equal(run('ZADD', 'z', 'INCR', '1.5', 'a'), double(1.5))
@@ -79,7 +79,7 @@ test('INCR answers the new score, or nil where the options let nothing happen', 
   assert.equal(run('ZSCORE', 'z', 'a'), double(Number.POSITIVE_INFINITY))
 })
 
-test('what ZADD refuses changes nothing', () => {
+test('a refused ZADD changes nothing', () => {
   const { run, error, logged } = made()
   run('ZADD', 'z', '1', 'a')
   run('SET', 's', 'x')
@@ -107,7 +107,7 @@ test('what ZADD refuses changes nothing', () => {
   assert.equal(logged(), [])
 })
 
-test('scores are read as C reads doubles, and minus zero is zero', () => {
+test('scores are parsed like C doubles, and minus zero is zero', () => {
   const { run } = made()
   const words: [Bytes, number][] = [
     ['+5', 5],
@@ -131,7 +131,7 @@ test('scores are read as C reads doubles, and minus zero is zero', () => {
   }
 })
 
-test('ZREM counts what was there; the key goes with its last member', () => {
+test('ZREM counts removed members, and the last one removes the key', () => {
   const { run, error, logged } = made()
   run('ZADD', 'z', '1', 'a', '2', 'b', '3', 'c')
   logged()
@@ -149,7 +149,7 @@ test('ZREM counts what was there; the key goes with its last member', () => {
   assert.is(error('ZREM', 's', 'a'), WRONGTYPE)
 })
 
-test('ZSCORE, ZMSCORE and ZCARD of what is and is not there', () => {
+test('ZSCORE, ZMSCORE and ZCARD handle existing and missing members and keys', () => {
   const { run, error } = made()
   run('ZADD', 'z', '1.25', 'a', '-inf', 'b')
   assert.equal(run('ZSCORE', 'z', 'a'), double(1.25))
@@ -169,7 +169,7 @@ test('ZSCORE, ZMSCORE and ZCARD of what is and is not there', () => {
     assert.is(error(...words), WRONGTYPE)
 })
 
-test('ZRANK and ZREVRANK count from either end, with the score where that is asked for', () => {
+test('ZRANK and ZREVRANK count from either end, with the score on request', () => {
   const { run, error } = made()
   run('ZADD', 'z', '1', 'a', '1', 'b', '0', 'c', '5', 'd')
   assert.equal(
@@ -186,7 +186,7 @@ test('ZRANK and ZREVRANK count from either end, with the score where that is ask
   assert.is(error('ZREVRANK', 'z', 'a', 'WITHSCORE', 'x'), "ERR wrong number of arguments for 'zrevrank' command")
 })
 
-test('OBJECT ENCODING goes by the configuration, once for good', () => {
+test('OBJECT ENCODING follows the configuration, and a skiplist stays one', () => {
   const { run } = made()
   run('ZADD', 'z', '1', 'a', '2', 'b', '3', 'c', '4', 'd')
   assert.is(run('OBJECT', 'ENCODING', 'z'), 'listpack')
@@ -200,7 +200,7 @@ test('OBJECT ENCODING goes by the configuration, once for good', () => {
   assert.is(run('OBJECT', 'ENCODING', 'long'), 'skiplist')
 })
 
-test('ZSCAN answers members with scores as bulk strings: a listpack at once, the rest by and by', () => {
+test('ZSCAN returns members and scores as bulk strings, a listpack in one call', () => {
   const { run, error } = made()
   run('ZADD', 'z', '1', 'a', '0.1', 'b')
   assert.equal(run('ZSCAN', 'z', '0', 'COUNT', '1'), ['0', ['a', '1', 'b', '0.1']])
@@ -220,7 +220,7 @@ test('ZSCAN answers members with scores as bulk strings: a listpack at once, the
   assert.is(error('ZSCAN', 'z', '0', 'NOVALUES'), 'ERR NOVALUES option can only be used in HSCAN')
 })
 
-test('what was logged makes the same sorted set again', () => {
+test('the log makes the same sorted set', () => {
   const first = made()
   first.run('ZADD', 'z', '1.5', 'a', 'inf', 'b', '0.1', 'c')
   first.run('ZINCRBY', 'z', '0.2', 'c')

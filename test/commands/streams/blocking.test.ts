@@ -41,7 +41,7 @@ test('all blocked readers of a stream get new entries, each after its own id', (
   assert.is(h.blocked.count, 0)
 })
 
-test('$ stays what it was when the client began to wait', () => {
+test('$ is the last id at the time the client began to wait', () => {
   const h = made()
   const client = h.client()
   client.send('XREAD', 'COUNT', '1', 'BLOCK', '0', 'STREAMS', 's', 't', '$', '$')
@@ -52,7 +52,7 @@ test('$ stays what it was when the client began to wait', () => {
   assert.equal(client.replies, [entries('t', '7-0')])
 })
 
-test('a reader whose entry goes again at once, or whose key gets another type, waits on', () => {
+test('a reader keeps waiting when its entry is trimmed at once or its key gets another type', () => {
   const h = made()
   const client = h.client()
   client.send('XREAD', 'BLOCK', '0', 'STREAMS', 's', '$')
@@ -64,7 +64,7 @@ test('a reader whose entry goes again at once, or whose key gets another type, w
   assert.equal(client.replies, [entries('s', '1-0')])
 })
 
-test('a renamed or copied stream serves as well', () => {
+test('a renamed or copied stream serves waiting readers', () => {
   const h = made()
   h.run('XADD', 'from', '3', 'f', 'v')
   const [renamed, copied] = [h.client(), h.client()]
@@ -76,7 +76,7 @@ test('a renamed or copied stream serves as well', () => {
   assert.equal(renamed.replies, [entries('to', '3-0')])
 })
 
-test('time-outs answer nothing', () => {
+test('a timeout returns a nil array', () => {
   const h = withGroup()
   const [reader, consumer] = [h.client(), h.client()]
   reader.send('XREAD', 'BLOCK', '20', 'STREAMS', 's', '$')
@@ -88,7 +88,7 @@ test('time-outs answer nothing', () => {
   assert.equal(reader.replies, [NULL_ARRAY])
 })
 
-test('each entry goes to one consumer of a group, in the order in which they came', () => {
+test('each entry goes to one consumer of a group, in the order of arrival', () => {
   const h = withGroup()
   const [first, second] = [h.client(), h.client()]
   first.send('XREADGROUP', 'GROUP', 'g', 'a', 'BLOCK', '0', 'STREAMS', 's', '>')
@@ -112,14 +112,14 @@ test('each entry goes to one consumer of a group, in the order in which they cam
   assert.equal(second.replies, [entries('s', '2-0')])
 })
 
-test("a consumer's history is answered at once", () => {
+test("reading a consumer's history is answered at once", () => {
   const h = withGroup()
   const client = h.client()
   client.send('XREADGROUP', 'GROUP', 'g', 'c', 'BLOCK', '0', 'STREAMS', 's', '0')
   assert.equal(client.replies, [[['s', []]]])
 })
 
-test('who waits in a group is told that it has gone, however it went', () => {
+test('a client that waits in a group gets an error when the group disappears in any way', () => {
   const noGroup = (key: string) => `NOGROUP No such key '${key}' or consumer group 'g' in XREADGROUP with GROUP option`
   for (const [words, text] of [
     [['XGROUP', 'DESTROY', 's', 'g'], noGroup('s')],
@@ -138,7 +138,7 @@ test('who waits in a group is told that it has gone, however it went', () => {
   }
 })
 
-test('a stream that ran dry before its turn is waited for on', () => {
+test('a consumer whose stream is empty keeps waiting', () => {
   const h = withGroup()
   h.run('XADD', 's', '666', 'f', 'v')
   h.run('XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 's', '>')
@@ -151,7 +151,7 @@ test('a stream that ran dry before its turn is waited for on', () => {
   assert.equal(client.replies, [entries('s', '667-0')])
 })
 
-test('of a crowd that waits in one group nobody is asked in vain but the first', () => {
+test('one entry wakes only the first of many clients waiting in a group', () => {
   const h = withGroup()
   h.run('XGROUP', 'CREATE', 's', 'other', '$')
   const crowd = Array.from({ length: 50 }, () => h.client())

@@ -31,7 +31,7 @@ const pending = (h: Harness, ...rest: Bytes[]) => h.plain('XPENDING', 's', 'g', 
 const consumers = (h: Harness) => (h.plain('XINFO', 'CONSUMERS', 's', 'g') as unknown[][]).map((flat) => flat[1])
 const at = (ms: number) => String(START_MS + ms)
 
-test('XCLAIM takes over what has been idle for long enough', () => {
+test('XCLAIM takes over entries that have been idle long enough', () => {
   const h = withPending(3, 2)
   h.keyspace.setClock(START_MS + 100)
   assert.equal(h.plain('XCLAIM', 's', 'g', 'd', '101', '1', '2'), [])
@@ -46,7 +46,7 @@ test('XCLAIM takes over what has been idle for long enough', () => {
   assert.equal(h.logged(), [], 'it is not idle any more')
 })
 
-test('JUSTID answers ids and counts no delivery', () => {
+test('JUSTID returns ids and does not count a delivery', () => {
   const h = withPending(2, 2)
   assert.equal(h.plain('XCLAIM', 's', 'g', 'd', '0', '1-0', '2-0', 'justid'), ['1-0', '2-0'])
   assert.equal(h.logged(), [
@@ -59,7 +59,7 @@ test('JUSTID answers ids and counts no delivery', () => {
   assert.equal(pending(h, 'c'), [])
 })
 
-test('IDLE, TIME and RETRYCOUNT say what is remembered; times that cannot be are taken for now', () => {
+test('IDLE, TIME and RETRYCOUNT set the delivery data, and impossible times become now', () => {
   const h = withPending(1, 1)
   const claim = (...options: Bytes[]) => {
     h.run('XCLAIM', 's', 'g', 'd', '0', '1', ...options)
@@ -76,7 +76,7 @@ test('IDLE, TIME and RETRYCOUNT say what is remembered; times that cannot be are
   assert.equal(claim('RETRYCOUNT', '-5'), [0, 1])
 })
 
-test('FORCE makes pending what is not, if it is there', () => {
+test('FORCE makes existing entries pending that were not', () => {
   const h = withPending(3, 0)
   assert.equal(h.plain('XCLAIM', 's', 'g', 'd', '1000', '2', '7', 'FORCE'), [['2-0', ['f', '2']]])
   assert.equal(pending(h), [['2-0', 'd', 0, 2]])
@@ -87,7 +87,7 @@ test('FORCE makes pending what is not, if it is there', () => {
   ])
 })
 
-test('LASTID moves a group on, never back', () => {
+test('LASTID moves a group forwards only', () => {
   const h = withPending(3, 1)
   assert.equal(h.plain('XCLAIM', 's', 'g', 'c', '0', '9', 'LASTID', '2'), [])
   assert.equal(h.logged(), [['XGROUP', 'SETID', 's', 'g', '2-0', 'ENTRIESREAD', '1']])
@@ -97,7 +97,7 @@ test('LASTID moves a group on, never back', () => {
   assert.equal(h.logged(), [['XCLAIM', 's', 'g', 'c', '0', '1-0', 'TIME', at(0), 'RETRYCOUNT', '1', 'FORCE', 'JUSTID', 'LASTID', '3-0']])
 })
 
-test('claiming what has been deleted takes it off', () => {
+test('claiming a deleted entry removes it from the pending ones', () => {
   const h = withPending(4, 4)
   h.run('XDEL', 's', '2', '4')
   h.logged()
@@ -113,7 +113,7 @@ test('claiming what has been deleted takes it off', () => {
   ])
 })
 
-test('entries that are not alike are logged one by one', () => {
+test('entries with different delivery data are logged one by one', () => {
   const h = withPending(3, 3)
   h.run('XCLAIM', 's', 'g', 'c', '0', '2')
   h.logged()
@@ -128,7 +128,7 @@ test('entries that are not alike are logged one by one', () => {
   )
 })
 
-test('what is logged of many entries comes in commands of a thousand', () => {
+test('many claimed entries are logged in commands of a thousand', () => {
   const h = withPending(2500, 0)
   h.run('XREADGROUP', 'GROUP', 'g', 'c', 'STREAMS', 's', '>')
   assert.equal(
@@ -143,7 +143,7 @@ test('what is logged of many entries comes in commands of a thousand', () => {
   assert.equal((h.plain('XPENDING', 's', 'g') as unknown[])[0], 2500)
 })
 
-test('what XCLAIM refuses changes nothing', () => {
+test('a refused XCLAIM changes nothing', () => {
   const h = withPending(1, 1)
   assert.is(h.error('XCLAIM', 's', 'none', 'c', '0', '1'), NO_GROUP)
   assert.is(h.error('XCLAIM', 's', 'g', 'd', 'x', '1'), 'ERR Invalid min-idle-time argument for XCLAIM')
@@ -157,7 +157,7 @@ test('what XCLAIM refuses changes nothing', () => {
   assert.equal(consumers(h), ['c'])
 })
 
-test('XAUTOCLAIM goes through what is pending, with a cursor', () => {
+test('XAUTOCLAIM walks the pending entries with a cursor', () => {
   const h = withPending(25, 25)
   const [first, claimed, deleted] = h.plain('XAUTOCLAIM', 's', 'g', 'd', '0', '-', 'COUNT', '10') as [Bytes, unknown[][], unknown[]]
   assert.is(first, '11-0')
@@ -173,14 +173,14 @@ test('XAUTOCLAIM goes through what is pending, with a cursor', () => {
   assert.equal(h.logged(), [['XGROUP', 'CREATECONSUMER', 's', 'g', 'new']])
 })
 
-test('deleted entries count for XAUTOCLAIM', () => {
+test('XAUTOCLAIM counts deleted entries towards COUNT', () => {
   const h = withPending(3, 3)
   h.run('XDEL', 's', '1', '2')
   assert.equal(h.plain('XAUTOCLAIM', 's', 'g', 'd', '0', '-', 'COUNT', '1'), ['2-0', [], ['1-0']])
   assert.equal(h.plain('XAUTOCLAIM', 's', 'g', 'd', '0', '2-0', 'COUNT', '2', 'JUSTID'), ['0-0', ['3-0'], ['2-0']])
 })
 
-test('what XAUTOCLAIM refuses changes nothing', () => {
+test('a refused XAUTOCLAIM changes nothing', () => {
   const h = withPending(1, 1)
   assert.is(h.error('XAUTOCLAIM', 's', 'none', 'c', '0', '0'), NO_GROUP)
   assert.is(h.error('XAUTOCLAIM', 's', 'g', 'd', 'x', '0'), 'ERR Invalid min-idle-time argument for XAUTOCLAIM')

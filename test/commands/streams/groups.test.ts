@@ -45,7 +45,7 @@ function maps(h: Harness, ...words: Bytes[]): Record<string, unknown>[] {
 
 const pending = (h: Harness, ...rest: Bytes[]) => h.plain('XPENDING', 's', 'g', '-', '+', '100', ...rest)
 
-test('XGROUP CREATE: the stream must be there, unless it is to be made, and the group must not', () => {
+test('XGROUP CREATE needs an existing stream or MKSTREAM, and a new group name', () => {
   const h = made()
   const missing =
     'ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.'
@@ -64,7 +64,7 @@ test('XGROUP CREATE: the stream must be there, unless it is to be made, and the 
   assert.is(h.error('XGROUP', 'CREATE', 'string', 'g', '0', 'MKSTREAM'), WRONGTYPE)
 })
 
-test('XGROUP SETID moves a group, DESTROY takes it away with all that is its', () => {
+test('XGROUP SETID moves a group, and DESTROY removes it with its pending entries', () => {
   const h = withGroup(5)
   assert.is(h.error('XGROUP', 'SETID', 's', 'none', '0'), "NOGROUP No such consumer group 'none' for key name 's'")
   assert.equal(read(h, 'c'), ['1-0', '2-0', '3-0', '4-0', '5-0'])
@@ -88,7 +88,7 @@ test('XGROUP SETID moves a group, DESTROY takes it away with all that is its', (
   assert.equal(h.plain('XINFO', 'CONSUMERS', 's', 'g'), [])
 })
 
-test('consumers are made and deleted, with what they have pending', () => {
+test('consumers are created, and deleted with their pending entries', () => {
   const h = withGroup(4)
   assert.is(h.plain('XGROUP', 'CREATECONSUMER', 's', 'g', 'c'), 1)
   assert.is(h.plain('XGROUP', 'CREATECONSUMER', 's', 'g', 'c'), 0)
@@ -103,7 +103,7 @@ test('consumers are made and deleted, with what they have pending', () => {
   assert.equal(h.plain('XPENDING', 's', 'g'), [1, '1-0', '1-0', [['c', '1']]])
 })
 
-test('news are delivered once, and logged as what has become of them', () => {
+test('new entries are delivered once, and logged as claims', () => {
   const h = withGroup(3)
   const reply = h.plain('XREADGROUP', 'GROUP', 'g', 'c', 'COUNT', '2', 'STREAMS', 's', '>')
   assert.equal(reply, [
@@ -129,7 +129,7 @@ test('news are delivered once, and logged as what has become of them', () => {
   assert.equal(h.logged(), [['XGROUP', 'CREATECONSUMER', 's', 'g', 'e']])
 })
 
-test('NOACK leaves nothing pending', () => {
+test('NOACK leaves no entry pending', () => {
   const h = withGroup(2)
   assert.equal(read(h, 'c', 'NOACK'), ['1-0', '2-0'])
   assert.equal(h.logged(), [
@@ -139,7 +139,7 @@ test('NOACK leaves nothing pending', () => {
   assert.equal(pending(h), [])
 })
 
-test('what is delivered again goes over to who got it', () => {
+test('an entry delivered again belongs to its new consumer', () => {
   const h = withGroup(3)
   read(h, 'c')
   h.run('XGROUP', 'SETID', 's', 'g', '1')
@@ -155,7 +155,7 @@ test('what is delivered again goes over to who got it', () => {
   ])
 })
 
-test("a consumer's history is its own, counts deliveries, and shows what has been deleted", () => {
+test("a consumer's history has its own entries, counts deliveries, and shows deleted ones", () => {
   const h = withGroup(4)
   read(h, 'c', 'COUNT', '3')
   read(h, 'd')
@@ -194,7 +194,7 @@ test('XREADGROUP is a map in RESP3', () => {
   assert.equal((reply as MapReply).flat, ['s', [['1-0', ['f', '1']]]])
 })
 
-test('what XREADGROUP refuses changes nothing, whatever came before it', () => {
+test('a refused XREADGROUP changes nothing', () => {
   const h = withGroup(1)
   h.run('SET', 'string', 'x')
   h.logged()
@@ -213,7 +213,7 @@ test('what XREADGROUP refuses changes nothing, whatever came before it', () => {
   assert.equal(h.plain('XINFO', 'CONSUMERS', 's', 'g'), [])
 })
 
-test('XACK takes what is acknowledged off, once', () => {
+test('XACK removes a pending entry once', () => {
   const h = withGroup(3)
   read(h, 'c')
   h.logged()
@@ -227,7 +227,7 @@ test('XACK takes what is acknowledged off, once', () => {
   assert.equal(pending(h), [['2-0', 'c', 0, 1]])
 })
 
-test('XPENDING: the summary, intervals, idle times and consumers', () => {
+test('XPENDING shows a summary, intervals, idle times and consumers', () => {
   const h = withGroup(6)
   assert.equal(h.plain('XPENDING', 's', 'g'), [0, null, null, NULL_ARRAY])
   read(h, 'b', 'COUNT', '2')
@@ -260,7 +260,7 @@ test('XPENDING: the summary, intervals, idle times and consumers', () => {
   assert.is(h.error('XPENDING', 's', 'g', '-', '(0-0', '1'), 'ERR invalid end ID for the interval')
 })
 
-test('XINFO of groups and consumers: when they were seen, and when they got something', () => {
+test('XINFO shows when consumers were seen and when they were active', () => {
   const h = withGroup(1)
   read(h, 'c')
   h.keyspace.setClock(START_MS + 10)
@@ -288,7 +288,7 @@ test('XINFO of groups and consumers: when they were seen, and when they got some
   assert.is(h.error('XINFO', 'GROUPS', 'none'), 'ERR no such key')
 })
 
-test('the lag is known where nothing is missing from between', () => {
+test('the lag is known unless entries in between were deleted', () => {
   const h = withGroup(5)
   const lag = () => maps(h, 'XINFO', 'GROUPS', 's').map(({ 'entries-read': read, lag }) => [read, lag])[0]
   assert.equal(lag(), [null, 5])
@@ -306,7 +306,7 @@ test('the lag is known where nothing is missing from between', () => {
   assert.equal(lag(), [null, 0])
 })
 
-test('counts end where the log can hold no more', () => {
+test('the count of read entries stops at the largest 64-bit integer', () => {
   const h = withGroup(0)
   const most = '9223372036854775807'
   h.run('XSETID', 's', '0-1', 'ENTRIESADDED', most)

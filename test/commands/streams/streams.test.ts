@@ -35,7 +35,7 @@ function info({ plain }: Harness, key: Bytes): Record<string, unknown> {
   return Object.fromEntries(pairs)
 }
 
-test('XADD with * takes the time, and counts within it', () => {
+test('XADD with * uses the time and a sequence number within it', () => {
   const h = made()
   assert.is(h.plain('XADD', 's', '*', 'f', 'v'), `${START_MS}-0`)
   assert.is(h.plain('XADD', 's', '*', 'f', 'v'), `${START_MS}-1`)
@@ -52,7 +52,7 @@ test('XADD with * takes the time, and counts within it', () => {
   assert.equal(h.plain('XRANGE', 's', `${START_MS}-2`, `${START_MS}-2`), [[`${START_MS}-2`, ['f', 'v', 'g', 'w']]])
 })
 
-test('XADD with an id of its own is logged as it came', () => {
+test('XADD with an explicit id is logged as sent', () => {
   const h = made()
   assert.is(h.plain('XADD', 's', '5', 'f', ''), '5-0')
   assert.is(h.plain('XADD', 's', '5-3', '', '\xff\0\r\n'), '5-3')
@@ -81,7 +81,7 @@ test('XADD with ms-* chooses the sequence number', () => {
   ])
 })
 
-test('ids of 64 bits are exact, and the last one ends a stream', () => {
+test('64-bit ids are exact, and no id follows the last one', () => {
   const h = made()
   assert.is(h.plain('XADD', 's', '9007199254740993-18446744073709551614', 'f', 'v'), '9007199254740993-18446744073709551614')
   assert.is(h.error('XADD', 's', '9007199254740993-18446744073709551613', 'f', 'v'), TOO_SMALL)
@@ -92,7 +92,7 @@ test('ids of 64 bits are exact, and the last one ends a stream', () => {
   assert.is(h.error('XADD', 's', '18446744073709551616-1', 'f', 'v'), INVALID_ID)
 })
 
-test('what XADD refuses makes no stream', () => {
+test('a refused XADD creates no stream', () => {
   const h = made()
   assert.is(h.error('XADD', 's', '0-0', 'f', 'v'), 'ERR The ID specified in XADD must be greater than 0-0')
   for (const id of ['-', '+', '$', '>', '', '1-', '-1', '1-1-1', '1-x', 'x-*', '-*', '1.5', '0x1'])
@@ -110,14 +110,14 @@ test('what XADD refuses makes no stream', () => {
   assert.is(h.error('XADD', 'string', 'NOMKSTREAM', '*', 'f', 'v'), WRONGTYPE)
 })
 
-test('ids may be spelled as C reads them', () => {
+test('ids are parsed like C numbers', () => {
   const h = made()
   assert.is(h.plain('XADD', 's', '007', 'f', 'v'), '7-0')
   assert.is(h.plain('XADD', 's', ' +8-+9', 'f', 'v'), '8-9')
   assert.is(h.plain('XADD', 's', '10\0x', 'f', 'v'), '10-0')
 })
 
-test('NOMKSTREAM adds to streams that are there only', () => {
+test('NOMKSTREAM adds to existing streams only', () => {
   const h = made()
   assert.is(h.plain('XADD', 's', 'NOMKSTREAM', '*', 'f', 'v'), null)
   assert.equal(h.logged(), [])
@@ -125,7 +125,7 @@ test('NOMKSTREAM adds to streams that are there only', () => {
   assert.is(h.plain('XADD', 's', 'nomkstream', '2', 'f', 'v'), '2-0')
 })
 
-test('trimming exactly: by length, by id, with and without =', () => {
+test('exact trimming works by length and by id, with and without =', () => {
   const h = made()
   fill(h, 10)
   assert.is(h.plain('XTRIM', 's', 'MAXLEN', '8'), 2)
@@ -147,7 +147,7 @@ test('trimming exactly: by length, by id, with and without =', () => {
   ])
 })
 
-test('rough trimming takes out whole nodes and is logged as what it came to', () => {
+test('approximate trimming removes whole nodes and is logged as its result', () => {
   const h = made(10)
   fill(h, 35)
   assert.is(h.plain('XTRIM', 's', 'MAXLEN', '~', '30'), 0)
@@ -167,14 +167,14 @@ test('rough trimming takes out whole nodes and is logged as what it came to', ()
   assert.equal(h.logged(), [['XTRIM', 's', 'MAXLEN', '=', '0']])
 })
 
-test('rough trimming of everything by id is logged with an id that says so', () => {
+test('approximate trimming of everything by id is logged with that id', () => {
   const h = made(10)
   fill(h, 3)
   assert.is(h.plain('XTRIM', 's', 'MINID', '~', '9'), 3)
   assert.equal(h.logged(), [['XTRIM', 's', 'MINID', '=', '9']])
 })
 
-test('rough trimming stays within its limit', () => {
+test('approximate trimming stays within its limit', () => {
   const h = made(10)
   fill(h, 35)
   assert.is(h.plain('XTRIM', 's', 'MAXLEN', '~', '0', 'LIMIT', '9'), 0)
@@ -185,13 +185,13 @@ test('rough trimming stays within its limit', () => {
   assert.is(small.plain('XTRIM', 's', 'MAXLEN', '~', '1'), 100, 'a hundred nodes, where no limit is given')
 })
 
-test('in replay there is no limit, whatever the configuration', () => {
+test('replay has no trimming limit under any configuration', () => {
   const h = made(1, true)
   fill(h, 102)
   assert.is(h.plain('XTRIM', 's', 'MAXLEN', '=', '1', 'LIMIT', '5'), 101)
 })
 
-test('options of trimming that do not go together', () => {
+test('incompatible trimming options are refused', () => {
   const h = made()
   fill(h, 3)
   const both = 'ERR syntax error, MAXLEN and MINID options at the same time are not compatible'
@@ -214,7 +214,7 @@ test('options of trimming that do not go together', () => {
   assert.is(h.plain('XLEN', 's'), 3)
 })
 
-test('XRANGE and XREVRANGE: intervals, open ends, counts', () => {
+test('XRANGE and XREVRANGE take intervals, open ends and counts', () => {
   const h = made()
   for (const id of ['1-1', '1-2', '2-0', '3-5', '4-0']) h.run('XADD', 's', id, 'f', 'v')
   assert.equal(ids(h, 'XRANGE', 's', '-', '+'), ['1-1', '1-2', '2-0', '3-5', '4-0'])
@@ -239,7 +239,7 @@ test('XRANGE and XREVRANGE: intervals, open ends, counts', () => {
   assert.is(h.error('XRANGE', 'string', '-', '+'), WRONGTYPE)
 })
 
-test('XDEL removes existing entries, and checks all ids first', () => {
+test('XDEL removes existing entries, after checking all ids', () => {
   const h = made()
   fill(h, 4)
   assert.is(h.error('XDEL', 's', '1', 'x'), INVALID_ID)
@@ -256,7 +256,7 @@ test('XDEL removes existing entries, and checks all ids first', () => {
   assert.equal([maxDeleted, added, first, length], ['4-0', 4, '0-0', 0])
 })
 
-test('XSETID sets what a stream goes on after', () => {
+test('XSETID sets the last id that new entries must follow', () => {
   const h = made()
   assert.is(h.error('XSETID', 's', '5'), 'ERR no such key')
   fill(h, 3)
@@ -280,7 +280,7 @@ test('XSETID sets what a stream goes on after', () => {
   assert.is(h.plain('XSETID', 's', '10'), 'OK')
 })
 
-test('XREAD answers what is above the ids, by stream', () => {
+test('XREAD returns the entries after each id, by stream', () => {
   const h = made()
   fill(h, 3)
   h.run('XADD', 't', '7', 'a', 'b')
@@ -306,7 +306,7 @@ test('XREAD is a map in RESP3', () => {
   assert.equal((reply as MapReply).flat, ['s', [['1-0', ['f', '1']]]])
 })
 
-test('what XREAD refuses', () => {
+test('invalid XREAD requests are refused', () => {
   const h = made()
   h.run('SET', 'string', 'x')
   assert.is(
@@ -333,7 +333,7 @@ test('what XREAD refuses', () => {
   )
 })
 
-test('XINFO STREAM shows the ends and counts of a stream', () => {
+test("XINFO STREAM shows a stream's ends and counts", () => {
   const h = made()
   assert.is(h.error('XINFO', 'STREAM', 's'), 'ERR no such key')
   fill(h, 150)
@@ -360,7 +360,7 @@ test('XINFO STREAM shows the ends and counts of a stream', () => {
   assert.is(h.error('XINFO', 'STREAM', 'string'), WRONGTYPE)
 })
 
-test('a stream is a stream to other commands', () => {
+test('general commands handle streams', () => {
   const h = made()
   fill(h, 1)
   assert.is(h.plain('TYPE', 's'), 'stream')

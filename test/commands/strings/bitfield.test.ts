@@ -9,14 +9,14 @@ import { harness } from '../../support/harness/harness.ts'
 
 const made = () => harness([strings, bitmaps, bitfields])
 
-test('SET answers the old value, INCRBY the new one, GET the current one', () => {
+test('SET returns the old value, INCRBY the new one and GET the current one', () => {
   const { plain } = made()
   const words = 'SET u8 0 255 GET u8 0 INCRBY u8 0 10 SET i5 #3 -1 GET u4 17'.split(' ')
   assert.equal(plain('BITFIELD', 'a', ...words), [0, 255, 9, 0, 14])
   assert.equal(plain('BITFIELD_RO', 'a', 'GET', 'i5', '#3', 'GET', 'u8', '1000'), [-1, 0])
 })
 
-test('overflow wraps, saturates or fails, from the word OVERFLOW on', () => {
+test('overflow wraps, saturates or fails, as the last OVERFLOW says', () => {
   const { plain } = made()
   const words = 'SET u2 0 3 INCRBY u2 0 1 OVERFLOW SAT INCRBY u2 0 9 INCRBY u2 0 -9 OVERFLOW FAIL INCRBY u2 0 -1 SET u2 0 4'
   assert.equal(plain('BITFIELD', 'a', ...words.split(' ')), [0, 0, 3, 0, null, null])
@@ -33,7 +33,7 @@ test('64-bit fields are exact', () => {
   assert.equal(plain('BITFIELD', 'a', 'GET', 'u63', '3'), [9223372036854775807n])
 })
 
-test('what writes the value that is there changes and logs nothing; growth and each write count as one change', () => {
+test('writing the present value changes and logs nothing; growth and each write count one change', () => {
   const { plain, logged, keyspace } = made()
   const changesOf = (...words: string[]) => {
     const before = keyspace.changes
@@ -49,7 +49,7 @@ test('what writes the value that is there changes and logs nothing; growth and e
   assert.is((plain('GET', 'a') as string).length, 12)
 })
 
-test('a write grows the string even where it fails; reads change and log nothing', () => {
+test('a failed write still grows the string, and reads change and log nothing', () => {
   const { plain, logged } = made()
   assert.equal(plain('BITFIELD', 'a', 'GET', 'u8', '100'), [0])
   assert.equal(plain('BITFIELD', 'a'), [])
@@ -62,7 +62,7 @@ test('a write grows the string even where it fails; reads change and log nothing
   assert.equal(logged(), [])
 })
 
-test('what makes no sense is refused before anything is changed', () => {
+test('invalid arguments are refused before anything changes', () => {
   const { error, logged } = made()
   const type = 'ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.'
   const cases: readonly [string, string][] = [
@@ -86,7 +86,7 @@ test('what makes no sense is refused before anything is changed', () => {
   assert.equal(logged(), [])
 })
 
-test('fields of every width at every offset read back, beside untouched neighbours', () => {
+test('fields of any width and offset are read back, and their neighbours stay unchanged', () => {
   const { integer, pick } = seeded('bitfield')
   const { plain } = made()
   const length = 70_000 * 8

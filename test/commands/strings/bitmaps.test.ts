@@ -11,7 +11,7 @@ import { harness } from '../../support/harness/harness.ts'
 const made = () => harness([strings, stringRanges, bitmaps])
 const INVALID_OFFSET = 'ERR bit offset is not an integer or out of range'
 
-test('SETBIT answers the bit before, grows the string, and logs only changes', () => {
+test('SETBIT returns the old bit, grows the string, and logs only changes', () => {
   const { plain, logged } = made()
   assert.is(plain('SETBIT', 'a', '7', '1'), 0)
   assert.is(plain('SETBIT', 'a', '7', '0'), 1)
@@ -32,7 +32,7 @@ test('offsets and bits out of range are refused', () => {
   for (const bit of ['-1', '2', '01', 'x', '']) assert.is(error('SETBIT', 'a', '0', bit), 'ERR bit is not an integer or out of range', bit)
 })
 
-test('the last bit of 512 MiB can be set without making 512 MiB', () => {
+test('setting the last bit of 512 MiB does not allocate 512 MiB', () => {
   const { plain, db } = made()
   assert.is(plain('SETBIT', 'a', '4294967295', '1'), 0)
   assert.is(plain('STRLEN', 'a'), 2 ** 29)
@@ -43,7 +43,7 @@ test('the last bit of 512 MiB can be set without making 512 MiB', () => {
   assert.is(plain('BITCOUNT', 'a'), 1)
 })
 
-test('BITPOS knows the zeros after the end only where no end is given', () => {
+test('BITPOS counts zeros after the end only if no end is given', () => {
   const { plain, error } = made()
   plain('SET', 'a', '\xff\xff')
   assert.is(plain('BITPOS', 'a', '0'), 16)
@@ -80,7 +80,7 @@ function cut(bits: string, first: number, last: number, unit: number): { start: 
   return { start: start * unit, bits: bits.slice(start * unit, (end + 1) * unit) }
 }
 
-test('BITCOUNT and BITPOS agree with a string of zeros and ones', () => {
+test('BITCOUNT and BITPOS equal those of a text of zeros and ones', () => {
   const seed = seeded('bit ranges')
   const { integer, pick } = seed
   const { plain } = made()
@@ -110,7 +110,7 @@ test('BITCOUNT and BITPOS agree with a string of zeros and ones', () => {
   }
 })
 
-test('BITOP agrees with a loop over bytes', () => {
+test('BITOP equals a loop over bytes', () => {
   const seed = seeded('bitop')
   const { integer, pick } = seed
   const { plain, db } = made()
@@ -139,7 +139,7 @@ test('BITOP agrees with a loop over bytes', () => {
   }
 })
 
-test('BITOP of nothing deletes its target', () => {
+test('an empty BITOP result deletes the target', () => {
   const { plain, error, logged } = made()
   plain('SET', 'a', 'x')
   logged()

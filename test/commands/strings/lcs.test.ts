@@ -12,7 +12,7 @@ function made(a: string, b: string, config = {}) {
   return h
 }
 
-test('the subsequence, its length and its matches', () => {
+test('LCS returns the subsequence, its length or its matches', () => {
   const { plain } = made('ohmytext', 'mynewtext')
   assert.is(plain('LCS', 'a', 'b'), 'mytext')
   assert.is(plain('LCS', 'a', 'b', 'LEN'), 6)
@@ -37,14 +37,14 @@ test('the subsequence, its length and its matches', () => {
   ])
 })
 
-test('keys that are not there are empty strings', () => {
+test('missing keys count as empty strings', () => {
   const { plain } = made('a', '')
   assert.is(plain('LCS', 'a', 'none'), '')
   assert.is(plain('LCS', 'b', 'none', 'LEN'), 0)
   assert.equal(plain('LCS', 'a', 'b', 'IDX'), ['matches', [], 'len', 0])
 })
 
-test('options that make no sense are refused', () => {
+test('invalid options are refused', () => {
   const { error } = made('a', 'b')
   assert.is(error('LCS', 'a', 'b', 'LEN', 'IDX'), 'ERR If you want both the length and indexes, please just use IDX.')
   assert.is(error('LCS', 'a', 'b', 'MINMATCHLEN'), 'ERR syntax error')
@@ -52,7 +52,7 @@ test('options that make no sense are refused', () => {
   assert.is(error('LCS', 'a', 'b', 'FOO'), 'ERR syntax error')
 })
 
-test('a table past proto-max-bulk-len is refused before it is made', () => {
+test('a table beyond proto-max-bulk-len is refused before it is allocated', () => {
   const refusal = 'ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len'
   const config = { 'proto-max-bulk-len': 4 * 101 * 101 }
   assert.is(made('a'.repeat(100), 'a'.repeat(100), config).plain('LCS', 'a', 'b', 'LEN'), 100)
@@ -60,7 +60,7 @@ test('a table past proto-max-bulk-len is refused before it is made', () => {
   assert.is(made('a'.repeat(2 ** 25), 'a'.repeat(2 ** 25)).error('LCS', 'a', 'b'), refusal)
 })
 
-test('matches cover the subsequence and none of them could be longer', () => {
+test('matches cover the subsequence and cannot be extended', () => {
   const { integer } = seeded('lcs')
   const letters = () => Array.from({ length: integer(40) }, () => 'abc'.charAt(integer(3))).join('')
   for (let round = 0; round < 200; round++) {

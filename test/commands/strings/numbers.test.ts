@@ -10,7 +10,7 @@ const made = () => harness([strings, stringNumbers])
 const NOT_AN_INTEGER = 'ERR value is not an integer or out of range'
 const OVERFLOW = 'ERR increment or decrement would overflow'
 
-test('INCR, DECR, INCRBY and DECRBY count from 0 and keep the deadline', () => {
+test('INCR, DECR, INCRBY and DECRBY start from 0 and keep the deadline', () => {
   const { plain, db, logged } = made()
   assert.is(plain('INCR', 'a'), 1)
   assert.is(plain('INCRBY', 'a', '41'), 42)
@@ -23,7 +23,7 @@ test('INCR, DECR, INCRBY and DECRBY count from 0 and keep the deadline', () => {
   assert.equal(logged().at(-1), ['INCR', 'a'])
 })
 
-test('64 bits are exact to their ends and no further', () => {
+test('64-bit sums are exact up to their limits, and overflow is refused', () => {
   const { plain, error } = made()
   plain('SET', 'a', '9223372036854775806')
   assert.is(plain('INCR', 'a'), 9223372036854775807n)
@@ -37,7 +37,7 @@ test('64 bits are exact to their ends and no further', () => {
   assert.is(error('INCRBY', 'a', '9223372036854775808'), NOT_AN_INTEGER)
 })
 
-test('sums equal those of big integers', () => {
+test('sums equal those of bigints', () => {
   const { integer, pick } = seeded('string numbers')
   const { run, plain } = made()
   let twin = 0n
@@ -53,7 +53,7 @@ test('sums equal those of big integers', () => {
   }
 })
 
-test('what is no integer in Redis is none here', () => {
+test('values that Redis does not take for integers are refused', () => {
   const { run, error, logged } = made()
   for (const value of ['', ' 1', '1 ', '+1', '01', '-0', '1.0', '0x10', 'abc', '9223372036854775808', '1'.repeat(70_000)]) {
     run('SET', 'a', value)
@@ -64,7 +64,7 @@ test('what is no integer in Redis is none here', () => {
   }
 })
 
-test('INCRBYFLOAT answers what Redis prints and logs the sum', () => {
+test("INCRBYFLOAT returns Redis's text and logs the sum", () => {
   const { plain, error, logged } = made()
   assert.is(plain('INCRBYFLOAT', 'a', '0.1'), '0.1')
   assert.is(plain('INCRBYFLOAT', 'a', '0.2'), '0.3')

@@ -20,7 +20,7 @@ const made = () => harness(families)
 const deadline = ({ db }: Harness, key: Bytes) => db.peek(key)?.expireAtMs
 const LARGE = 'large '.repeat(20_000)
 
-test('SET, GET, and what is not there', () => {
+test('SET and GET store any bytes, and a missing key is nil', () => {
   const { plain, logged } = made()
   assert.is(plain('GET', 'a'), null)
   assert.is(plain('SET', 'a', '\x00\xff\r\n'), 'OK')
@@ -28,7 +28,7 @@ test('SET, GET, and what is not there', () => {
   assert.equal(logged(), [['SET', 'a', '\x00\xff\r\n']])
 })
 
-test('SET replaces a deadline unless KEEPTTL is given', () => {
+test('SET removes a deadline unless KEEPTTL is given', () => {
   const h = made()
   h.run('SET', 'a', '1', 'EX', '100')
   assert.is(deadline(h, 'a'), START_MS + 100_000)
@@ -40,7 +40,7 @@ test('SET replaces a deadline unless KEEPTTL is given', () => {
   assert.is(deadline(h, 'new'), 0)
 })
 
-test('every way to set a relative deadline is logged with an absolute one', () => {
+test('every relative deadline is logged as an absolute one', () => {
   const h = made()
   const until = String(START_MS + 5000)
   for (const words of [
@@ -56,7 +56,7 @@ test('every way to set a relative deadline is logged with an absolute one', () =
   }
 })
 
-test('a deadline in the past deletes, and is logged as that', () => {
+test('a past deadline deletes the key, and is logged as a deletion', () => {
   const { plain, run, logged } = made()
   assert.is(plain('SET', 'a', '1', 'EXAT', '1'), 'OK')
   assert.equal(logged(), [])
@@ -70,7 +70,7 @@ test('a deadline in the past deletes, and is logged as that', () => {
   assert.equal(logged(), [['DEL', 'a']])
 })
 
-test('SET with conditions and GET', () => {
+test('SET takes conditions and GET', () => {
   const { plain, logged } = made()
   assert.is(plain('SET', 'a', '1', 'XX'), null)
   assert.is(plain('SET', 'a', '1', 'XX', 'GET'), null)
@@ -83,7 +83,7 @@ test('SET with conditions and GET', () => {
   assert.is(logged().length, 2)
 })
 
-test('SET and GETEX refuse options that contradict each other', () => {
+test('SET and GETEX refuse contradictory options', () => {
   const { error, logged } = made()
   for (const options of ['NX XX', 'KEEPTTL EX 1', 'EX 1 KEEPTTL', 'EX 1 PX 1', 'EX', 'FOO', 'PERSIST', 'EXAT 1 PXAT 1'])
     assert.is(error('SET', 'a', '1', ...options.split(' ')), 'ERR syntax error', options)
@@ -92,7 +92,7 @@ test('SET and GETEX refuse options that contradict each other', () => {
   assert.equal(logged(), [])
 })
 
-test('times that are no times are refused, in the name of the command', () => {
+test("invalid expire times are refused in the command's name", () => {
   const { error, run } = made()
   run('SET', 'a', '1')
   for (const time of ['0', '-1', '9223372036854775807', '9223372036854775'])
@@ -104,7 +104,7 @@ test('times that are no times are refused, in the name of the command', () => {
   assert.is(error('SET', 'a', '1', 'EX', 'x'), 'ERR value is not an integer or out of range')
 })
 
-test('GETEX keeps, sets or removes the deadline and logs just that', () => {
+test('GETEX keeps, sets or removes the deadline, and logs only that', () => {
   const h = made()
   h.run('SET', 'a', '1')
   h.logged()
@@ -119,7 +119,7 @@ test('GETEX keeps, sets or removes the deadline and logs just that', () => {
   assert.is(h.plain('GETEX', 'none', 'EX', '10'), null)
 })
 
-test('GETSET, GETDEL, SETNX', () => {
+test('GETSET, GETDEL and SETNX return and change the value as in Redis', () => {
   const { plain, logged } = made()
   assert.is(plain('GETSET', 'a', '1'), null)
   assert.is(plain('GETSET', 'a', '2'), '1')
@@ -131,7 +131,7 @@ test('GETSET, GETDEL, SETNX', () => {
   assert.is(plain('SETNX', 'a', '3'), 1)
 })
 
-test('MGET, MSET, MSETNX', () => {
+test('MGET, MSET and MSETNX handle several keys', () => {
   const { plain, error, logged } = made()
   assert.is(plain('MSET', 'a', '1', 'b', '2', 'a', '3'), 'OK')
   assert.equal(plain('MGET', 'a', 'none', 'b'), ['3', null, '2'])
@@ -144,7 +144,7 @@ test('MGET, MSET, MSETNX', () => {
   assert.is(error('MSETNX', 'a', '1', 'b'), "ERR wrong number of arguments for 'msetnx' command")
 })
 
-test('an expired key is not there, and its deletion comes first in the log', () => {
+test('an expired key does not exist, and its deletion is logged first', () => {
   const { plain, keyspace, logged } = made()
   plain('SET', 'a', '1', 'PX', '10')
   logged()
@@ -156,7 +156,7 @@ test('an expired key is not there, and its deletion comes first in the log', () 
   ])
 })
 
-test('APPEND, STRLEN, GETRANGE, SETRANGE', () => {
+test('APPEND, STRLEN, GETRANGE and SETRANGE work on parts of a string', () => {
   const { plain, error, logged } = made()
   assert.is(plain('APPEND', 'a', 'Hello'), 5)
   assert.is(plain('APPEND', 'a', ' World'), 11)
@@ -182,7 +182,7 @@ test('APPEND, STRLEN, GETRANGE, SETRANGE', () => {
   assert.is(error('GETRANGE', 'a', '0', 'x'), 'ERR value is not an integer or out of range')
 })
 
-test('no string grows past proto-max-bulk-len, unless the log says so', () => {
+test("proto-max-bulk-len limits a string's length, except in replay", () => {
   const tooLong = 'ERR string exceeds maximum allowed size (proto-max-bulk-len)'
   const config = { 'proto-max-bulk-len': 1000 }
   const { error, plain } = harness(families, { config })
@@ -194,7 +194,7 @@ test('no string grows past proto-max-bulk-len, unless the log says so', () => {
   assert.is(harness(families, { config, isReplaying: true }).plain('SETRANGE', 'a', '2000', 'y'), 2001)
 })
 
-test('a long string is a rope and answers the same', () => {
+test('a long string is a rope with the same replies', () => {
   const h = made()
   h.run('SET', 'a', LARGE)
   assert.instance(h.db.peek('a')?.value, Rope)
@@ -207,7 +207,7 @@ test('a long string is a rope and answers the same', () => {
   assert.is((h.plain('GETRANGE', 'a', '0', '-1') as Bytes).length, LARGE.length + 3)
 })
 
-test('a string that grows to 64 KiB becomes a rope; zeros in between cost nothing', () => {
+test('a string that grows to 64 KiB becomes a rope, and zeros in between use no memory', () => {
   const h = made()
   const value = () => h.db.peek('a')?.value
   h.run('SET', 'a', 'x'.repeat(MIN_ROPE_BYTES - 1))
@@ -260,7 +260,7 @@ function randomCommand({ pick, integer }: Seeded, now: number): Bytes[] {
   ])()
 }
 
-test('the log, replayed later, gives the same keys', () => {
+test('replaying the log later gives the same keys', () => {
   const seed = seeded('strings log')
   const h = made()
   const { keyspace, run } = h

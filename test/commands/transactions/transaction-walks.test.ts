@@ -43,7 +43,7 @@ async function stored(): Promise<Harness> {
   return made
 }
 
-test('SCAN and KEYS see what was written and deleted before them in the same transaction', async () => {
+test('SCAN and KEYS see the earlier writes and deletions of their transaction', async () => {
   const made = await stored()
   const all = [...'abcdefghij']
   assert.equal(together(made, 'KEYS *', 'SET k 1', 'KEYS *', 'DEL a k', 'SCAN 0 COUNT 100', 'FLUSHDB', 'KEYS *', 'SET z 1', 'SCAN 0'), [
@@ -60,7 +60,7 @@ test('SCAN and KEYS see what was written and deleted before them in the same tra
   assert.equal(made.logged(), [['MULTI'], ['SET', 'k', '1'], ['DEL', 'a', 'k'], ['FLUSHDB'], ['SET', 'z', '1'], ['EXEC']])
 })
 
-test('a cursor of a transaction goes on outside of it, and the other way round', async () => {
+test('a cursor is valid both inside and outside of a transaction', async () => {
   const made = await stored()
   const [[cursor, first]] = together(made, 'SCAN 0 COUNT 4') as [[string, string[]]]
   assert.equal(first, [...'abcd'])
@@ -69,7 +69,7 @@ test('a cursor of a transaction goes on outside of it, and the other way round',
   assert.equal(together(made, `SCAN ${second}`), [['0', ['i', 'j']]])
 })
 
-test('RANDOMKEY, DBSIZE and the scans of Pika', async () => {
+test("RANDOMKEY and Pika's scans see the earlier writes of their transaction", async () => {
   const made = await stored()
   const [key, ...rest] = together(made, 'RANDOMKEY', 'SADD s 1', 'PKSCANRANGE set a z', 'PKRSCANRANGE string c b', 'SCANX string i')
   assert.match(key as string, /^[a-j]$/)
@@ -77,7 +77,7 @@ test('RANDOMKEY, DBSIZE and the scans of Pika', async () => {
   assert.equal(together(made, 'FLUSHDB', 'RANDOMKEY'), ['OK', null])
 })
 
-test('with a checkpoint on its way, down but unheard of, and landed, KEYS is of its moment', async () => {
+test('KEYS sees the present keys in every phase of a checkpoint', async () => {
   const chance = seeded('transactions that walk')
   for (let round = 0; round < 30; round++) {
     const made = await stored()
@@ -108,7 +108,7 @@ test('with a checkpoint on its way, down but unheard of, and landed, KEYS is of 
   }
 })
 
-test('DEBUG DIGEST in a transaction is what it is outside, and what would need turns is refused', async () => {
+test('DEBUG DIGEST in a transaction equals that outside, and subcommands that need turns are refused', async () => {
   const made = await stored()
   made.server.config.load([['enable-debug-command', 'yes']])
   const digest = shown(await made.runAsync('DEBUG', 'DIGEST'))
@@ -122,7 +122,7 @@ test('DEBUG DIGEST in a transaction is what it is outside, and what would need t
   assert.equal(made.logged().slice(-1), [['MSET', 'key:0', 'value:0', 'key:1', 'value:1']])
 })
 
-test('WAIT and WAITAOF answer at once with what there is', async () => {
+test('WAIT and WAITAOF in a transaction return the current counts at once', async () => {
   const made = await stored()
   made.server.replication.waited = { local: 1, replicas: 2 }
   assert.equal(together(made, 'SET a 1', 'WAIT 5 0', 'WAITAOF 1 5 0', 'WAIT x 0'), [
@@ -150,7 +150,7 @@ test('MONITOR is refused in a transaction', () => {
   assert.not(made.session.isMonitoring)
 })
 
-test('while LevelDB is closed a walk in a transaction is refused and the rest runs', async () => {
+test("while LevelDB is closed a transaction's walks are refused and its other commands run", async () => {
   const made = await stored()
   made.run('SET', 'k', '1')
   await made.records.close()

@@ -56,7 +56,7 @@ function shown(reply: Reply | ClientError): unknown {
   return Array.isArray(reply) ? reply.map(shown) : reply
 }
 
-test('requests are queued and run by EXEC, each with its own reply', () => {
+test('queued requests are run by EXEC, each with its own reply', () => {
   const { client, run } = start()
   const one = client()
   assert.equal(say(one, 'MULTI', 'SET a 1', 'INCR a', 'GET a', 'GET x'), ['+OK', '+QUEUED', '+QUEUED', '+QUEUED', '+QUEUED'])
@@ -66,7 +66,7 @@ test('requests are queued and run by EXEC, each with its own reply', () => {
   assert.equal(say(one, 'GET a', 'EXEC'), ['2', '-ERR EXEC without MULTI'])
 })
 
-test('a request that fails while it runs fails alone', () => {
+test('a request that fails in EXEC fails alone', () => {
   const one = start().client()
   assert.equal(say(one, 'MULTI', 'SET a 1', 'LPUSH a x', 'INCR a', 'EXEC').at(-1), [
     '+OK',
@@ -75,7 +75,7 @@ test('a request that fails while it runs fails alone', () => {
   ])
 })
 
-test('a request that is refused spoils the whole', () => {
+test('a request refused while queueing discards the transaction', () => {
   const { client, run, logged } = start()
   for (const wrong of ['FOO', 'GET', 'OBJECT', 'INCR a b']) {
     const one = client()
@@ -87,7 +87,7 @@ test('a request that is refused spoils the whole', () => {
   assert.equal(logged(), [])
 })
 
-test('an EXEC that is refused itself ends the transaction and says why', () => {
+test('a refused EXEC ends the transaction and says why', () => {
   const { client, server } = start()
   const one = client()
   assert.equal(say(one, 'MULTI', 'SET a 1', 'EXEC 1', 'EXEC').slice(2), [
@@ -101,7 +101,7 @@ test('an EXEC that is refused itself ends the transaction and says why', () => {
   assert.is(one.transaction, null)
 })
 
-test('MULTI in MULTI and WATCH in MULTI are refused and spoil nothing', () => {
+test('MULTI and WATCH inside MULTI are refused without discarding the transaction', () => {
   const one = start().client()
   assert.equal(say(one, 'MULTI', 'MULTI', 'WATCH a', 'SET a 1', 'EXEC'), [
     '+OK',
@@ -112,7 +112,7 @@ test('MULTI in MULTI and WATCH in MULTI are refused and spoil nothing', () => {
   ])
 })
 
-test('DISCARD forgets what was queued and what was watched', () => {
+test('DISCARD drops queued requests and watches', () => {
   const { client, run } = start()
   const one = client()
   assert.equal(say(one, 'DISCARD', 'WATCH a', 'MULTI', 'SET a 1', 'DISCARD'), [
@@ -134,7 +134,7 @@ test('RESET ends a transaction and its watches', () => {
   assert.equal(say(one, 'EXEC', 'MULTI', 'GET a', 'EXEC'), ['-ERR EXEC without MULTI', '+OK', '+QUEUED', ['2']])
 })
 
-test('the log has a transaction as a whole, and one effect as it is', () => {
+test('a transaction is logged as a whole, and a single effect alone', () => {
   const { client, logged } = start()
   const one = client()
   say(one, 'MULTI', 'SET a 1', 'GET a', 'SELECT 2', 'SET b 1', 'EXEC')
@@ -145,7 +145,7 @@ test('the log has a transaction as a whole, and one effect as it is', () => {
   assert.equal(logged(), [])
 })
 
-test('the log has effects, and the end of a key before what is done with it', () => {
+test("the log holds effects, and a key's expiry before its next use", () => {
   const { client, run, logged, advance } = start()
   run('SADD', 's', 'x')
   run('PSETEX', 'a', '10', '1')
@@ -155,7 +155,7 @@ test('the log has effects, and the end of a key before what is done with it', ()
   assert.equal(logged(), [['MULTI'], ['SREM', 's', 'x'], ['DEL', 'a'], ['INCR', 'a'], ['EXEC']])
 })
 
-test('a log of transactions is replayed as what it says', () => {
+test('replaying a logged transaction has the same effects', () => {
   const { client, logged, run } = start()
   say(client(), 'MULTI', 'SET a 1', 'SELECT 1', 'RPUSH l 1 2', 'EXEC')
   const log = logged()
@@ -168,7 +168,7 @@ test('a log of transactions is replayed as what it says', () => {
   assert.equal(other.logged(), [])
 })
 
-test('nothing blocks in a transaction, and those who wait are served after it', () => {
+test('blocking commands do not block in a transaction, and blocked clients are served after it', () => {
   const { client, blocked } = start()
   const waiting = client()
   waiting.send('BLPOP', 'l', '0')
@@ -256,7 +256,7 @@ test('SWAPDB breaks a watch of a key that only the other database has', () => {
   assert.equal(say(one, 'MULTI', 'GET a', 'EXEC').at(-1), 'null array')
 })
 
-test('SWAPDB that brings a key past its end, or takes one, changes nothing for who watches it', () => {
+test('SWAPDB does not break a watch of a key that is expired in either database', () => {
   const { client, run, advance, keyspace } = start()
   const one = client()
   run('PSETEX', 'a', '10', '1')
@@ -272,14 +272,14 @@ test('SWAPDB that brings a key past its end, or takes one, changes nothing for w
   assert.equal(say(one, 'MULTI', 'PING', 'EXEC').at(-1), ['+PONG'])
 })
 
-test('the client’s own change breaks its watch, and what it does inside of EXEC does not', () => {
+test("a client's own change breaks its watch, except inside of EXEC", () => {
   const { client } = start()
   const one = client()
   assert.equal(say(one, 'WATCH a', 'SET a 1', 'MULTI', 'PING', 'EXEC').at(-1), 'null array')
   assert.equal(say(one, 'WATCH a', 'MULTI', 'SET a 1', 'SET a 2', 'EXEC').at(-1), ['+OK', '+OK'])
 })
 
-test('UNWATCH mends it, and a key watched twice is watched once', () => {
+test('UNWATCH clears a broken watch, and a key watched twice is watched once', () => {
   const { client, run, executor } = start()
   const one = client()
   say(one, 'WATCH a a', 'WATCH a')
@@ -289,7 +289,7 @@ test('UNWATCH mends it, and a key watched twice is watched once', () => {
   assert.is(executor.units.watches.clientCount, 0)
 })
 
-test('UNWATCH inside of MULTI is queued and changes nothing for this EXEC', () => {
+test('UNWATCH inside of MULTI is queued and does not affect this EXEC', () => {
   const { client, run } = start()
   const one = client()
   say(one, 'WATCH a', 'MULTI', 'UNWATCH')
@@ -297,7 +297,7 @@ test('UNWATCH inside of MULTI is queued and changes nothing for this EXEC', () =
   assert.equal(say(one, 'EXEC'), ['null array'])
 })
 
-test('a spoiled transaction says so though its watch is broken', () => {
+test('a discarded transaction is reported before its broken watch', () => {
   const { client, run } = start()
   const one = client()
   say(one, 'WATCH a', 'MULTI', 'FOO')
@@ -305,7 +305,7 @@ test('a spoiled transaction says so though its watch is broken', () => {
   assert.equal(say(one, 'EXEC'), ['-EXECABORT Transaction discarded because of previous errors.'])
 })
 
-test('a key that was past its end before it was watched may go, and may come', () => {
+test('deleting a key that had expired before WATCH does not break the watch, but setting the key does', () => {
   const { client, run, advance, keyspace } = start()
   const one = client()
   run('PSETEX', 'a', '10', '1')
@@ -322,7 +322,7 @@ test('a key that was past its end before it was watched may go, and may come', (
   assert.equal(say(one, 'MULTI', 'PING', 'EXEC').at(-1), 'null array')
 })
 
-test('a client that goes watches nothing any more', () => {
+test('a disconnected client watches nothing', () => {
   const { client, executor, keyspace } = start()
   const one = client()
   say(one, 'WATCH a b c')
@@ -331,7 +331,7 @@ test('a client that goes watches nothing any more', () => {
   assert.is(keyspace.observers, null)
 })
 
-test('commands that may not be queued are refused and spoil the whole', () => {
+test('commands that may not be queued are refused and discard the transaction', () => {
   const { client } = harness([transactions, [{ ...strings[0]!, name: 'nope', flags: ['no_multi'] }]])
   assert.equal(say(client(), 'MULTI', 'NOPE a', 'EXEC').slice(1), [
     '-ERR Command not allowed inside a transaction',
@@ -339,7 +339,7 @@ test('commands that may not be queued are refused and spoil the whole', () => {
   ])
 })
 
-test('what an earlier part does to the node stands in the way of later ones that write, and of none that read', () => {
+test('a gate closed by an earlier command refuses the later writes of the transaction, and no reads', () => {
   const { client, executor, gates, run } = start()
   const one = client()
   say(one, 'MULTI', 'SET a 1', 'SELECT 1', 'SET b 2', 'GET b', 'SELECT 0', 'GET a')
@@ -350,7 +350,7 @@ test('what an earlier part does to the node stands in the way of later ones that
   assert.is(run('GET', 'a'), '1')
 })
 
-test('where one transaction would write more than the binlog takes in one piece, the rest of its writes is refused', () => {
+test('writes of a transaction beyond the size of one binlog group are refused', () => {
   const { client, executor, logged } = start()
   executor.units.maxLoggedBytes = 20
   const one = client()
