@@ -6,8 +6,9 @@
  *                                [--middle] [--all] [--elements N] [--cache-memory MIB]
  *                                [--value-bytes N] [--only WORD,WORD] [--order random]
  *
- * Without the name of a part, throughput alone. `--elements` is the size of the large collections:
- * ten million for --huge, at most ten million for --growth, a million for --middle. `--only` names
+ * Without the name of a part only throughput is measured. `--elements` is the size of the large
+ * collections. Its default is a million for --middle and ten million otherwise; --growth uses sizes
+ * from a thousand up to that. `--only` names
  * throughput tests and types, such as `lpush,hset` or `hash,list`. --huge adds elements in
  * ascending order by default. In random order each element changes another page, which takes far
  * longer where the cache holds few of them. Figures are comparable only on a machine that does
@@ -52,11 +53,11 @@ if (!isInstalled('redis-benchmark')) {
 const names: readonly ProgramName[] = isInstalled('redis-server') ? ['haypile', 'redis'] : ['haypile']
 const note = (text: string) => void process.stderr.write(`${text}\n`)
 const scale = flags.quick ? 0.1 : 1
-const elementsOr = (usual: number) => (flags.elements === undefined ? usual * scale : Number(flags.elements))
+const elementsOrDefault = (defaultElements: number) => (flags.elements === undefined ? defaultElements * scale : Number(flags.elements))
 const only = flags.only?.split(',') ?? null
 const order = flags.order === 'random' ? 'random' : 'ascending'
 const kinds = KINDS.filter(({ name }) => only === null || only.includes(name))
-const onlyOthers = flags.huge || flags.growth || flags.middle
+const hasOtherParts = flags.huge || flags.growth || flags.middle
 
 interface Results {
   machine: string
@@ -67,7 +68,7 @@ interface Results {
 }
 
 const results: Results = { machine: machine() }
-if (flags.all || flags.throughput || !onlyOthers) {
+if (flags.all || flags.throughput || !hasOtherParts) {
   const sizes = { requests: 100_000 * scale, pipelinedRequests: 500_000 * scale, keys: 100_000, clients: 50 }
   results.throughput = await collectionsThroughput({
     only,
@@ -83,15 +84,15 @@ if (flags.all || flags.huge) {
   results.huge = await huge({
     kinds,
     order,
-    elements: elementsOr(10 * MILLION),
+    elements: elementsOrDefault(10 * MILLION),
     cacheBytes,
     samples: flags.quick ? 300 : 2000,
     watchMs: flags.quick ? 3000 : 60_000,
     note,
   })
 }
-if (flags.all || flags.growth) results.growth = await growth({ elements: elementsOr(10 * MILLION), kinds, requests: 20_000, note })
-if (flags.all || flags.middle) results.middle = await middle({ elements: elementsOr(MILLION), samples: 200, names, note })
+if (flags.all || flags.growth) results.growth = await growth({ elements: elementsOrDefault(10 * MILLION), kinds, requests: 20_000, note })
+if (flags.all || flags.middle) results.middle = await middle({ elements: elementsOrDefault(MILLION), samples: 200, names, note })
 
 process.stdout.write(flags.json ? `${JSON.stringify(results, null, 2)}\n` : `${markdown(results).join('\n\n')}\n`)
 

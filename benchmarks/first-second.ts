@@ -1,6 +1,6 @@
 /**
- * Measures the first second after a start. A burst of MSETs from many clients meets a server that
- * has run nothing yet, and one client sends PINGs.
+ * Measures the first second after a start. Many clients send MSETs to a server that has not run any
+ * command yet, and one client sends PINGs.
  */
 import * as net from 'node:net'
 import { encode } from './support/connection.ts'
@@ -8,17 +8,17 @@ import { endProgram, type ProgramName, startProgram } from './support/programs.t
 import { milliseconds, perSecond, table } from './support/tables.ts'
 
 const CLIENTS = 50
-const PIPELINED = 16
+const PIPELINE = 16
 const KEYS_PER_MSET = 10
 const KEYS = 100_000
 const VALUE = 'x'.repeat(64)
-const SECOND_MS = 1000
+const DURATION_MS = 1000
 const OK_BYTES = '+OK\r\n'.length
 
 export interface FirstSecond {
   readonly name: ProgramName
   readonly startMs: number
-  /** Time from the begin of the burst to the first reply of the client that waited longest. */
+  /** Time from the start of the load to the last of the clients' first replies. */
   readonly slowestFirstReplyMs: number
   readonly longestPingMs: number
   readonly requests: number
@@ -29,10 +29,10 @@ export async function firstSecond(name: ProgramName): Promise<FirstSecond> {
   try {
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connect(program.port)))
     const pinger = await connect(program.port)
-    const from = performance.now()
+    const fromMs = performance.now()
     const [longestPingMs, ...all] = await Promise.all([
-      pingUntil(pinger, from + SECOND_MS),
-      ...clients.map((socket, index) => burst(socket, piecesOf(index), from)),
+      pingUntil(pinger, fromMs + DURATION_MS),
+      ...clients.map((socket, index) => burst(socket, piecesOf(index), fromMs)),
     ])
     for (const socket of [...clients, pinger]) socket.destroy()
     return {
@@ -73,40 +73,40 @@ function connect(port: number): Promise<net.Socket> {
 function piecesOf(client: number): Buffer[] {
   return Array.from({ length: 4 }, (_, piece) => {
     let text = ''
-    for (let request = 0; request < PIPELINED; request++) {
-      const first = ((client * 4 + piece) * PIPELINED + request) * KEYS_PER_MSET
+    for (let request = 0; request < PIPELINE; request++) {
+      const first = ((client * 4 + piece) * PIPELINE + request) * KEYS_PER_MSET
       text += encode(['MSET', ...Array.from({ length: KEYS_PER_MSET }, (_, key) => [`key:${(first + key) % KEYS}`, VALUE]).flat()])
     }
     return Buffer.from(text)
   })
 }
 
-function burst(socket: net.Socket, pieces: readonly Buffer[], from: number): Promise<{ firstMs: number; requests: number }> {
+function burst(socket: net.Socket, pieces: readonly Buffer[], fromMs: number): Promise<{ firstMs: number; requests: number }> {
   return new Promise((resolve) => {
     let firstMs = 0
     let received = 0
     let sent = 1
     socket.on('data', (data) => {
-      firstMs ||= performance.now() - from
+      firstMs ||= performance.now() - fromMs
       received += data.length
-      if (received < sent * PIPELINED * OK_BYTES) return
-      if (performance.now() - from < SECOND_MS) socket.write(pieces[sent++ % pieces.length] as Buffer)
-      else resolve({ firstMs, requests: sent * PIPELINED })
+      if (received < sent * PIPELINE * OK_BYTES) return
+      if (performance.now() - fromMs < DURATION_MS) socket.write(pieces[sent++ % pieces.length] as Buffer)
+      else resolve({ firstMs, requests: sent * PIPELINE })
     })
     socket.write(pieces[0] as Buffer)
   })
 }
 
-/** Resolves to the longest time that a PING waited, in milliseconds. */
+/** Sends PINGs until a given time. Resolves to the longest wait for a reply, in milliseconds. */
 function pingUntil(socket: net.Socket, untilMs: number): Promise<number> {
   return new Promise((resolve) => {
-    let longest = 0
-    let sentAt = performance.now()
+    let longestMs = 0
+    let sentAtMs = performance.now()
     socket.on('data', () => {
-      const now = performance.now()
-      longest = Math.max(longest, now - sentAt)
-      if (now > untilMs) return resolve(longest)
-      sentAt = now
+      const nowMs = performance.now()
+      longestMs = Math.max(longestMs, nowMs - sentAtMs)
+      if (nowMs > untilMs) return resolve(longestMs)
+      sentAtMs = nowMs
       socket.write('PING\r\n')
     })
     socket.write('PING\r\n')

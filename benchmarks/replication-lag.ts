@@ -1,13 +1,13 @@
 /**
- * Measures how long after a master's acknowledgement a write is visible on a replica. A thread of
- * its own takes the samples while others load the master.
+ * Measures the time from a master's acknowledgement until the write is visible on a replica. A
+ * worker thread takes the samples while other clients load the master.
  */
 import * as net from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { percentile } from './support/tables.ts'
 
-const SAMPLE_EVERY_MS = 5
+const SAMPLE_INTERVAL_MS = 5
 
 export interface LagResult {
   readonly samples: number
@@ -37,50 +37,50 @@ export async function measureLag(masterPort: number, replicaPort: number): Promi
   }
 }
 
-/** A connection with one request at a time. */
-class Line {
+/** A connection that sends one request at a time. */
+class SerialConnection {
   private readonly socket: net.Socket
-  private answered: (text: string) => void = () => {}
+  private onAnswer: (text: string) => void = () => {}
 
-  constructor(port: number, connected: () => void) {
-    this.socket = net.connect(port, '127.0.0.1', connected)
+  constructor(port: number, onConnect: () => void) {
+    this.socket = net.connect(port, '127.0.0.1', onConnect)
     this.socket.setNoDelay(true)
-    this.socket.on('data', (data) => this.answered(data.latin1Slice()))
+    this.socket.on('data', (data) => this.onAnswer(data.latin1Slice()))
   }
 
   ask(line: string): Promise<string> {
     return new Promise((resolve) => {
-      this.answered = resolve
+      this.onAnswer = resolve
       this.socket.write(`${line}\r\n`)
     })
   }
 }
 
 async function probe(masterPort: number, replicaPort: number): Promise<void> {
-  const lags: number[] = []
-  let stopped = false
-  let master!: Line
-  let replica!: Line
+  const lagsMs: number[] = []
+  let isStopped = false
+  let master!: SerialConnection
+  let replica!: SerialConnection
   await new Promise<void>((resolve) => {
-    master = new Line(masterPort, resolve)
+    master = new SerialConnection(masterPort, resolve)
   })
   await new Promise<void>((resolve) => {
-    replica = new Line(replicaPort, resolve)
+    replica = new SerialConnection(replicaPort, resolve)
   })
   parentPort?.once('message', () => {
-    stopped = true
+    isStopped = true
   })
   parentPort?.postMessage('ready')
-  for (let number = 1; !stopped; number++) {
+  for (let number = 1; !isStopped; number++) {
     await master.ask(`SET lag-probe ${number}`)
-    const acknowledgedAt = performance.now()
+    const acknowledgedAtMs = performance.now()
     while (!(await replica.ask('GET lag-probe')).includes(`\r\n${number}\r\n`));
-    lags.push(performance.now() - acknowledgedAt)
-    await new Promise((resolve) => setTimeout(resolve, SAMPLE_EVERY_MS))
+    lagsMs.push(performance.now() - acknowledgedAtMs)
+    await new Promise((resolve) => setTimeout(resolve, SAMPLE_INTERVAL_MS))
   }
-  lags.sort((a, b) => a - b)
-  const [p50Ms, p99Ms, maxMs] = [percentile(lags, 0.5), percentile(lags, 0.99), percentile(lags, 1)]
-  const result: LagResult = { samples: lags.length, p50Ms, p99Ms, maxMs }
+  lagsMs.sort((a, b) => a - b)
+  const [p50Ms, p99Ms, maxMs] = [percentile(lagsMs, 0.5), percentile(lagsMs, 0.99), percentile(lagsMs, 1)]
+  const result: LagResult = { samples: lagsMs.length, p50Ms, p99Ms, maxMs }
   parentPort?.postMessage(result)
 }
 

@@ -1,6 +1,6 @@
 /**
- * Measures replication beside redis-server and prints Markdown: what replicas cost the master,
- * their lag, and the time of a full sync and of catching up.
+ * Measures replication beside redis-server: the cost of replicas for the master, their lag, and the
+ * times of a full sync and of catching up. Prints Markdown.
  *
  *   npm run bench:replication -- [--rounds N] [--quick] [--part throughput|lag|full-sync|catch-up]
  *
@@ -22,8 +22,8 @@ const { values: flags } = parseArgs({
   },
 })
 
-const CATCH_UP_MS = 300_000
-const LOOK_EVERY_MS = 5
+const CATCH_UP_TIMEOUT_MS = 300_000
+const POLL_INTERVAL_MS = 5
 const VALUE_BYTES = 64
 const MILLION = 1_000_000
 
@@ -31,7 +31,9 @@ const names: readonly ProgramName[] = isInstalled('redis-server') ? ['haypile', 
 const note = (text: string) => void process.stderr.write(`${text}\n`)
 const scale = flags.quick ? 0.2 : 1
 const rounds = Number(flags.rounds)
-const wants = (part: string) => flags.part === 'all' || flags.part === part
+const isWanted = (part: string) => flags.part === 'all' || flags.part === part
+
+const replicasOf = (count: number) => `${count} ${count === 1 ? 'replica' : 'replicas'}`
 
 interface Cluster {
   readonly master: Program
@@ -42,13 +44,13 @@ async function startCluster(name: ProgramName, replicas: number): Promise<Cluste
   const master = await startProgram(name)
   const started: Program[] = []
   for (let i = 0; i < replicas; i++) started.push(await startReplica(name, master))
-  for (const replica of started) await caughtUp(master, replica)
+  for (const replica of started) await untilCaughtUp(master, replica)
   return { master, replicas: started }
 }
 
 /**
- * Starts a replica. Redis delays a full sync by five seconds by default, to wait for more replicas;
- * this turns the delay off.
+ * Starts a replica. By default Redis delays a full sync by five seconds to wait for more replicas.
+ * This turns the delay off.
  */
 async function startReplica(name: ProgramName, master: Program): Promise<Program> {
   if (name === 'redis') await ask(master.port, 'CONFIG SET repl-diskless-sync-delay 0')
@@ -62,11 +64,11 @@ async function endCluster({ master, replicas }: Cluster): Promise<void> {
 }
 
 /**
- * Waits until the replica's link is up and has all of the master's data. Returns the time in
- * milliseconds.
+ * Waits until the replica's link is up and the replica has all of the master's data. Resolves to
+ * the time in milliseconds.
  */
-async function caughtUp(master: Program, replica: Program): Promise<number> {
-  const startedAt = performance.now()
+async function untilCaughtUp(master: Program, replica: Program): Promise<number> {
+  const startedAtMs = performance.now()
   for (;;) {
     const info = await ask(replica.port, 'INFO replication')
     if (info.includes('master_link_status:up')) {
@@ -74,10 +76,11 @@ async function caughtUp(master: Program, replica: Program): Promise<number> {
         await infoField(master, 'replication', 'master_repl_offset'),
         await infoField(replica, 'replication', 'slave_repl_offset'),
       ]
-      if (got >= wanted) return performance.now() - startedAt
+      if (got >= wanted) return performance.now() - startedAtMs
     }
-    if (performance.now() - startedAt > CATCH_UP_MS) throw new Error(`${replica.name}: the replica has not caught up`)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+    if (performance.now() - startedAtMs > CATCH_UP_TIMEOUT_MS)
+      throw new Error(`${replica.name}: the replica did not catch up within ${CATCH_UP_TIMEOUT_MS} ms`)
+    await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS))
   }
 }
 
@@ -92,25 +95,25 @@ async function throughput(): Promise<string> {
         const load = { tests: ['set'], requests, pipeline, clients: 50, valueBytes: VALUE_BYTES, keys: 100_000 }
         for (let round = 0; round <= rounds; round++) {
           const [measurement] = await redisBenchmark(cluster.master.port, load)
-          for (const replica of cluster.replicas) await caughtUp(cluster.master, replica)
+          for (const replica of cluster.replicas) await untilCaughtUp(cluster.master, replica)
           const list = found.get(key(name, replicas, pipeline)) ?? []
           if (round > 0 && measurement !== undefined) found.set(key(name, replicas, pipeline), [...list, measurement.requestsPerSecond])
         }
-        note(`${name}, ${replicas} replicas, -P ${pipeline}: ${Math.round(median(found.get(key(name, replicas, pipeline)) ?? []))}`)
+        note(`${name}, ${replicasOf(replicas)}, -P ${pipeline}: ${Math.round(median(found.get(key(name, replicas, pipeline)) ?? []))}`)
       }
       await endCluster(cluster)
     }
   }
   const rows = [1, 16].flatMap((pipeline) =>
     [0, 1, 2].map((replicas) => [
-      `SET${pipeline === 1 ? '' : ` -P ${pipeline}`}, ${replicas} replicas`,
+      `SET${pipeline === 1 ? '' : ` -P ${pipeline}`}, ${replicasOf(replicas)}`,
       ...names.flatMap((name) => {
         const rate = median(found.get(key(name, replicas, pipeline)) ?? [])
         return [perSecond(rate), (rate / median(found.get(key(name, 0, pipeline)) ?? [])).toFixed(2)]
       }),
     ]),
   )
-  return table(['test', ...names.flatMap((name) => [`${name} /s`, 'of none'])], rows)
+  return table(['test', ...names.flatMap((name) => [`${name} /s`, 'ratio to 0 replicas'])], rows)
 }
 
 async function lag(): Promise<string> {
@@ -141,15 +144,15 @@ async function fullSync(): Promise<string> {
   for (const name of names) {
     const master = await startProgram(name)
     const bytes = await loadKeys(master.port, MILLION * scale, VALUE_BYTES)
-    const taken: number[] = []
+    const timesMs: number[] = []
     for (let round = 0; round < rounds; round++) {
       const replica = await startReplica(name, master)
-      taken.push(await caughtUp(master, replica))
+      timesMs.push(await untilCaughtUp(master, replica))
       await endProgram(replica)
     }
-    const ms = median(taken)
-    note(`${name} full sync: ${milliseconds(ms)} ms`)
-    rows.push([name, perSecond(MILLION * scale), (ms / 1000).toFixed(2), (bytes / 2 ** 20 / (ms / 1000)).toFixed(1)])
+    const timeMs = median(timesMs)
+    note(`${name} full sync: ${milliseconds(timeMs)} ms`)
+    rows.push([name, perSecond(MILLION * scale), (timeMs / 1000).toFixed(2), (bytes / 2 ** 20 / (timeMs / 1000)).toFixed(1)])
     await endProgram(master)
   }
   return table(['full sync', 'keys', 'seconds', 'MiB of keys and values /s'], rows)
@@ -164,18 +167,18 @@ async function catchUp(): Promise<string> {
     replica.process.kill('SIGSTOP')
     await loadKeys(master.port, MILLION * scale, VALUE_BYTES)
     replica.process.kill('SIGCONT')
-    const frozenMs = await caughtUp(master, replica)
-    rows.push([`${name}, stopped meanwhile`, perSecond(MILLION * scale), (frozenMs / 1000).toFixed(2), 'incremental'])
+    const stoppedMs = await untilCaughtUp(master, replica)
+    rows.push([`${name}, stopped during the writes`, perSecond(MILLION * scale), (stoppedMs / 1000).toFixed(2), 'incremental'])
     if (name === 'haypile') {
       const syncsBefore = await infoField(master, 'stats', 'sync_full')
       await endProgram(replica, 'SIGKILL', 'keep')
       await loadKeys(master.port, MILLION * scale, VALUE_BYTES)
-      const startedAt = performance.now()
+      const startedAtMs = performance.now()
       replica = await startProgram(name, [], replica.directory)
-      await caughtUp(master, replica)
+      await untilCaughtUp(master, replica)
       const how = (await infoField(master, 'stats', 'sync_full')) === syncsBefore ? 'incremental' : 'full sync'
-      const seconds = (performance.now() - startedAt) / 1000
-      rows.push([`${name}, killed, and started again`, perSecond(MILLION * scale), seconds.toFixed(2), how])
+      const seconds = (performance.now() - startedAtMs) / 1000
+      rows.push([`${name}, killed and restarted`, perSecond(MILLION * scale), seconds.toFixed(2), how])
     }
     note(rows.map((row) => row.join(' ')).join('; '))
     await endCluster({ master, replicas: [replica] })
@@ -188,8 +191,8 @@ if (!isInstalled('redis-benchmark')) {
   process.exit(1)
 }
 const parts = [machine()]
-if (wants('throughput')) parts.push(await throughput())
-if (wants('lag')) parts.push(await lag())
-if (wants('full-sync')) parts.push(await fullSync())
-if (wants('catch-up')) parts.push(await catchUp())
+if (isWanted('throughput')) parts.push(await throughput())
+if (isWanted('lag')) parts.push(await lag())
+if (isWanted('full-sync')) parts.push(await fullSync())
+if (isWanted('catch-up')) parts.push(await catchUp())
 process.stdout.write(`${parts.join('\n\n')}\n`)

@@ -5,7 +5,7 @@
  *   npm run bench:scripts -- [--rounds N] [--quick] [--json] [--scripts] [--transactions]
  *                            [--publish]
  *
- * Without the name of a part, all of them. Figures are comparable only on a machine that does
+ * Without the name of a part, all parts run. Figures are comparable only on a machine that does
  * nothing else.
  */
 import { parseArgs } from 'node:util'

@@ -4,8 +4,8 @@
  *   npm run bench -- [--rounds N] [--quick] [--json] [--big] [--startup] [--first-second]
  *                    [--small-cache] [--all]
  *
- * Without one of the last five, throughput alone. Figures are comparable only on a machine that
- * does nothing else.
+ * Without any of the last five flags only throughput is measured. Figures are comparable only on a
+ * machine that does nothing else.
  */
 import { parseArgs } from 'node:util'
 import { type FirstSecond, firstSecond, firstSecondTable } from './first-second.ts'
@@ -37,7 +37,7 @@ const names: readonly ProgramName[] = isInstalled('redis-server') ? ['haypile', 
 const note = (text: string) => void process.stderr.write(`${text}\n`)
 const scale = flags.quick ? 0.2 : 1
 const rounds = Number(flags.rounds)
-const onlySizes = flags.big || flags.startup || flags['first-second'] || flags['small-cache']
+const hasOtherParts = flags.big || flags.startup || flags['first-second'] || flags['small-cache']
 
 interface Results {
   machine: string
@@ -50,7 +50,7 @@ interface Results {
 }
 
 const results: Results = { machine: machine() }
-if (flags.all || !onlySizes) {
+if (flags.all || !hasOtherParts) {
   const sizes = { requests: 100_000 * scale, pipelinedRequests: 500_000 * scale, keys: 100_000, valueBytes: 64, clients: 50 }
   const { rows, footprints } = await throughput({ rounds, ...sizes, names, note })
   results.throughput = rows
@@ -101,8 +101,8 @@ function bigTable(all: readonly BigResult[]): string {
     'GET -P 16 /s',
     'RSS',
     'peak RSS',
-    'longest PING loading, ms',
-    '... running, ms',
+    'longest PING during load, ms',
+    'longest PING during requests, ms',
   ]
   return table(
     head,

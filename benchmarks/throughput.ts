@@ -66,8 +66,8 @@ async function measure(programs: readonly Program[], test: string, pipeline: num
 }
 
 /**
- * Returns medians over rounds in which each server has its turn. A first round warms up compilers,
- * caches and key tables and does not count. `prepare` runs before each turn.
+ * Measures each server once a round and returns the medians. A first round, which warms up
+ * compilers, caches and key tables, is not counted. `prepare` runs before each measurement.
  */
 export async function alternately(
   programs: readonly Program[],
@@ -79,7 +79,7 @@ export async function alternately(
   for (let round = 0; round <= rounds; round++) {
     for (const program of programs) {
       await prepare?.(program)
-      // Takes the last row: before LRANGE redis-benchmark reports how it filled the list.
+      // Takes the last row: for LRANGE redis-benchmark first reports how it filled the list.
       const measurement = (await redisBenchmark(program.port, round === 0 ? { ...load, requests: Math.ceil(load.requests / 2) } : load)).at(
         -1,
       )
@@ -95,25 +95,26 @@ export async function alternately(
 }
 
 function medians(measurements: readonly Measurement[]): Figures {
-  const of = (field: (measurement: Measurement) => number) => median(measurements.map(field))
+  const medianOf = (field: (measurement: Measurement) => number) => median(measurements.map(field))
   return {
-    requestsPerSecond: of((measurement) => measurement.requestsPerSecond),
-    p50Ms: of((measurement) => measurement.p50Ms),
-    p99Ms: of((measurement) => measurement.p99Ms),
+    requestsPerSecond: medianOf((measurement) => measurement.requestsPerSecond),
+    p50Ms: medianOf((measurement) => measurement.p50Ms),
+    p99Ms: medianOf((measurement) => measurement.p99Ms),
     maxMs: Math.max(...measurements.map((measurement) => measurement.maxMs)),
   }
 }
 
-/** Measures memory after the runs, and the disk bytes of setting keys, checkpoint included. */
+/** Measures memory after the runs, and the bytes written to disk by SETs and a checkpoint. */
 async function footprint(program: Program, options: ThroughputOptions): Promise<Footprint> {
   const resident = residentBytes(program)
-  const before = diskBytesWritten(program)
+  const bytesBefore = diskBytesWritten(program)
   let userBytes = 0
   for (let pass = 0; pass < 3; pass++) userBytes += await loadKeys(program.port, options.keys, options.valueBytes)
   if (program.name === 'haypile') await ask(program.port, 'SAVE')
   else await new Promise((resolve) => setTimeout(resolve, 2000)) // Redis syncs its AOF every second
-  const after = diskBytesWritten(program)
-  const writtenPerByte = before === null || after === null || after === before ? null : (after - before) / userBytes
+  const bytesAfter = diskBytesWritten(program)
+  const writtenPerByte =
+    bytesBefore === null || bytesAfter === null || bytesAfter === bytesBefore ? null : (bytesAfter - bytesBefore) / userBytes
   return { name: program.name, version: program.version, residentBytes: resident, writtenPerByte }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Measures MULTI, ten SETs, EXEC on both servers alternately. Each transaction is sent as one
- * piece. Its answers have a known length, so they are counted and not parsed: the client costs as
- * little as possible.
+ * piece. Its answers have a known length, so they are counted and not parsed. This keeps the cost
+ * of the client low.
  */
 import { encode, sendPieces } from './support/connection.ts'
 import { endProgram, type Program, type ProgramName, startProgram } from './support/programs.ts'
@@ -9,7 +9,7 @@ import { median, perSecond, table } from './support/tables.ts'
 
 const SETS = 10
 const CONNECTIONS = 20
-const ANSWER_BYTES = '+OK\r\n'.length + SETS * '+QUEUED\r\n'.length + `*${SETS}\r\n`.length + SETS * '+OK\r\n'.length
+const TRANSACTION_ANSWER_BYTES = '+OK\r\n'.length + SETS * '+QUEUED\r\n'.length + `*${SETS}\r\n`.length + SETS * '+OK\r\n'.length
 
 export interface TransactionsRow {
   /** Transactions that a connection sends before it waits for answers. */
@@ -55,12 +55,16 @@ async function measure(programs: readonly Program[], pipeline: number, options: 
 
 /** Resolves to transactions a second. */
 async function run(port: number, transactions: number, pipeline: number, { keys, valueBytes }: Options): Promise<number> {
-  const each = Math.ceil(transactions / CONNECTIONS / pipeline)
+  const piecesPerConnection = Math.ceil(transactions / CONNECTIONS / pipeline)
   const value = 'x'.repeat(valueBytes)
   const pieces = Array.from({ length: 64 }, (_, piece) => Buffer.from(pieceOf(pipeline, piece, keys, value), 'latin1'))
-  const started = performance.now()
-  await Promise.all(Array.from({ length: CONNECTIONS }, (_, index) => sendPieces(port, pieces, index, each, pipeline * ANSWER_BYTES)))
-  return (each * pipeline * CONNECTIONS * 1000) / (performance.now() - started)
+  const startedAtMs = performance.now()
+  await Promise.all(
+    Array.from({ length: CONNECTIONS }, (_, index) =>
+      sendPieces(port, pieces, index, piecesPerConnection, pipeline * TRANSACTION_ANSWER_BYTES),
+    ),
+  )
+  return (piecesPerConnection * pipeline * CONNECTIONS * 1000) / (performance.now() - startedAtMs)
 }
 
 function pieceOf(pipeline: number, piece: number, keys: number, value: string): string {

@@ -9,15 +9,15 @@ import { type Kind, loadRequests, type Order } from './operations.ts'
 import { type Removal, removals } from './removal.ts'
 
 const COMMANDS_PER_WRITE = 10
-const WINDOW = 50
+const MAX_UNANSWERED = 50
 /**
- * Bytes of a page. A collection's pages are evicted by reads of another one: as many reads as the
- * cache can hold pages.
+ * Bytes of a page. To evict a collection, another one is read: one read for each page that the
+ * cache can hold.
  */
 const PAGE_BYTES = 4096
 const READS_PER_WRITE = 100
-/** Request numbers from here on are in no measurement. */
-const ELSEWHERE = 10_000_000
+/** Requests with this number or a higher one are not measured. */
+const FIRST_UNMEASURED_REQUEST = 10_000_000
 
 export interface HugeOptions {
   readonly kinds: readonly Kind[]
@@ -25,7 +25,7 @@ export interface HugeOptions {
   readonly order: Order
   readonly cacheBytes: number
   readonly samples: number
-  /** Time for which PING is measured after each removal. */
+  /** PING is measured for at least this long after each removal. */
   readonly watchMs: number
   readonly note: (text: string) => void
 }
@@ -68,31 +68,31 @@ export async function huge(options: HugeOptions): Promise<HugeResult> {
       }
       phases.push(phaseOf(program, `${kind.name}: single requests`, null))
     }
-    const gone = await removals(program, connection, options)
+    const measured = await removals(program, connection, options)
     phases.push(phaseOf(program, 'removed', null))
     connection.close()
-    return { elements, order, cacheBytes, phases, latencies, removals: gone }
+    return { elements, order, cacheBytes, phases, latencies, removals: measured }
   } finally {
     await endProgram(program)
   }
 }
 
-/** Loads elements and returns how many a second. Throws if some are missing at the end. */
+/** Loads elements and returns the rate a second. Throws if some are missing at the end. */
 export async function load(connection: Connection, kind: Kind, from: number, to: number, order: Order): Promise<number> {
-  const startedAt = performance.now()
-  await connection.pipeline(batchesOf(loadRequests(kind, from, to, order), COMMANDS_PER_WRITE), WINDOW)
-  const seconds = (performance.now() - startedAt) / 1000
+  const startedAtMs = performance.now()
+  await connection.pipeline(batchesOf(loadRequests(kind, from, to, order), COMMANDS_PER_WRITE), MAX_UNANSWERED)
+  const seconds = (performance.now() - startedAtMs) / 1000
   const count = await connection.request(kind.count)
   if (count !== to) throw new Error(`the ${kind.name} has ${count} elements, not ${to}`)
   return (to - from) / seconds
 }
 
-/** Has the server read another collection until no page of this one can be in memory. */
+/** Reads another collection until no page of this one is left in memory. */
 async function displace(connection: Connection, kind: Kind, { kinds, elements, cacheBytes }: HugeOptions): Promise<void> {
   const read = kinds.find((each) => each !== kind)?.operations[0]
   if (read === undefined) return
   const requests = function* () {
-    for (let k = 0; k < cacheBytes / PAGE_BYTES; k++) yield read.request(ELSEWHERE + k, elements)
+    for (let k = 0; k < cacheBytes / PAGE_BYTES; k++) yield read.request(FIRST_UNMEASURED_REQUEST + k, elements)
   }
   await connection.pipeline(batchesOf(requests(), READS_PER_WRITE), 2 * READS_PER_WRITE)
 }

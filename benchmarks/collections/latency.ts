@@ -5,7 +5,7 @@ import { percentile } from '../support/tables.ts'
 import type { Kind, Operation } from './operations.ts'
 
 const REQUESTS_PER_WRITE = 50
-const WINDOW = 100
+const MAX_UNANSWERED = 100
 
 export interface Latencies {
   readonly p50Us: number
@@ -16,9 +16,9 @@ export interface Latencies {
 export interface LatencyRow {
   readonly kind: string
   readonly operation: string
-  /** Latencies right after other parts of the data were used. */
+  /** Latencies after other data has evicted this collection. */
   readonly cold: Latencies
-  /** Latencies of the same requests, sent again. */
+  /** Latencies of the same requests when they are sent again. */
   readonly warm: Latencies
 }
 
@@ -26,7 +26,7 @@ export async function measureLatency(connection: Connection, kind: Kind, operati
   const pass = async (): Promise<Latencies> => {
     const requests = Array.from({ length: samples }, (_, k) => operation.request(k, size))
     const { latencies, replies } = await timeEach(connection, requests)
-    await takeBack(connection, operation, size, replies)
+    await undoAll(connection, operation, size, replies)
     return latencies
   }
   const row: LatencyRow = { kind: kind.name, operation: operation.name, cold: await pass(), warm: await pass() }
@@ -34,29 +34,31 @@ export async function measureLatency(connection: Connection, kind: Kind, operati
 }
 
 export async function timeEach(connection: Connection, requests: readonly string[]) {
-  const times: number[] = []
+  const timesUs: number[] = []
   const replies: ParsedReply[] = []
   for (const request of requests) {
-    const startedAt = performance.now()
+    const startedAtMs = performance.now()
     replies.push(await connection.request(request))
-    times.push((performance.now() - startedAt) * 1000)
+    timesUs.push((performance.now() - startedAtMs) * 1000)
   }
-  times.sort((a, b) => a - b)
-  const latencies: Latencies = { p50Us: percentile(times, 0.5), p99Us: percentile(times, 0.99), maxUs: percentile(times, 1) }
+  timesUs.sort((a, b) => a - b)
+  const latencies: Latencies = { p50Us: percentile(timesUs, 0.5), p99Us: percentile(timesUs, 0.99), maxUs: percentile(timesUs, 1) }
   return { latencies, replies }
 }
 
-/** Undoes an operation that got these replies. The first reply is that of request number `from`. */
-export async function takeBack(
+/**
+ * Undoes requests from number `from` on, given their replies. Does nothing if no undo is needed.
+ */
+export async function undoAll(
   connection: Connection,
   operation: Operation,
   size: number,
   replies: readonly ParsedReply[],
   from = 0,
 ): Promise<void> {
-  const { takeBack } = operation
-  if (takeBack === undefined) return
-  // Backwards: a popped element returns to its place.
-  const requests = replies.map((reply, k) => takeBack(from + k, size, reply)).reverse()
-  await connection.pipeline(batchesOf(requests, REQUESTS_PER_WRITE), WINDOW)
+  const { undo } = operation
+  if (undo === undefined) return
+  // In reverse order, so that a popped element returns to its place.
+  const requests = replies.map((reply, k) => undo(from + k, size, reply)).reverse()
+  await connection.pipeline(batchesOf(requests, REQUESTS_PER_WRITE), MAX_UNANSWERED)
 }

@@ -18,8 +18,8 @@ export interface MiddleOptions {
 }
 
 /**
- * Operations, with their words for the k-th request. `at` is an element of the middle tenth,
- * another one each time.
+ * Operations with the arguments of their k-th request. `at` is an index near the middle of the
+ * list, and differs for each request.
  */
 const OPERATIONS: readonly { readonly name: string; readonly words: (at: number, k: number) => readonly (string | number)[] }[] = [
   { name: 'LINDEX', words: (at) => ['LINDEX', list.key, at] },
@@ -28,10 +28,12 @@ const OPERATIONS: readonly { readonly name: string; readonly words: (at: number,
   { name: 'LINSERT', words: (at, k) => ['LINSERT', list.key, 'BEFORE', element(at + 2), `inserted:${k}`] },
   { name: 'LREM', words: (at) => ['LREM', list.key, 1, element(at + 3)] },
   { name: 'LREM, from the end', words: (at) => ['LREM', list.key, -1, element(at + 4)] },
-  { name: 'LPOS of what is not there', words: (_at, k) => ['LPOS', list.key, `absent:${k}`] },
+  { name: 'LPOS of an absent element', words: (_at, k) => ['LPOS', list.key, `absent:${k}`] },
 ]
-/** Distance between elements, so that no two operations look for the same one. */
-const APART = 8
+/**
+ * Distance between the elements of two requests, so that no two operations use the same element.
+ */
+const ELEMENT_DISTANCE = 8
 
 export async function middle({ elements, samples, names, note }: MiddleOptions): Promise<MiddleRow[]> {
   const rows: (MiddleRow & { found: { name: ProgramName; latencies: Latencies }[] })[] = OPERATIONS.map(({ name }) => ({
@@ -43,9 +45,9 @@ export async function middle({ elements, samples, names, note }: MiddleOptions):
     try {
       const connection = await Connection.open(program.port)
       await load(connection, list, 0, elements, 'ascending')
-      const first = Math.floor(elements / 2 - (samples * APART) / 2)
+      const first = Math.floor(elements / 2 - (samples * ELEMENT_DISTANCE) / 2)
       for (const [index, operation] of OPERATIONS.entries()) {
-        const requests = Array.from({ length: samples }, (_, k) => encode(operation.words(first + k * APART, k)))
+        const requests = Array.from({ length: samples }, (_, k) => encode(operation.words(first + k * ELEMENT_DISTANCE, k)))
         const { latencies } = await timeEach(connection, requests)
         rows[index]?.found.push({ name, latencies })
         note(`${name} ${operation.name}: ${(latencies.p50Us / 1000).toFixed(2)} ms`)

@@ -8,13 +8,13 @@ import { encode } from '../support/connection.ts'
 type KindName = 'hash' | 'list' | 'set' | 'sorted set'
 
 /**
- * One operation. `request` returns the k-th request to a collection of `size` elements, and
- * `takeBack` returns the request that undoes the k-th one, which got `reply`.
+ * One operation. `request` returns the k-th request to a collection of `size` elements. `undo`
+ * returns the request that undoes the k-th one, given its reply.
  */
 export interface Operation {
   readonly name: string
   readonly request: (k: number, size: number) => string
-  readonly takeBack?: (k: number, size: number, reply: ParsedReply) => string
+  readonly undo?: (k: number, size: number, reply: ParsedReply) => string
 }
 
 export interface Kind {
@@ -58,16 +58,16 @@ const word = (number: number) =>
     .padStart(7, '0')
 
 /**
- * Returns the number of an element for the k-th request. Each operation has its own `salt`, so it
- * does not find in memory what another one has read.
+ * Returns a random element's number for the k-th request. Each operation has its own `salt`, so
+ * that no operation reads elements that another one has brought into memory.
  */
-const some = (k: number, salt: number, size: number) => scramble(k ^ scramble(salt)) % size
-/** Returns the name of an element that is absent and sorts anywhere among the others. */
-const newElement = (k: number, salt: number, size: number) => `${element(some(k, salt, size))}.${k}`
+const randomNumber = (k: number, salt: number, size: number) => scramble(k ^ scramble(salt)) % size
+/** Returns the name of an absent element that sorts at a random place among the others. */
+const newElement = (k: number, salt: number, size: number) => `${element(randomNumber(k, salt, size))}.${k}`
 const middle = (size: number) => size >> 1
 const textOf = (reply: ParsedReply) => (reply as Buffer).latin1Slice()
 
-/** Yields the commands that add the elements `from` to before `to`. */
+/** Yields the commands that add elements `from` to `to` - 1. */
 export function* loadRequests(kind: Kind, from: number, to: number, order: Order): Generator<string> {
   const stride = order === 'ascending' || kind === list ? 1 : STRIDE
   for (let at = from; at < to; at += ELEMENTS_PER_COMMAND) {
@@ -86,17 +86,17 @@ const hash: Kind = {
   load: ['HSET', 'a-hash'],
   words: (number) => [element(number), value(number)],
   operations: [
-    { name: 'HGET', request: (k, size) => encode(['HGET', 'a-hash', element(some(k, 1, size))]) },
-    { name: 'HSET, field there', request: (k, size) => encode(['HSET', 'a-hash', element(some(k, 2, size)), value(k)]) },
+    { name: 'HGET', request: (k, size) => encode(['HGET', 'a-hash', element(randomNumber(k, 1, size))]) },
+    { name: 'HSET, existing field', request: (k, size) => encode(['HSET', 'a-hash', element(randomNumber(k, 2, size)), value(k)]) },
     {
-      name: 'HSET, field new',
+      name: 'HSET, new field',
       request: (k, size) => encode(['HSET', 'a-hash', newElement(k, 13, size), value(k)]),
-      takeBack: (k, size) => encode(['HDEL', 'a-hash', newElement(k, 13, size)]),
+      undo: (k, size) => encode(['HDEL', 'a-hash', newElement(k, 13, size)]),
     },
     {
       name: 'HDEL',
-      request: (k, size) => encode(['HDEL', 'a-hash', element(some(k, 3, size))]),
-      takeBack: (k, size) => encode(['HSET', 'a-hash', element(some(k, 3, size)), value(k)]),
+      request: (k, size) => encode(['HDEL', 'a-hash', element(randomNumber(k, 3, size))]),
+      undo: (k, size) => encode(['HSET', 'a-hash', element(randomNumber(k, 3, size)), value(k)]),
     },
     { name: 'HRANDFIELD', request: () => encode(['HRANDFIELD', 'a-hash']) },
   ],
@@ -110,16 +110,16 @@ export const list: Kind = {
   words: (number) => [element(number)],
   operations: [
     { name: 'LINDEX, the middle', request: (_k, size) => encode(['LINDEX', 'a-list', middle(size)]) },
-    { name: 'LINDEX, any', request: (k, size) => encode(['LINDEX', 'a-list', some(k, 4, size)]) },
-    { name: 'LPUSH', request: (k) => encode(['LPUSH', 'a-list', value(k)]), takeBack: () => encode(['LPOP', 'a-list']) },
-    { name: 'RPUSH', request: (k) => encode(['RPUSH', 'a-list', value(k)]), takeBack: () => encode(['RPOP', 'a-list']) },
+    { name: 'LINDEX, random', request: (k, size) => encode(['LINDEX', 'a-list', randomNumber(k, 4, size)]) },
+    { name: 'LPUSH', request: (k) => encode(['LPUSH', 'a-list', value(k)]), undo: () => encode(['LPOP', 'a-list']) },
+    { name: 'RPUSH', request: (k) => encode(['RPUSH', 'a-list', value(k)]), undo: () => encode(['RPOP', 'a-list']) },
     {
       name: 'RPOP',
       request: () => encode(['RPOP', 'a-list']),
-      takeBack: (_k, _size, reply) => encode(['RPUSH', 'a-list', textOf(reply)]),
+      undo: (_k, _size, reply) => encode(['RPUSH', 'a-list', textOf(reply)]),
     },
     { name: 'LSET, the middle', request: (k, size) => encode(['LSET', 'a-list', middle(size), value(k)]) },
-    { name: 'LSET, any', request: (k, size) => encode(['LSET', 'a-list', some(k, 5, size), value(k)]) },
+    { name: 'LSET, random', request: (k, size) => encode(['LSET', 'a-list', randomNumber(k, 5, size), value(k)]) },
     { name: 'LRANGE, 10 in the middle', request: (_k, size) => encode(['LRANGE', 'a-list', middle(size), middle(size) + 9]) },
   ],
 }
@@ -131,16 +131,16 @@ const set: Kind = {
   load: ['SADD', 'a-set'],
   words: (number) => [element(number)],
   operations: [
-    { name: 'SISMEMBER', request: (k, size) => encode(['SISMEMBER', 'a-set', element(some(k, 6, size))]) },
+    { name: 'SISMEMBER', request: (k, size) => encode(['SISMEMBER', 'a-set', element(randomNumber(k, 6, size))]) },
     {
       name: 'SADD, new',
       request: (k, size) => encode(['SADD', 'a-set', newElement(k, 14, size)]),
-      takeBack: (k, size) => encode(['SREM', 'a-set', newElement(k, 14, size)]),
+      undo: (k, size) => encode(['SREM', 'a-set', newElement(k, 14, size)]),
     },
     {
       name: 'SPOP',
       request: () => encode(['SPOP', 'a-set']),
-      takeBack: (_k, _size, reply) => encode(['SADD', 'a-set', textOf(reply)]),
+      undo: (_k, _size, reply) => encode(['SADD', 'a-set', textOf(reply)]),
     },
     { name: 'SRANDMEMBER', request: () => encode(['SRANDMEMBER', 'a-set']) },
   ],
@@ -153,32 +153,32 @@ const sortedSet: Kind = {
   load: ['ZADD', 'a-sorted-set'],
   words: (number) => [number, element(number)],
   operations: [
-    { name: 'ZSCORE', request: (k, size) => encode(['ZSCORE', 'a-sorted-set', element(some(k, 7, size))]) },
+    { name: 'ZSCORE', request: (k, size) => encode(['ZSCORE', 'a-sorted-set', element(randomNumber(k, 7, size))]) },
     {
       name: 'ZADD, new',
-      request: (k, size) => encode(['ZADD', 'a-sorted-set', some(k, 15, size), newElement(k, 16, size)]),
-      takeBack: (k, size) => encode(['ZREM', 'a-sorted-set', newElement(k, 16, size)]),
+      request: (k, size) => encode(['ZADD', 'a-sorted-set', randomNumber(k, 15, size), newElement(k, 16, size)]),
+      undo: (k, size) => encode(['ZREM', 'a-sorted-set', newElement(k, 16, size)]),
     },
-    { name: 'ZRANK', request: (k, size) => encode(['ZRANK', 'a-sorted-set', element(some(k, 8, size))]) },
+    { name: 'ZRANK', request: (k, size) => encode(['ZRANK', 'a-sorted-set', element(randomNumber(k, 8, size))]) },
     {
       name: 'ZRANGE, 10 by rank',
-      request: (k, size) => encode(['ZRANGE', 'a-sorted-set', some(k, 9, size), some(k, 9, size) + 9]),
+      request: (k, size) => encode(['ZRANGE', 'a-sorted-set', randomNumber(k, 9, size), randomNumber(k, 9, size) + 9]),
     },
     {
       name: 'ZRANGEBYSCORE, 10',
-      request: (k, size) => encode(['ZRANGEBYSCORE', 'a-sorted-set', some(k, 10, size), '+inf', 'LIMIT', 0, 10]),
+      request: (k, size) => encode(['ZRANGEBYSCORE', 'a-sorted-set', randomNumber(k, 10, size), '+inf', 'LIMIT', 0, 10]),
     },
     {
       name: 'ZCOUNT',
       request(k, size) {
-        const [one, other] = [some(k, 11, size), some(k, 12, size)]
+        const [one, other] = [randomNumber(k, 11, size), randomNumber(k, 12, size)]
         return encode(['ZCOUNT', 'a-sorted-set', Math.min(one, other), Math.max(one, other)])
       },
     },
     {
       name: 'ZPOPMIN',
       request: () => encode(['ZPOPMIN', 'a-sorted-set']),
-      takeBack(_k, _size, reply) {
+      undo(_k, _size, reply) {
         const [member, popped] = reply as [Buffer, Buffer]
         return encode(['ZADD', 'a-sorted-set', textOf(popped), textOf(member)])
       },

@@ -5,12 +5,12 @@ import type { HugeResult } from './huge.ts'
 import type { Latencies } from './latency.ts'
 import type { MiddleRow } from './middle.ts'
 
-const seconds = (ms: number | null) => (ms === null ? 'not seen' : (ms / 1000).toFixed(1))
+const seconds = (ms: number | null) => (ms === null ? 'timed out' : (ms / 1000).toFixed(1))
 const latencies = ({ p50Us, p99Us, maxUs }: Latencies) => [p50Us, p99Us, maxUs].map((us) => String(Math.round(us))).join(' / ')
 const latenciesMs = ({ p50Us, p99Us, maxUs }: Latencies) => [p50Us, p99Us, maxUs].map((us) => milliseconds(us / 1000)).join(' / ')
 
 export function hugeTables({ elements, order, cacheBytes, phases, latencies: rows, removals }: HugeResult): string[] {
-  const title = `${perSecond(elements)} elements each, put in in ${order} order, cache-memory ${mebibytes(cacheBytes)}`
+  const title = `${perSecond(elements)} elements each, added in ${order} order, cache-memory ${mebibytes(cacheBytes)}`
   return [
     `${title}:`,
     table(
@@ -27,15 +27,15 @@ export function hugeTables({ elements, order, cacheBytes, phases, latencies: row
       rows.map(({ operation, cold, warm }) => [operation, latencies(cold), latencies(warm)]),
     ),
     table(
-      ['removal', 'µs', 'longest PING meanwhile, ms', 'LevelDB before', 'after', 'cleared after, s', 'space back after, s'],
+      ['removal', 'µs', 'longest PING meanwhile, ms', 'LevelDB before', 'after', 'cleared after, s', 'space reclaimed after, s'],
       removals.map((each) => [
         each.command,
-        String(Math.round(each.microseconds)),
+        String(Math.round(each.requestUs)),
         milliseconds(each.longestPingMs),
         mebibytes(each.bytesBefore),
         mebibytes(each.bytesAfter),
         seconds(each.clearedMs),
-        seconds(each.backMs),
+        seconds(each.reclaimedMs),
       ]),
     ),
   ]
@@ -46,7 +46,7 @@ export function growthTables({ sizes, rows, residentBytes }: GrowthResult): stri
   return [
     table(
       ['µs, pipelined', ...sizes.map(perSecond)],
-      rows.map(({ operation, microseconds }) => [operation, ...microseconds.map((us) => us.toFixed(2))]),
+      rows.map(({ operation, timesUs }) => [operation, ...timesUs.map((us) => us.toFixed(2))]),
     ),
     table(
       [`RSS with ${perSecond(largest)}`, ''],

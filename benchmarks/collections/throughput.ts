@@ -14,8 +14,8 @@ interface Test {
   /** Share of the requests of a plain test: tests with large replies have fewer. */
   readonly share: number
   /**
-   * The collection that a test removes elements from. Before LRANGE redis-benchmark fills the list
-   * itself.
+   * The collection that the test removes elements from. For LRANGE redis-benchmark itself fills the
+   * list.
    */
   readonly fill?: Fill
 }
@@ -41,11 +41,11 @@ const KEYS = ['mylist', 'myset', 'myhash', 'myzset']
 
 const ELEMENTS_PER_COMMAND = 100
 const COMMANDS_PER_WRITE = 10
-const WINDOW = 100
+const MAX_UNANSWERED = 100
 
 export async function collectionsThroughput(
   options: ThroughputOptions & {
-    /** Names of tests; null: all. */
+    /** Names of tests; null stands for all. */
     readonly only: readonly string[] | null
   },
 ): Promise<ThroughputRow[]> {
@@ -68,8 +68,8 @@ function measure(programs: readonly Program[], test: Test, pipeline: number, opt
   const { clients, valueBytes, keys } = options
   const requests = Math.ceil((pipeline === 1 ? options.requests : options.pipelinedRequests) * test.share)
   const load = { tests: [test.name], requests, pipeline, clients, valueBytes, keys }
-  // Adds a margin: redis-benchmark sends whole pipelines, and so a few more requests than asked
-  // for.
+  // Adds a margin: redis-benchmark sends whole pipelines, so it may send a few more requests than
+  // requested.
   const elements = requests + clients * pipeline
   return alternately(programs, load, options, (program) => prepare(program, test.fill, elements, valueBytes))
 }
@@ -78,7 +78,7 @@ async function prepare(program: Program, fill: Fill | undefined, elements: numbe
   const connection = await Connection.open(program.port)
   try {
     await connection.ask('DEL', ...KEYS)
-    if (fill !== undefined) await connection.pipeline(batchesOf(filling(fill, elements, valueBytes), COMMANDS_PER_WRITE), WINDOW)
+    if (fill !== undefined) await connection.pipeline(batchesOf(filling(fill, elements, valueBytes), COMMANDS_PER_WRITE), MAX_UNANSWERED)
   } finally {
     connection.close()
   }

@@ -5,7 +5,7 @@
 import * as net from 'node:net'
 import RedisParser, { type ParsedReply } from 'redis-parser'
 
-/** Requests encoded in advance, which are sent in one write. */
+/** Encoded requests that are sent in one write. */
 export interface Batch {
   readonly text: string
   readonly requests: number
@@ -21,8 +21,8 @@ export function encode(words: readonly (string | number)[]): string {
 }
 
 /**
- * Sends `count` pieces, cyclically from the one at `start` on. Each is sent when the one before is
- * answered. An answer has a known length: it is counted, and examined only for errors.
+ * Sends `count` pieces in a cycle that begins at index `start`. Each is sent once the one before is
+ * answered. An answer has a known length, so it is counted, and examined only for errors.
  */
 export function sendPieces(port: number, pieces: readonly Buffer[], start: number, count: number, answerBytes: number): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -104,11 +104,11 @@ export class Connection {
   }
 
   /** Resolves when all requests are answered. Appends the replies to `replies`, if it is given. */
-  async pipeline(batches: Iterable<Batch>, window: number, replies: ParsedReply[] | null = null): Promise<void> {
+  async pipeline(batches: Iterable<Batch>, maxUnanswered: number, replies: ParsedReply[] | null = null): Promise<void> {
     this.collected = replies
     for (const batch of batches) {
       this.send(batch.text, batch.requests)
-      if (this.unanswered > window) await this.untilUnanswered(window)
+      if (this.unanswered > maxUnanswered) await this.untilUnanswered(maxUnanswered)
     }
     await this.untilUnanswered(0)
     this.collected = null

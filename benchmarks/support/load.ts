@@ -1,16 +1,15 @@
 /**
- * Loads numbered keys into a server as fast as one connection takes them. A probe measures how long
- * other clients wait meanwhile.
+ * Loads numbered keys into a server at the full speed of one connection. A probe measures how long
+ * other clients wait during the load.
  */
 import * as net from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 
 const COMMANDS_PER_WRITE = 1000
-/** Unanswered commands at most. */
-const WINDOW = 10_000
+const MAX_UNANSWERED = 10_000
 const OK_BYTES = 5
-const PROBE_EVERY_MS = 5
+const PROBE_INTERVAL_MS = 5
 
 /**
  * Sends `SET key:000000000000 <value>` for each number below `count`. Resolves to the bytes of keys
@@ -25,7 +24,7 @@ export function loadKeys(port: number, count: number, valueBytes: number): Promi
     const socket = net.connect(port, '127.0.0.1', send)
     socket.setNoDelay(true)
     function send(): void {
-      while (sent < count && sent - received / OK_BYTES < WINDOW) {
+      while (sent < count && sent - received / OK_BYTES < MAX_UNANSWERED) {
         let text = ''
         for (const end = Math.min(count, sent + COMMANDS_PER_WRITE); sent < end; sent++) {
           const key = `key:${String(sent).padStart(12, '0')}`
@@ -39,13 +38,13 @@ export function loadKeys(port: number, count: number, valueBytes: number): Promi
       if (data.includes('-')) return socket.destroy(new Error(`the server refused: ${data.latin1Slice(0, 200)}`))
       received += data.length
       if (received < count * OK_BYTES) return send()
-      socket.off('close', early)
+      socket.off('close', onEarlyClose)
       socket.destroy()
       resolve(userBytes)
     })
-    const early = () => reject(new Error(`connection closed after ${received / OK_BYTES} of ${count} keys`))
+    const onEarlyClose = () => reject(new Error(`connection closed after ${received / OK_BYTES} of ${count} keys`))
     socket.on('error', reject)
-    socket.on('close', early)
+    socket.on('close', onEarlyClose)
   })
 }
 
@@ -54,7 +53,7 @@ export interface Probe {
   stop(): Promise<number>
 }
 
-/** Sends PING every few milliseconds from a thread of its own. */
+/** Sends a PING every few milliseconds from a worker thread. */
 export async function startProbe(port: number): Promise<Probe> {
   const worker = new Worker(fileURLToPath(import.meta.url), { workerData: { port } })
   await new Promise((resolve, reject) => {
@@ -65,30 +64,30 @@ export async function startProbe(port: number): Promise<Probe> {
     async stop() {
       const answer = new Promise<number>((resolve) => worker.once('message', resolve))
       worker.postMessage('stop')
-      const longest = await answer
+      const longestMs = await answer
       await worker.terminate()
-      return longest
+      return longestMs
     },
   }
 }
 
 function probe(port: number): void {
-  let longest = 0
-  let askedAt = 0
+  let longestMs = 0
+  let askedAtMs = 0
   const socket = net.connect(port, '127.0.0.1', () => {
     parentPort?.postMessage('ready')
     ask()
   })
   const ask = () => {
-    askedAt = performance.now()
+    askedAtMs = performance.now()
     socket.write('PING\r\n')
   }
   socket.setNoDelay(true)
   socket.on('data', () => {
-    longest = Math.max(longest, performance.now() - askedAt)
-    setTimeout(ask, PROBE_EVERY_MS)
+    longestMs = Math.max(longestMs, performance.now() - askedAtMs)
+    setTimeout(ask, PROBE_INTERVAL_MS)
   })
-  parentPort?.once('message', () => parentPort?.postMessage(longest))
+  parentPort?.once('message', () => parentPort?.postMessage(longestMs))
 }
 
 if (!isMainThread) probe((workerData as { port: number }).port)

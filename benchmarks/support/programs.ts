@@ -1,5 +1,5 @@
 /**
- * The servers under measurement, as processes of their own on free ports in temporary directories.
+ * The servers under measurement: separate processes on free ports, in temporary directories.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const HAYPILE_MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
-const START_MS = 120_000
+const START_TIMEOUT_MS = 120_000
 
 export type ProgramName = 'haypile' | 'redis'
 
@@ -38,8 +38,8 @@ export function isInstalled(program: string): boolean {
 }
 
 /**
- * Starts a server and waits for its first PONG. `directory` is one that it ran in before, or a new
- * one.
+ * Starts a server and waits for its first PONG. `directory` is the data directory of an earlier
+ * run; without it the server gets a new one.
  */
 export async function startProgram(name: ProgramName, flags: readonly string[] = [], directory?: string): Promise<Program> {
   const port = await freePort()
@@ -53,21 +53,21 @@ export async function startProgram(name: ProgramName, flags: readonly string[] =
         })
   started.add(child)
   child.on('exit', () => started.delete(child))
-  const startedAt = performance.now()
-  const deadline = startedAt + START_MS
+  const startedAtMs = performance.now()
+  const deadlineMs = startedAtMs + START_TIMEOUT_MS
   for (;;) {
-    if (child.exitCode !== null) throw new Error(`${name} ended at its start with status ${child.exitCode}`)
+    if (child.exitCode !== null) throw new Error(`${name} exited during its start with status ${child.exitCode}`)
     if ((await ask(port, 'PING').catch(() => '')).startsWith('+PONG')) break
-    if (performance.now() > deadline) throw new Error(`${name} did not answer within ${START_MS} ms`)
+    if (performance.now() > deadlineMs) throw new Error(`${name} did not answer within ${START_TIMEOUT_MS} ms`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
-  const startMs = performance.now() - startedAt
+  const startMs = performance.now() - startedAtMs
   const info = await ask(port, 'INFO server')
   const version = /^haypile_version:(\S+)/m.exec(info)?.[1] ?? /^redis_version:(\S+)/m.exec(info)?.[1] ?? '?'
   return { name, version, port, directory: dir, process: child, startMs }
 }
 
-/** Ends a server. Removes its directory unless that is used again. */
+/** Ends a server. Removes its directory unless `directory` is `keep`. */
 export async function endProgram(
   program: Program,
   signal: 'SIGTERM' | 'SIGKILL' = 'SIGKILL',
@@ -79,13 +79,13 @@ export async function endProgram(
     child.kill(signal)
     await ended
   }
-  // A child of Redis may still write.
+  // Retries: a child process of Redis may still write files.
   if (directory === 'remove') rmSync(program.directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
 }
 
 /**
- * Sends one inline command. Resolves to the first piece that comes back: the whole reply if it fits
- * in one read.
+ * Sends one inline command. Resolves to a whole bulk string, or otherwise to the first piece of the
+ * reply that arrives.
  */
 export function ask(port: number, line: string): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -114,19 +114,19 @@ export function residentBytes(program: Program): number | null {
   return procField(program, 'status', /^VmRSS:\s+(\d+) kB/m, 1024)
 }
 
-/** Returns the peak of resident memory in bytes. */
+/** Returns the peak of resident memory in bytes, or null without /proc. */
 export function peakResidentBytes(program: Program): number | null {
   return procField(program, 'status', /^VmHWM:\s+(\d+) kB/m, 1024)
 }
 
-/** Returns the bytes that the process has caused to be written to disk. */
+/** Returns the bytes that the process has written to disk, or null without /proc. */
 export function diskBytesWritten(program: Program): number | null {
   return procField(program, 'io', /^write_bytes: (\d+)/m, 1)
 }
 
 /**
- * Returns the disk space of haypile's LevelDB in bytes, counted in blocks. The binlog does not
- * count: it is kept for replicas.
+ * Returns the disk space of haypile's LevelDB in bytes, counted in blocks. The binlog is not
+ * included: it is kept for replicas.
  */
 export function levelBytes(program: Program): number {
   let bytes = 0

@@ -1,7 +1,7 @@
 /**
  * Measures PUBLISH to a number of subscribers, on both servers alternately. The time ends when the
- * last subscriber has the last message, so delayed work counts. Answers and messages have known
- * lengths and are counted, not parsed.
+ * last subscriber has received the last message, so delayed work is included. Answers and messages
+ * have known lengths, so they are counted and not parsed.
  */
 import * as net from 'node:net'
 import { encode, sendPieces } from './connection.ts'
@@ -61,16 +61,16 @@ async function measure(programs: readonly Program[], subscribers: number, pipeli
 
 /** Resolves to messages a second. */
 async function run(port: number, subscribers: number, pipeline: number, messages: number, value: string): Promise<number> {
-  const each = Math.ceil(messages / PUBLISHERS / pipeline)
-  const count = each * pipeline * PUBLISHERS
+  const piecesPerPublisher = Math.ceil(messages / PUBLISHERS / pipeline)
+  const count = piecesPerPublisher * pipeline * PUBLISHERS
   const messageBytes = encode(['message', CHANNEL, value]).length
   const listeners = await Promise.all(Array.from({ length: subscribers }, () => subscribe(port, count * messageBytes)))
   const piece = Buffer.from(encode(['PUBLISH', CHANNEL, value]).repeat(pipeline), 'latin1')
   const answerBytes = `:${subscribers}\r\n`.length * pipeline
-  const started = performance.now()
-  await Promise.all(Array.from({ length: PUBLISHERS }, () => sendPieces(port, [piece], 0, each, answerBytes)))
+  const startedAtMs = performance.now()
+  await Promise.all(Array.from({ length: PUBLISHERS }, () => sendPieces(port, [piece], 0, piecesPerPublisher, answerBytes)))
   await Promise.all(listeners.map(({ done }) => done))
-  const seconds = (performance.now() - started) / 1000
+  const seconds = (performance.now() - startedAtMs) / 1000
   for (const { socket } of listeners) socket.destroy()
   return count / seconds
 }
@@ -82,26 +82,26 @@ async function run(port: number, subscribers: number, pipeline: number, messages
 function subscribe(port: number, bytes: number): Promise<{ readonly socket: net.Socket; readonly done: Promise<void> }> {
   const confirmation = `*3\r\n$9\r\nsubscribe\r\n$${CHANNEL.length}\r\n${CHANNEL}\r\n:1\r\n`.length
   return new Promise((resolve, reject) => {
-    let left = confirmation + bytes
+    let remainingBytes = confirmation + bytes
     let isReady = false
     let finish: (() => void) | undefined
     const done = new Promise<void>((resolveDone) => {
       finish = resolveDone
     })
-    const take = (length: number) => {
-      left -= length
-      if (!isReady && left <= bytes) {
+    const onRead = (length: number) => {
+      remainingBytes -= length
+      if (!isReady && remainingBytes <= bytes) {
         isReady = true
         resolve({ socket, done })
       }
-      if (left <= 0) finish?.()
+      if (remainingBytes <= 0) finish?.()
       return true
     }
-    const socket = net.connect({ port, host: '127.0.0.1', onread: { buffer: Buffer.allocUnsafe(READ_BYTES), callback: take } })
+    const socket = net.connect({ port, host: '127.0.0.1', onread: { buffer: Buffer.allocUnsafe(READ_BYTES), callback: onRead } })
     socket.on('connect', () => socket.write(encode(['SUBSCRIBE', CHANNEL])))
     socket.on('error', reject)
     socket.on('close', () => {
-      if (left > 0) throw new Error(`a subscriber was cut off ${left} bytes early`)
+      if (remainingBytes > 0) throw new Error(`a subscriber was cut off ${remainingBytes} bytes early`)
     })
   })
 }

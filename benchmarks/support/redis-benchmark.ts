@@ -11,7 +11,7 @@ export interface Measurement {
 }
 
 /**
- * The requests that redis-benchmark sends: tests of its own, or one command. In a command,
+ * The requests that redis-benchmark sends: some of its tests, or one command. In a command,
  * __rand_int__ stands for a random key number.
  */
 export interface Load {
@@ -29,8 +29,8 @@ const TIMEOUT_MS = 300_000
 /** Runs redis-benchmark. Rejects if it fails or reports nothing. */
 export async function redisBenchmark(port: number, load: Load): Promise<Measurement[]> {
   const words = ['-p', port, '-n', load.requests, '-P', load.pipeline, '-c', load.clients, '-d', load.valueBytes, '-r', load.keys, '--csv']
-  const what = load.command?.words ?? ['-t', load.tests.join(',')]
-  const output = await run('redis-benchmark', [...words, ...what].map(String))
+  const selection = load.command?.words ?? ['-t', load.tests.join(',')]
+  const output = await run('redis-benchmark', [...words, ...selection].map(String))
   const measurements: Measurement[] = []
   for (const line of output.split('\n')) {
     const fields = line.split('","').map((field) => field.replace(/"/g, ''))
@@ -65,7 +65,7 @@ function run(program: string, words: readonly string[]): Promise<string> {
     child.on('close', (status) => {
       clearTimeout(timer)
       if (status === 0) resolve(output)
-      else reject(new Error(`${program} ended with status ${status}:\n${errors}${output}`))
+      else reject(new Error(`${program} exited with status ${status}:\n${errors}${output}`))
     })
   })
 }

@@ -1,4 +1,4 @@
-/** Measures memory and times with many keys. */
+/** Measures memory, speed and start-up time with many keys. */
 import { loadKeys, startProbe } from './load.ts'
 import { endProgram, type Program, type ProgramName, peakResidentBytes, residentBytes, startProgram } from './programs.ts'
 import { redisBenchmark } from './redis-benchmark.ts'
@@ -18,14 +18,14 @@ export interface BigResult {
   readonly setPerSecond: number
 }
 
-/** Measures many keys in memory: their size, and the longest pause. */
+/** Measures memory, speed and the longest pause with many keys in memory. */
 export async function big(name: ProgramName, keys: number): Promise<BigResult> {
   const program = await startProgram(name, name === 'haypile' ? ['--cache-memory', '2gb'] : [])
   try {
     const loadProbe = await startProbe(program.port)
-    const startedAt = performance.now()
+    const startedAtMs = performance.now()
     await loadKeys(program.port, keys, VALUE_BYTES)
-    const loadPerSecond = keys / ((performance.now() - startedAt) / 1000)
+    const loadPerSecond = keys / ((performance.now() - startedAtMs) / 1000)
     const longestLoadMs = await loadProbe.stop()
     const runProbe = await startProbe(program.port)
     const load = { requests: 500_000, pipeline: 16, clients: 50, valueBytes: VALUE_BYTES, keys }
@@ -79,9 +79,9 @@ export interface SmallCacheResult {
 export async function smallCache(keys: number): Promise<SmallCacheResult> {
   const program = await startProgram('haypile', ['--cache-memory', '64mb'])
   try {
-    const startedAt = performance.now()
+    const startedAtMs = performance.now()
     await loadKeys(program.port, keys, VALUE_BYTES)
-    const loadPerSecond = keys / ((performance.now() - startedAt) / 1000)
+    const loadPerSecond = keys / ((performance.now() - startedAtMs) / 1000)
     const load = { requests: 200_000, pipeline: 16, clients: 50, valueBytes: VALUE_BYTES, keys }
     const [get] = await redisBenchmark(program.port, { ...load, tests: ['get'] })
     const memory = { residentBytes: residentBytes(program), peakBytes: peakResidentBytes(program) }
