@@ -57,7 +57,7 @@ export interface FailoverHost {
  * With FORCE, after the timeout: the time in which a replica that has answered must be reached
  * again.
  */
-export const FORCED_MS = 10_000
+export const FORCED_TIMEOUT_MS = 10_000
 
 /** The state machine of FAILOVER on the master that hands its role over. */
 export class Failover {
@@ -168,7 +168,7 @@ export class Failover {
     const { isForced, to } = request
     if (isForced && to !== null && this.asked?.hasAnswered === true) {
       this.host.log.warn({}, 'failover: timeout reached, FORCE promotes the replica with the data that it has')
-      this.current = { request, deadlineMs: nowMs + FORCED_MS }
+      this.current = { request, deadlineMs: nowMs + FORCED_TIMEOUT_MS }
       this.handOver(to.host, to.port)
     } else if (isForced) this.abort('the time was up before the replica had answered on its address')
     else this.abort('the time was up before the replica had everything')

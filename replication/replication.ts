@@ -82,8 +82,8 @@ export class Replication {
       binlogEnd: () => storage.binlog.end.offset,
       online: () => this.master.online(),
       askForAcks: () => this.master.askForAcks(),
-      pauseWrites: () => this.pauseWrites('failover', true),
-      resumeWrites: () => this.pauseWrites('failover', false),
+      pauseWrites: () => this.pauseWrites('failover'),
+      resumeWrites: () => this.resumeWrites('failover'),
       handOver: (host, port) => this.becomeReplica({ host, port, failover: true }),
       takeBack: () => this.becomeMaster('failover was aborted'),
       mayTakeBack: () => !this.link.hasAskedToTakeOver,
@@ -106,12 +106,19 @@ export class Replication {
     return this.pauses.size > 0
   }
 
-  /**
-   * Adds or removes a reason to pause writes. While one is left, writes wait and no key expires.
-   */
-  pauseWrites(why: 'failover' | 'shutdown', isPaused: boolean): void {
-    if (isPaused) this.pauses.add(why)
-    else this.pauses.delete(why)
+  /** Adds a reason to pause writes. While there is one, writes wait and no key expires. */
+  pauseWrites(why: 'failover' | 'shutdown'): void {
+    this.pauses.add(why)
+    this.applyPauses()
+  }
+
+  /** Removes a reason to pause writes. */
+  resumeWrites(why: 'failover' | 'shutdown'): void {
+    this.pauses.delete(why)
+    this.applyPauses()
+  }
+
+  private applyPauses(): void {
     this.options.storage.holdExpiry('replication', this.isWritingPaused)
     this.options.changed()
   }

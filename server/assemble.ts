@@ -130,7 +130,7 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
   })
   const turn = new Turn(storage, {
     serveBlocked: () => executor.serveBlocked(),
-    tellClients: () => executor.tracking.isActive && executor.tracking.endTurn(),
+    notifyClients: () => executor.tracking.isActive && executor.tracking.endTurn(),
     feedReplicas: () => state.replication?.flush(),
     ended: () => {
       later.value.cron.afterTurn()

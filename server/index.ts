@@ -52,7 +52,7 @@ export async function start(options: StartOptions = {}): Promise<RunningServer> 
     config,
     log,
     clock: systemClock,
-    mayUseAnyPort: config.number('port') === 0,
+    zeroPort: config.number('port') === 0 ? 'any' : 'none',
     exit: (status) => {
       closed = true
       if (status !== 0) process.exit(status)

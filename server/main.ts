@@ -30,7 +30,7 @@ async function serve(config: Config): Promise<void> {
   endOnFailure(endForBug)
   let node: Awaited<ReturnType<typeof Node.start>>
   try {
-    node = await Node.start({ config, log, clock: systemClock, mayUseAnyPort: false, exit: (status) => process.exit(status) })
+    node = await Node.start({ config, log, clock: systemClock, zeroPort: 'none', exit: (status) => process.exit(status) })
   } catch (error) {
     log.error({}, `haypile cannot start: ${errorText(error)}`)
     process.exit(1)

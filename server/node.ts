@@ -32,8 +32,8 @@ export interface NodeOptions {
   readonly config: Config
   readonly log: Logger
   readonly clock: Clock
-  /** Port 0 asks the system for a port instead of meaning none. */
-  readonly mayUseAnyPort: boolean
+  /** The meaning of port 0: `any` lets the system choose a port. */
+  readonly zeroPort: 'any' | 'none'
   /** Called when the node has closed by itself (SHUTDOWN), or must not continue (status 1). */
   readonly exit: (status: number) => void
 }
@@ -57,7 +57,7 @@ export class Node implements LifeCycle {
    * Opens the data directory and listens; resolves when commands run. Rejects with a line of text.
    */
   static async start(options: NodeOptions): Promise<Node> {
-    const { config, log, clock, mayUseAnyPort, exit } = options
+    const { config, log, clock, zeroPort, exit } = options
     warnOfPredictableHashes(log, process.versions.node)
     const later = new Forward<Later>()
     const acl = accessControl({
@@ -84,7 +84,7 @@ export class Node implements LifeCycle {
     const node = new Node(parts, exit)
     later.resolve({ ...parts, life: node })
     try {
-      const bound = await listenAsConfigured(parts.listener, config, mayUseAnyPort)
+      const bound = await listenAsConfigured(parts.listener, config, zeroPort)
       parts.state.port = bound.port
       parts.state.tlsPort = bound.tlsPort
       await node.load()

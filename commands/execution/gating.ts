@@ -12,14 +12,14 @@ export interface RequestGates {
    * lets it run.
    */
   ask(request: Request): Bytes | 'hold' | null
-  /** Like `ask`, without holding: true if a command whose keys became ready can run now. */
-  isOpen(request: Request): boolean
+  /** Like `ask`, without holding. Returns true if a command whose keys became ready can run now. */
+  admit(request: Request): boolean
   /** Returns why a part of a unit is refused; null lets it run. A part is never held. */
   refusal(request: Request): Bytes | null
 }
 
 /** Gates that let every request run. */
-export const OPEN_GATES: RequestGates = { ask: () => null, isOpen: () => true, refusal: () => null }
+export const OPEN_GATES: RequestGates = { ask: () => null, admit: () => true, refusal: () => null }
 
 /** The server's gates as the executor asks them. */
 export class Gating {
@@ -39,7 +39,7 @@ export class Gating {
 
   /** True if a blocked command can run now. */
   mayServe(request: Request): boolean {
-    return this.gated === 'none' || (this.gated === 'writes' && !request.runtime.isWrite) || this.gates.isOpen(request)
+    return this.gated === 'none' || (this.gated === 'writes' && !request.runtime.isWrite) || this.gates.admit(request)
   }
 
   /** Returns why a part of a unit is refused; null lets it run. */

@@ -8,8 +8,10 @@
  */
 import { assert, at, must } from '../../base/assert.ts'
 
-const BLOCK_BYTES = 64 * 1024
-const TAIL_BYTES = 4 * 1024 * 1024
+/** A larger group has a block of its own size. */
+const MIN_BLOCK_BYTES = 64 * 1024
+/** The limit of all blocks together. */
+const MAX_TAIL_BYTES = 4 * 1024 * 1024
 
 interface Block {
   readonly start: number
@@ -44,7 +46,7 @@ export class FeedTail {
     if (start !== this.endOffset) this.takeBack(start)
     let length = 0
     for (const piece of pieces) length += piece.length
-    if (length > TAIL_BYTES) {
+    if (length > MAX_TAIL_BYTES) {
       this.reset(start + length) // replicas read it from the file
       return
     }
@@ -76,14 +78,14 @@ export class FeedTail {
     return at(this.blocks, index)
   }
 
-  /** Returns a block with room for one append. Drops the oldest blocks past TAIL_BYTES. */
+  /** Returns a block with room for one append. Drops the oldest blocks past MAX_TAIL_BYTES. */
   private blockFor(length: number): Block {
     const last = this.blocks.at(-1)
     if (last !== undefined && last.used + length <= last.bytes.length) return last
-    const block = { start: this.endOffset, bytes: Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, length)), used: 0 }
+    const block = { start: this.endOffset, bytes: Buffer.allocUnsafeSlow(Math.max(MIN_BLOCK_BYTES, length)), used: 0 }
     this.blocks.push(block)
     this.sizeBytes += block.bytes.length
-    while (this.sizeBytes > TAIL_BYTES && this.blocks.length > 1) this.sizeBytes -= must(this.blocks.shift()).bytes.length
+    while (this.sizeBytes > MAX_TAIL_BYTES && this.blocks.length > 1) this.sizeBytes -= must(this.blocks.shift()).bytes.length
     return block
   }
 

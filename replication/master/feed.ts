@@ -10,11 +10,11 @@ import type { FeedTail } from './feed-tail.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 
 /** The feed pauses while this many bytes are unsent. */
-const UNSENT_BYTES = 1024 * 1024
+const MAX_UNSENT_BYTES = 1024 * 1024
 /**
  * The limit of file bytes read for one replica in one turn, which delays the clients of that turn.
  */
-const READ_BYTES = 256 * 1024
+const MAX_READ_BYTES = 256 * 1024
 
 const QUESTION = Buffer.from([ASK_FOR_ACK])
 const NEWLINE = Buffer.from([HEARTBEAT])
@@ -57,14 +57,14 @@ export class Feed {
   sendUpTo(limit: number): boolean {
     let readBytes = 0
     while (this.offset < limit && this.hasRoom) {
-      if (readBytes >= READ_BYTES) return true
+      if (readBytes >= MAX_READ_BYTES) return true
       let piece = this.tail.read(this.offset, limit)
       if (piece !== null) {
         this.close()
         this.boundary = this.offset + piece.length
       } else {
         this.reader ??= this.open(this.offset)
-        piece = this.reader.read(READ_BYTES, limit)
+        piece = this.reader.read(MAX_READ_BYTES, limit)
         if (piece === null) throw new Error(`the binlog has no bytes at offset ${this.offset}`)
         readBytes += piece.length
       }
@@ -111,7 +111,7 @@ export class Feed {
   }
 
   private get hasRoom(): boolean {
-    return this.connection.unsentBytes < UNSENT_BYTES
+    return this.connection.unsentBytes < MAX_UNSENT_BYTES
   }
 
   private send(bytes: Buffer): void {

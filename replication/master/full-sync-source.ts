@@ -25,9 +25,9 @@ import { SnapshotTransfer } from './transfer.ts'
  * Snapshots further behind the end of the binlog are not joined: the replica would have to catch
  * up.
  */
-const JOIN_BYTES = 64 * 1024 * 1024
+const MAX_JOIN_LAG_BYTES = 64 * 1024 * 1024
 /** How long an unused snapshot is held. */
-const HOLD_MS = 60_000
+const MAX_IDLE_MS = 60_000
 /** The limit of held snapshots. Each one keeps data that LevelDB would otherwise compact away. */
 const MAX_SNAPSHOTS = 3
 
@@ -154,7 +154,7 @@ export class FullSyncSource {
   private joinable(): Snapshot | undefined {
     const newest = this.snapshots.at(-1)
     if (newest === undefined) return undefined
-    if (newest.data === null || (this.behind(newest) <= JOIN_BYTES && this.canFollow(newest))) return newest
+    if (newest.data === null || (this.behind(newest) <= MAX_JOIN_LAG_BYTES && this.canFollow(newest))) return newest
     if (this.snapshots.length < MAX_SNAPSHOTS) return undefined
     const unused = this.snapshots.find(({ users }) => users.size === 0)
     if (unused === undefined) return newest
@@ -266,7 +266,7 @@ export class FullSyncSource {
     const isTooFar = this.behind(snapshot) > settings.lagLimitBytes
     if (snapshot.users.size > 0) {
       if (isTooFar && storage.isDiskLow) this.discard(snapshot, 'ERR', 'the disk is full, and a full sync pins the binlog')
-    } else if (snapshot.data !== null && (nowMs - snapshot.idleSinceMs >= HOLD_MS || isTooFar || storage.isDiskLow)) {
+    } else if (snapshot.data !== null && (nowMs - snapshot.idleSinceMs >= MAX_IDLE_MS || isTooFar || storage.isDiskLow)) {
       this.discard(snapshot, 'ERR', '')
     }
   }

@@ -25,7 +25,7 @@ import { decideTrySync, historyOf, mayGiveData } from './history.ts'
 import { checkRequester, metaOf } from './introduction.ts'
 import { dateAck, writableUntilMs } from './liveness.ts'
 import type { MasterOptions } from './master-options.ts'
-import { behind, faultOf, minAllowedOffset } from './peer-limits.ts'
+import { behind, checkPeer, minAllowedOffset } from './peer-limits.ts'
 import { mustBeQuiet, Peers, progressOf, type ReplicaLinkPeer } from './peers.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 import { type BinlogPin, type ConflictView, conflictViews, type ReplicaView, replicaView } from './replica-view.ts'
@@ -349,7 +349,7 @@ export class Master {
       return
     }
     const item = must(this.items.of(peer.connection.id))
-    const fault = faultOf(this.options, peer, item, now)
+    const fault = checkPeer(this.options, peer, item, now)
     if (fault === null) return
     if (fault !== 'silent') {
       this.cut(peer, fault.reason)

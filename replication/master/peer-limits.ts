@@ -1,7 +1,7 @@
 /** The limits on silence and lag, which the master checks on each connection ten times a second. */
 import type { Storage } from '../../storage/storage.ts'
 import type { ReplicationSettings } from '../protocol/settings.ts'
-import { isReading, isStuck, type ReplicaLinkPeer } from './peers.ts'
+import { type ReplicaLinkPeer, trackReading, trackStuck } from './peers.ts'
 import type { SlaveItem } from './slave-items.ts'
 
 export interface LimitsOptions {
@@ -25,13 +25,15 @@ export function minAllowedOffset({ storage, settings }: LimitsOptions, { lagAllo
   return storage.binlog.end.offset - settings.lagLimitBytes - lagAllowanceBytes
 }
 
-/** Returns why a peer is dropped, or null. Sends a heartbeat on an idle stream. */
-export function faultOf(options: LimitsOptions, peer: ReplicaLinkPeer, item: SlaveItem, nowMs: number): Fault | null {
+/**
+ * Checks a peer, and sends a heartbeat on an idle stream. Returns why to drop the peer, or null.
+ */
+export function checkPeer(options: LimitsOptions, peer: ReplicaLinkPeer, item: SlaveItem, nowMs: number): Fault | null {
   const { timeoutMs, pingPeriodMs } = options.settings
-  if (isReading(peer)) item.heardMs = nowMs
+  if (trackReading(peer)) item.heardMs = nowMs
   if (nowMs - item.heardMs > timeoutMs) return 'silent'
   peer.feed?.sendHeartbeatIfIdle(pingPeriodMs, nowMs)
-  if (isStuck(peer, item.applied, timeoutMs, nowMs)) return { reason: 'it has received all groups and applies none of them' }
+  if (trackStuck(peer, item.applied, timeoutMs, nowMs)) return { reason: 'it has received all groups and applies none of them' }
   return lagOf(options, peer, item)
 }
 

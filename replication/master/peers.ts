@@ -153,9 +153,9 @@ export class Peers {
   dismiss(peer: ReplicaLinkPeer, code: RefusalCode, reason: string, nowMs: number): boolean {
     const { feed, transfer } = peer
     transfer?.fail(code, reason)
-    const isTold = feed === null || feed.endWith(code, reason)
+    const hasSentReason = feed === null || feed.endWith(code, reason)
     this.fence(peer, reason, nowMs)
-    return isTold
+    return hasSentReason
   }
 
   private stopStream(peer: ReplicaLinkPeer): void {
@@ -175,10 +175,10 @@ export function mustBeQuiet({ feed, transfer }: ReplicaLinkPeer): void {
 }
 
 /**
- * True if the socket has sent bytes of a full sync since the last check, or has none left. A
- * replica that receives a full sync sends little, but it reads.
+ * Records how much of a full sync the socket has sent. Returns true if that is more than at the
+ * last call, or all of it. A replica that receives a full sync sends little, but it reads.
  */
-export function isReading(peer: ReplicaLinkPeer): boolean {
+export function trackReading(peer: ReplicaLinkPeer): boolean {
   const { transfer, connection } = peer
   if (transfer === null || !transfer.isUnderWay) return false
   const { unsentBytes } = connection
@@ -189,11 +189,12 @@ export function isReading(peer: ReplicaLinkPeer): boolean {
 }
 
 /**
- * True if the replica was sent everything and has applied nothing for `timeoutMs`. Such a replica
- * waits for the end of a group whose length was damaged on the way. All that comes is read as a
- * part of that group, so the replica cannot notice the damage.
+ * Records since when the replica has applied nothing although it was sent everything. Returns true
+ * if that has lasted for more than `timeoutMs`. Such a replica waits for the end of a group whose
+ * length was damaged on the way. All that comes is read as a part of that group, so the replica
+ * cannot notice the damage.
  */
-export function isStuck(peer: ReplicaLinkPeer, applied: number, timeoutMs: number, nowMs: number): boolean {
+export function trackStuck(peer: ReplicaLinkPeer, applied: number, timeoutMs: number, nowMs: number): boolean {
   const { feed, connection, stuck } = peer
   const isWaiting = feed !== null && feed.offset > applied && connection.unsentBytes === 0
   if (isWaiting && stuck.applied === applied) return nowMs - stuck.sinceMs > timeoutMs

@@ -1,7 +1,7 @@
 /** A token bucket in bytes, refilled at the rate of dbsync-rate-limit. */
 
 /** The most that may be sent at once after a pause, in seconds of the rate. */
-const BURST_SECONDS = 0.2
+const MAX_BURST_SECONDS = 0.2
 
 /**
  * A token bucket (Turner, "New Directions in Communications", 1986) in bytes. It may go negative by
@@ -16,7 +16,7 @@ export class RateLimit {
   constructor(bytesPerSecond: () => number, nowMs: number) {
     this.bytesPerSecond = bytesPerSecond
     this.refilledMs = nowMs
-    this.tokensBytes = bytesPerSecond() * BURST_SECONDS
+    this.tokensBytes = bytesPerSecond() * MAX_BURST_SECONDS
   }
 
   get isOpen(): boolean {
@@ -29,7 +29,7 @@ export class RateLimit {
 
   refill(nowMs: number): void {
     const rate = this.bytesPerSecond()
-    this.tokensBytes = rate === 0 ? 0 : Math.min(rate * BURST_SECONDS, this.tokensBytes + (rate * (nowMs - this.refilledMs)) / 1000)
+    this.tokensBytes = rate === 0 ? 0 : Math.min(rate * MAX_BURST_SECONDS, this.tokensBytes + (rate * (nowMs - this.refilledMs)) / 1000)
     this.refilledMs = nowMs
   }
 }

@@ -17,9 +17,9 @@ import type { RateLimit } from './rate-limit.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 
 /** The transfer pauses while this many bytes are unsent. */
-const UNSENT_BYTES = 1024 * 1024
+const MAX_UNSENT_BYTES = 1024 * 1024
 /** The limit of records per read. LevelDB returns fewer if they are large. */
-const RECORDS_PER_READ = 1000
+const MAX_RECORDS_PER_READ = 1000
 
 const WAIT = Buffer.from('+WAIT\r\n')
 const LINE_END = Buffer.from('\r\n')
@@ -124,14 +124,14 @@ export class SnapshotTransfer {
   }
 
   private get mayRead(): boolean {
-    return this.current === 'sending' && this.connection.unsentBytes < UNSENT_BYTES && this.limit.isOpen
+    return this.current === 'sending' && this.connection.unsentBytes < MAX_UNSENT_BYTES && this.limit.isOpen
   }
 
   /** Reads and sends records while there is room. Never rejects, except for assertions. */
   private async readOn(data: DataSnapshot): Promise<void> {
     try {
       this.iterator ??= data.read(this.after === null ? null : Buffer.from(this.after, 'hex'))
-      while (this.mayRead) this.addRecords(await this.iterator.next(RECORDS_PER_READ))
+      while (this.mayRead) this.addRecords(await this.iterator.next(MAX_RECORDS_PER_READ))
     } catch (error) {
       rethrowAssertion(error)
       this.fail('ERR', `the snapshot could not be read: ${String(error)}`, error)

@@ -5,7 +5,7 @@
  */
 
 /** A longer time without a tick, ten of which come per second, is a pause. */
-const GAP_MS = 1000
+const MIN_GAP_MS = 1000
 /** Bytes that were in a socket at the end of a pause have been read after this time. */
 const DRAIN_MS = 1000
 
@@ -20,14 +20,14 @@ export class Arrivals {
 
   /** Ten times a second. */
   tick(nowMs: number): void {
-    if (nowMs - this.tickedMs > GAP_MS) this.gap = { startMs: this.tickedMs, endMs: nowMs }
+    if (nowMs - this.tickedMs > MIN_GAP_MS) this.gap = { startMs: this.tickedMs, endMs: nowMs }
     this.tickedMs = nowMs
   }
 
   /** Returns the arrival date of bytes read now; monotonic. */
   dateOf(nowMs: number): number {
     // No tick has come since the pause, which began at the last tick or later.
-    if (nowMs - this.tickedMs > GAP_MS) return this.tickedMs
+    if (nowMs - this.tickedMs > MIN_GAP_MS) return this.tickedMs
     return nowMs - this.gap.endMs < DRAIN_MS ? this.gap.startMs : nowMs
   }
 }

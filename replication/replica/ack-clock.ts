@@ -2,11 +2,11 @@
 import type { AckRequest } from '../protocol/messages.ts'
 
 /** The least interval between ACKs while the applied offset moves. */
-const MOVING_MS = 100
+const MIN_MOVING_INTERVAL_MS = 100
 /** The interval between ACKs while the applied offset stands still, and between heartbeats. */
-const IDLE_MS = 1000
+const MAX_ACK_INTERVAL_MS = 1000
 /** The least interval between fsyncs that are made because the master asked for an ACK. */
-const SYNC_MS = 100
+const MIN_SYNC_INTERVAL_MS = 100
 
 /** The schedule of ACKs: at once if the master asked, else by time and by the offset that moved. */
 export class AckClock {
@@ -31,12 +31,12 @@ export class AckClock {
   }
 
   /**
-   * Returns true if an ACK is due, and then counts it as sent. A newly durable offset is reported
+   * Returns true if an ACK is due, and counts it as sent. A newly durable offset is reported
    * at once, because clients of the master may be blocked on it.
    */
-  isDue({ applied, synced }: AckRequest, nowMs: number): boolean {
+  beginAckIfDue({ applied, synced }: AckRequest, nowMs: number): boolean {
     const sinceMs = nowMs - this.sentMs
-    const isLate = sinceMs >= IDLE_MS || (applied !== this.applied && sinceMs >= MOVING_MS)
+    const isLate = sinceMs >= MAX_ACK_INTERVAL_MS || (applied !== this.applied && sinceMs >= MIN_MOVING_INTERVAL_MS)
     if (!this.isAsked && synced === this.synced && !isLate) return false
     this.isAsked = false
     this.applied = applied
@@ -45,16 +45,16 @@ export class AckClock {
     return true
   }
 
-  /** Returns true if a question may cause an fsync now, and then counts the fsync as begun. */
-  maySync(nowMs: number): boolean {
-    if (nowMs - this.syncedMs < SYNC_MS) return false
+  /** Returns true if a question may cause an fsync now, and counts the fsync as begun. */
+  beginSyncIfDue(nowMs: number): boolean {
+    if (nowMs - this.syncedMs < MIN_SYNC_INTERVAL_MS) return false
     this.syncedMs = nowMs
     return true
   }
 
-  /** Returns true if a heartbeat is due, and then counts it as sent. */
-  isHeartbeatDue(nowMs: number): boolean {
-    if (nowMs - this.sentMs < IDLE_MS) return false
+  /** Returns true if a heartbeat is due, and counts it as sent. */
+  beginHeartbeatIfDue(nowMs: number): boolean {
+    if (nowMs - this.sentMs < MAX_ACK_INTERVAL_MS) return false
     this.sentMs = nowMs
     return true
   }

@@ -5,9 +5,9 @@ import type { Random } from '../../base/clock.ts'
  * The timeout of the connection and of replies that a master gives at once: AUTH, METASYNC,
  * TRYSYNC.
  */
-export const PROMPT_MS = 10_000
+export const PROMPT_TIMEOUT_MS = 10_000
 /** A link up for longer is good: it is reopened at once, and earlier failures are forgotten. */
-export const STABLE_MS = 1000
+export const MIN_STABLE_MS = 1000
 
 const FIRST_WAIT_MS = 100
 const MAX_BACKOFF_MS = 5000

@@ -336,7 +336,7 @@ export class ReplicaLink {
       this.acks.ask()
       const { clock, storage, wake } = this.options
       // A client of the master may be blocked in WAITAOF until this node has synced.
-      if (this.acks.maySync(clock.monotonicMs())) storage.binlog.sync()
+      if (this.acks.beginSyncIfDue(clock.monotonicMs())) storage.binlog.sync()
       wake()
     }
   }
@@ -391,8 +391,10 @@ export class ReplicaLink {
     const ack = { applied, synced: Math.min(storage.binlog.synced, applied), asked: this.acks.asked }
     assert(ack.synced <= ack.applied && applied <= storage.binlog.end.offset, 'only what is in the binlog is acknowledged')
     const now = clock.monotonicMs()
-    const isDue =
-      state === 'binlog_sync' ? this.acks.isDue(ack, now) : (state === 'db_sync' || state === 'installing') && this.acks.isHeartbeatDue(now)
-    if (isDue) this.send(ackWords(ack))
+    if (state === 'binlog_sync') {
+      if (this.acks.beginAckIfDue(ack, now)) this.send(ackWords(ack))
+    } else if (state === 'db_sync' || state === 'installing') {
+      if (this.acks.beginHeartbeatIfDue(now)) this.send(ackWords(ack))
+    }
   }
 }

@@ -25,7 +25,7 @@ import {
   readTrySyncReply,
   type TrySyncReply,
 } from '../protocol/messages.ts'
-import { backoffMs, PROMPT_MS, STABLE_MS } from './backoff.ts'
+import { backoffMs, MIN_STABLE_MS, PROMPT_TIMEOUT_MS } from './backoff.ts'
 import { CopyRoom } from './copy-room.ts'
 import { TABLE } from './machine-table.ts'
 import type { LinkAction, LinkEvent, LinkFacts, LinkState, LinkStatus } from './machine-types.ts'
@@ -218,7 +218,7 @@ export class ReplicaMachine implements LinkStatus {
 
   /** Drops the link after its connection broke. A link that was stable is dialled again at once. */
   lose(reason: string): void {
-    const wasStable = this.isStreaming && this.facts.nowMs - this.enteredMs >= STABLE_MS
+    const wasStable = this.isStreaming && this.facts.nowMs - this.enteredMs >= MIN_STABLE_MS
     this.failures = wasStable ? 0 : this.failures + 1
     this.disconnect(reason)
   }
@@ -235,7 +235,7 @@ export class ReplicaMachine implements LinkStatus {
 
   /** Drops the link if a prompt reply is overdue. `lack` says what is missing, for the reason. */
   checkPrompt(lack: string): void {
-    const limitMs = Math.min(PROMPT_MS, this.facts.settings.timeoutMs)
+    const limitMs = Math.min(PROMPT_TIMEOUT_MS, this.facts.settings.timeoutMs)
     if (this.facts.nowMs - this.enteredMs >= limitMs) this.lose(`${lack} within ${limitMs / 1000} s`)
   }
 
@@ -246,7 +246,7 @@ export class ReplicaMachine implements LinkStatus {
   }
 
   checkLink(): void {
-    const isStable = this.isStreaming && this.facts.nowMs - this.enteredMs >= STABLE_MS
+    const isStable = this.isStreaming && this.facts.nowMs - this.enteredMs >= MIN_STABLE_MS
     if (isStable && (this.reason !== null || this.failures > 0)) {
       if (this.reason !== null) this.logUp()
       this.failures = 0
@@ -354,7 +354,7 @@ export class ReplicaMachine implements LinkStatus {
   }
 
   private tell(reason: string): void {
-    if (!this.told.isNew(reason)) return
+    if (!this.told.add(reason)) return
     const { host, port } = must(this.master)
     this.log('warn', { master: `${host}:${port}`, state: this.state, reason }, 'connection to master failed, retrying')
   }

@@ -10,8 +10,8 @@ const MAX_TOLD = 16
 export class ToldReasons {
   private readonly kinds = new Set<string>()
 
-  /** Records a reason. Returns true if it has to be logged. */
-  isNew(reason: string): boolean {
+  /** Adds a reason. Returns true if it is new, so that it has to be logged. */
+  add(reason: string): boolean {
     const kind = kindOf(reason)
     if (this.kinds.has(kind)) return false
     if (this.kinds.size >= MAX_TOLD) this.kinds.clear()

@@ -31,7 +31,7 @@ export interface Setting {
 
 /** An error message lists at most this many problems, one a line. */
 const MAX_PROBLEMS = 50
-const INCLUDE_DEPTH = 16
+const MAX_INCLUDE_DEPTH = 16
 const PIKA_LINE = /^([A-Za-z0-9_-]+)\s*:(?:\s+(.*))?$/s
 
 /** The configuration cannot be used. The message has one line for each problem. */
@@ -78,7 +78,7 @@ export function includedSettings(files: Files, path: string, included: string, w
 }
 
 function readAt(files: Files, path: string, where: string, depth: number): Item[] {
-  if (depth > INCLUDE_DEPTH) throw new ConfigError([`${path}: files include each other more than ${INCLUDE_DEPTH} deep`])
+  if (depth > MAX_INCLUDE_DEPTH) throw new ConfigError([`${path}: files include each other more than ${MAX_INCLUDE_DEPTH} deep`])
   let text: Bytes
   try {
     text = readText(files, path)

@@ -3,7 +3,7 @@
  * written synchronously in this thread, so that the last ones of a dying process are kept.
  *
  * A log that cannot be written (a full disk, a reader that has gone) never stops the server. Up to
- * KEPT_BYTES of lines wait in memory and are written once the log accepts lines again. Further
+ * MAX_KEPT_BYTES of lines wait in memory and are written once the log accepts lines again. Further
  * lines are dropped and counted: INFO has the count (`log_lines_dropped`), and a later warning
  * gives it.
  */
@@ -21,7 +21,7 @@ import { hasColours } from '../terminal.ts'
 const LEVELS: Readonly<Record<string, string>> = { debug: 'debug', verbose: 'debug', notice: 'info', warning: 'warn', nothing: 'silent' }
 
 /** Bytes of lines kept while the log cannot be written. */
-const KEPT_BYTES = 256 * 1024
+const MAX_KEPT_BYTES = 256 * 1024
 
 export interface Logger extends Log {
   /** Opens the log file again after it was moved. Keeps the old one if that fails. */
@@ -39,7 +39,7 @@ export interface Logger extends Log {
 export function createLogger(config: Config): Logger {
   const path = config.path('logfile')
   if (path !== '') requireWritable(path)
-  const file = pino.destination({ dest: path === '' ? 1 : path, sync: true, append: true, mkdir: true, maxLength: KEPT_BYTES })
+  const file = pino.destination({ dest: path === '' ? 1 : path, sync: true, append: true, mkdir: true, maxLength: MAX_KEPT_BYTES })
   const format = config.text('logformat')
   const pretty = format === 'pretty' || (format === 'auto' && path === '' && process.stdout.isTTY === true)
   const destination: DestinationStream = pretty ? prettyStream(file, path === '' && hasColours(process.stdout)) : file

@@ -37,12 +37,12 @@ export class Drain {
     storage.commit() // so that replicas are also waited for with this turn's writes
     if (replication.laggards === 0) return true
     this.current = 'waiting'
-    replication.pauseWrites('shutdown', true)
+    replication.pauseWrites('shutdown')
     log.info({ replicas: replication.laggards, timeoutMs }, 'shutdown waits for replicas to catch up')
     await this.drained(replication, timeoutMs)
     const isAborted = this.isAborted
     this.current = 'none'
-    if (isAborted) replication.pauseWrites('shutdown', false)
+    if (isAborted) replication.resumeWrites('shutdown')
     else if (replication.laggards > 0)
       log.warn({ replicas: replication.laggards }, 'shutdown continues although replicas have not caught up')
     return !isAborted

@@ -191,8 +191,8 @@ export class Gates implements GateState, RequestGates {
     return 'hold'
   }
 
-  /** True if the request of a client that was blocked on keys may run now. */
-  isOpen(request: Request): boolean {
+  /** Judges the request of a client that was blocked on keys. Returns true if it may run now. */
+  admit(request: Request): boolean {
     if (this.busy !== null) return false
     if (this.judgeWithQueued(request) === null) return true
     this.noteReasons()
@@ -204,7 +204,10 @@ export class Gates implements GateState, RequestGates {
     return refusalOfScript({ flags, how }, this)
   }
 
-  /** Returns the error that refuses a part of a unit, or null. A part is never held. */
+  /**
+   * Judges a part of a unit, and settles the role before a write. Returns the error that refuses
+   * the part, or null. A part is never held.
+   */
   refusal(request: Request): Bytes | null {
     const verdict = this.judge(request)
     if (verdict !== null && verdict !== 'hold') return verdict

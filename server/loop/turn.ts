@@ -26,7 +26,7 @@ export interface TurnClient {
   hold(): void
   release(): void
   /** True if unsent messages or replies may show changes of a unit that has not ended. */
-  readonly isToldByUnit: boolean
+  readonly mayShowOpenUnit: boolean
 }
 
 /** The calls that a turn makes at its end, in this order. */
@@ -38,9 +38,9 @@ export interface TurnEvents {
   serveBlocked(): void
   /**
    * Before the group is appended, after blocked clients were served: sends clients the
-   * notifications collected in the turn. Returns true if another turn must go on.
+   * notifications collected in the turn. Returns true if another turn must send the rest.
    */
-  tellClients(): boolean
+  notifyClients(): boolean
   /** After the group is appended and the replies are out: sends appended bytes to replicas. */
   feedReplicas(): void
   /** After the background work. */
@@ -94,7 +94,7 @@ export class Turn {
    * To be called when work of an earlier turn ends: a suspended unit, a walk. Its reply may show a
    * group that could not be written meanwhile.
    */
-  mayShowUnwritten(): void {
+  exposeUncommitted(): void {
     this.hasExposedUncommitted = true
   }
 
@@ -110,7 +110,7 @@ export class Turn {
     this.isScheduled = true
     const moreExpired = storage.expireDue()
     events.serveBlocked()
-    const moreToTell = events.tellClients()
+    const hasMoreToNotify = events.notifyClients()
     const outcome = storage.commit()
     assert(this.isScheduled, 'a turn ends once')
     this.isScheduled = false
@@ -124,7 +124,7 @@ export class Turn {
     events.feedReplicas()
     const moreWork = storage.background()
     events.ended()
-    if (moreExpired || moreToTell || moreWork) this.begin()
+    if (moreExpired || hasMoreToNotify || moreWork) this.begin()
   }
 
   /** Called when the group that could not be written is written. */
@@ -144,7 +144,7 @@ export class Turn {
   }
 
   private flush(touched: TurnClient[]): void {
-    const clients = this.storage.keyspace.isUnitSuspended ? this.withoutToldByUnit(touched) : touched
+    const clients = this.storage.keyspace.isUnitSuspended ? this.withoutOpenUnit(touched) : touched
     const binlog = this.mustWaitForSync && this.storage.isReady ? this.storage.binlog : null
     const offset = binlog?.end.offset ?? 0
     assert(binlog === null || binlog.synced <= offset, 'no more of the binlog is durable than there is')
@@ -160,9 +160,9 @@ export class Turn {
   }
 
   /** Returns the clients that may be flushed; the others are flushed in a later turn. */
-  private withoutToldByUnit(clients: TurnClient[]): TurnClient[] {
-    for (const client of clients) if (client.isToldByUnit) this.touched.push(client)
-    return clients.filter(({ isToldByUnit }) => !isToldByUnit)
+  private withoutOpenUnit(clients: TurnClient[]): TurnClient[] {
+    for (const client of clients) if (client.mayShowOpenUnit) this.touched.push(client)
+    return clients.filter(({ mayShowOpenUnit }) => !mayShowOpenUnit)
   }
 
   private unseal(): void {

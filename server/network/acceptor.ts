@@ -33,7 +33,7 @@ export class Acceptor implements Admitter {
     this.unixPath = this.config.path('unixsocket')
   }
 
-  hasRoom(): boolean {
+  admitToHandshake(): boolean {
     if (!this.isFull) return true
     this.statistics.connectionsReceived++
     this.statistics.rejectedConnections++

@@ -68,10 +68,11 @@ export class OutputLimit {
     const { hard, soft } = this.host.outputLimits[what]
     if (hard === 0 && soft === 0) return 0
     const unsent = encodedBytes + replies.restBytes
-    return this.isExceeded(what, unsent) ? unsent : 0
+    return this.noteUnsent(what, unsent) ? unsent : 0
   }
 
-  private isExceeded(what: 'normal' | 'pubsub', unsentBytes: number): boolean {
+  /** Records since when the soft limit is exceeded. Returns true if the bytes exceed a limit. */
+  private noteUnsent(what: 'normal' | 'pubsub', unsentBytes: number): boolean {
     const { hard, soft, softSeconds } = this.host.outputLimits[what]
     const nowMs = this.host.monotonicMs()
     if (soft > 0 && unsentBytes > soft) this.softSinceMs ||= nowMs

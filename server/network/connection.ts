@@ -9,13 +9,13 @@ import type { Message, Reply } from '../../commands/contract/reply.ts'
 import { Request } from '../../commands/contract/request.ts'
 import { type Client, SessionState } from '../../commands/contract/session.ts'
 import type { TurnClient } from '../loop/turn.ts'
-import { ColdRequests } from '../protocol/cold-requests.ts'
-import { type Chunks, ReplyBuffer, TURN_OUTPUT_BYTES, writeChunks } from '../protocol/reply-buffer.ts'
+import { PrefetchQueue } from '../protocol/prefetch-queue.ts'
+import { type Chunks, MAX_TURN_OUTPUT_BYTES, ReplyBuffer, writeChunks } from '../protocol/reply-buffer.ts'
 import { encodeError } from '../protocol/reply-encoder.ts'
 import { ProtocolError, RequestDecoder } from '../protocol/request-decoder.ts'
 import { SealedReplies } from '../protocol/sealed-replies.ts'
 import { type ConnectionHost, OutputLimit } from './connection-host.ts'
-import { CLOSE_TIMEOUT_MS, HELD_INPUT_BYTES, MAX_SEALED_TURNS, UNSENT_BYTES } from './connection-limits.ts'
+import { CLOSE_TIMEOUT_MS, MAX_HELD_INPUT_BYTES, MAX_SEALED_TURNS, MAX_UNSENT_BYTES } from './connection-limits.ts'
 import type { HoldReason } from './hold-reason.ts'
 import { ReplicaPeer } from './replica-peer.ts'
 
@@ -36,7 +36,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private readonly request: Request = new Request(this)
   /** A gate holds the request. */
   private isRequestKept = false
-  private readonly cold = new ColdRequests()
+  private readonly cold = new PrefetchQueue()
   private readonly replies = new ReplyBuffer()
   private readonly sealed = new SealedReplies()
   private isTouched = false
@@ -47,7 +47,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   /** True while a request of this client runs; pushes to it then follow the reply. */
   private isRunning = false
   private readonly pushes: Message[] = []
-  isToldByUnit = false
+  mayShowOpenUnit = false
 
   constructor(socket: Socket, id: number, host: ConnectionHost, address: { remote: string; local: string }) {
     super()
@@ -125,9 +125,9 @@ export class Connection extends SessionState implements Client, TurnClient {
       return
     }
     if (!this.isTouched) this.joinTurn()
-    if (this.host.executor.units.current !== null) this.isToldByUnit = true
+    if (this.host.executor.units.current !== null) this.mayShowOpenUnit = true
     this.replies.message(message, this.resp)
-    if (this.replies.bytes > TURN_OUTPUT_BYTES) this.checkLimits()
+    if (this.replies.bytes > MAX_TURN_OUTPUT_BYTES) this.checkLimits()
   }
 
   /** Adds encoded text: replies, pushes, monitor lines. */
@@ -138,14 +138,14 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   flush(): void {
     this.isTouched = false
-    this.isToldByUnit = false
+    this.mayShowOpenUnit = false
     if (this.sealed.count > 0) this.seal(0)
     else if (this.write(this.replies.drain(), 'arena')) this.afterWrite()
   }
 
   seal(offset: number): void {
     this.isTouched = false
-    this.isToldByUnit = false
+    this.mayShowOpenUnit = false
     this.sealed.add(offset, this.replies.takeToKeep())
     if (this.closing !== 'after-reply' && this.sealed.count > MAX_SEALED_TURNS) this.holdFor('output')
   }
@@ -171,7 +171,7 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   /** Ends an asynchronous command, which may have seen changes of an open unit. */
   asyncDone(mayShowUnit = false): void {
-    if (mayShowUnit) this.isToldByUnit = true
+    if (mayShowUnit) this.mayShowOpenUnit = true
     this.host.turn.begin()
     this.unhold('async')
   }
@@ -194,7 +194,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     return new Promise((resolve) => {
       this.socket.once('close', () => resolve())
       // A client must not see what is not logged.
-      if (!this.holds.has('stall') && !this.isToldByUnit) this.flush()
+      if (!this.holds.has('stall') && !this.mayShowOpenUnit) this.flush()
       if (this.closing === 'closed') return
       this.closing = 'closed'
       this.socket.end(() => this.socket.destroy())
@@ -219,7 +219,7 @@ export class Connection extends SessionState implements Client, TurnClient {
       socket.end(() => socket.destroySoon())
       return
     }
-    if (socket.writableLength > UNSENT_BYTES) {
+    if (socket.writableLength > MAX_UNSENT_BYTES) {
       this.holds.delete('turn')
       this.holdFor('output')
     } else if (this.holds.has('turn')) this.unhold('turn')
@@ -315,7 +315,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     else if (outcome === 'held') {
       this.isRequestKept = true
       this.holdFor('gate')
-    } else if (this.replies.bytes > TURN_OUTPUT_BYTES) this.holdFor('turn')
+    } else if (this.replies.bytes > MAX_TURN_OUTPUT_BYTES) this.holdFor('turn')
   }
 
   private holdFor(reason: HoldReason): void {
@@ -352,7 +352,7 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   private keepInput(): void {
     this.decoder.retain()
-    if (this.decoder.bufferedBytes > HELD_INPUT_BYTES && !this.isReadingPaused) {
+    if (this.decoder.bufferedBytes > MAX_HELD_INPUT_BYTES && !this.isReadingPaused) {
       this.isReadingPaused = true
       this.socket.pause()
     }

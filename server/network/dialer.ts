@@ -18,8 +18,8 @@ const ENDED = 'the master closed the connection'
 const SPEAKS_PLAIN = 'the master speaks plain text, not TLS: check tls-replication'
 const SPEAKS_TLS = 'the master speaks TLS, not plain text: check tls-replication'
 /** A plain-text server may wait for the end of a line forever. */
-const HANDSHAKE_LIMIT_MS = 5000
-const NO_HANDSHAKE = `no TLS handshake within ${HANDSHAKE_LIMIT_MS / 1000} s: the master may speak plain text, check tls-replication`
+const HANDSHAKE_TIMEOUT_MS = 5000
+const NO_HANDSHAKE = `no TLS handshake within ${HANDSHAKE_TIMEOUT_MS / 1000} s: the master may speak plain text, check tls-replication`
 /** The first byte of a TLS alert. */
 const TLS_ALERT = 0x15
 /**
@@ -51,7 +51,7 @@ export function dialer(config: Config, hooks: DialerHooks): Dial {
     const socket = connect(config, host, port, connected, closed)
     if (isSecure) {
       socket.on('connect', () => {
-        if (open) limit = setTimeout(() => closed(NO_HANDSHAKE), HANDSHAKE_LIMIT_MS)
+        if (open) limit = setTimeout(() => closed(NO_HANDSHAKE), HANDSHAKE_TIMEOUT_MS)
       })
     }
     const ended = () => closed(hasHeard ? ENDED : ENDED_BEFORE_DATA[isSecure ? 'tls' : 'plain'])

@@ -1,12 +1,12 @@
 /**
  * TLS connections whose handshake is under way. Each counts as a client, since it holds a
- * descriptor. The whole handshake must end within HANDSHAKE_LIMIT_MS: Node's own timeout restarts
+ * descriptor. The whole handshake must end within HANDSHAKE_TIMEOUT_MS: Node's own timeout restarts
  * with every byte.
  */
 import type { Socket } from 'node:net'
 
 /** From the TCP connection to the end of the handshake. */
-const HANDSHAKE_LIMIT_MS = 10_000
+const HANDSHAKE_TIMEOUT_MS = 10_000
 
 interface Handshake {
   readonly socket: Socket
@@ -18,7 +18,7 @@ export class Handshakes {
   private readonly limitMs: number
   private readonly underWay = new Map<string, Handshake>()
 
-  constructor(limitMs = HANDSHAKE_LIMIT_MS) {
+  constructor(limitMs = HANDSHAKE_TIMEOUT_MS) {
     this.limitMs = limitMs
   }
 

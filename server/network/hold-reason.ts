@@ -5,7 +5,7 @@
  *   gate     a gate holds the request
  *   stall    the group of the turn could not be written
  *   output   too many replies are unsent, or wait for an fsync
- *   turn     the replies of this turn exceed TURN_OUTPUT_BYTES
+ *   turn     the replies of this turn exceed MAX_TURN_OUTPUT_BYTES
  *   rest     a long reply is not encoded to its end
  */
 export type HoldReason = 'async' | 'gate' | 'stall' | 'output' | 'turn' | 'rest'

@@ -30,17 +30,18 @@ const IGNORE: OnData = () => {}
 export interface Admitter {
   readonly handshakes: Handshakes
   /**
-   * Returns false, and counts a rejected connection, if there is no room for another client. To be
-   * called before its handshake.
+   * Admits a connection to its TLS handshake. Returns false, and counts a rejected connection, if
+   * there is no room for another client.
    */
-  hasRoom(): boolean
+  admitToHandshake(): boolean
   /** Returns the receiver of the connection's bytes, or null if it is refused. */
   accept(accepted: Accepted): OnData | null
 }
 
 export interface ListenSettings {
   readonly addresses: readonly string[]
-  readonly port: number
+  /** The TCP port; 0 lets the system choose one, null means none. */
+  readonly port: number | null
   readonly backlog: number
   readonly unixSocket: string
   readonly unixPermissions: number
@@ -48,6 +49,7 @@ export interface ListenSettings {
 }
 
 export interface TlsSettings {
+  /** 0 means none. */
   readonly port: number
   readonly certFile: string
   readonly keyFile: string
@@ -100,12 +102,12 @@ export class Listener {
   /**
    * Starts listening. Rejects with Node's error (EADDRINUSE, EACCES ...) if a required address
    * cannot be bound. An address with a leading `-` in the configuration may be missing. Returns the
-   * TCP port, which the system chooses if 0 was asked for.
+   * ports, 0 for none.
    */
-  async listen(settings: ListenSettings, tlsSettings: TlsSettings, withPort: boolean): Promise<{ port: number; tlsPort: number }> {
-    let { port } = settings
+  async listen(settings: ListenSettings, tlsSettings: TlsSettings): Promise<{ port: number; tlsPort: number }> {
+    let port = settings.port ?? 0
     let tlsPort = tlsSettings.port
-    for (const address of withPort ? settings.addresses : []) {
+    for (const address of settings.port === null ? [] : settings.addresses) {
       const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true, ...keepAlive(settings) }, (socket) =>
         this.plain(socket, false),
       )
@@ -211,7 +213,7 @@ export class Listener {
 
   /** As in Redis, a client beyond maxclients is closed before the handshake. */
   private shakeHands(socket: net.Socket, secure: tls.Server): void {
-    if (!this.admitter.hasRoom()) {
+    if (!this.admitter.admitToHandshake()) {
       socket.destroy()
       return
     }

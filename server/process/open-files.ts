@@ -16,7 +16,7 @@ import { readdirSync, readFileSync } from 'node:fs'
  */
 export const RESERVED_FILES = 96
 /** A node opens at most this many files of its own after its start. */
-const GROWTH_FILES = 72
+const MAX_GROWTH_FILES = 72
 /** The default of LevelDB's max_open_files, ten of which are not tables. */
 const LEVEL_FILES = 1000
 /** The max_open_files with which the tables of two data sets stay mapped. */
@@ -38,7 +38,7 @@ export class FileBudget {
   /** REQUIRES: no client is connected yet. */
   constructor(system: SystemFiles) {
     this.system = system
-    this.reserved = Math.max(RESERVED_FILES, system.openCount() + GROWTH_FILES)
+    this.reserved = Math.max(RESERVED_FILES, system.openCount() + MAX_GROWTH_FILES)
   }
 
   /** The current limit on open files. */

@@ -17,7 +17,7 @@ import { rootKey } from '../../storage/records/records.ts'
  * Fewer missing keys are read synchronously: a trip to the thread pool costs more than as many
  * reads from the cache.
  */
-const WORTHWHILE_KEYS = 8
+const MIN_PREFETCHED_KEYS = 8
 /** Keys being read at a time, for all clients together. */
 const MAX_PREFETCHED_KEYS = 4096
 
@@ -42,7 +42,7 @@ export class Prefetcher {
 
   /** Starts reading, or returns null if that is not worthwhile. Never rejects. */
   start(database: number, requests: readonly Bytes[][]): Promise<void> | null {
-    if (requests.length < WORTHWHILE_KEYS || this.keysInFlight >= MAX_PREFETCHED_KEYS) return null
+    if (requests.length < MIN_PREFETCHED_KEYS || this.keysInFlight >= MAX_PREFETCHED_KEYS) return null
     const db = this.keyspace.database(database)
     const missing = new Set<Bytes>()
     for (const args of requests) {
@@ -52,7 +52,7 @@ export class Prefetcher {
       const key = index > 0 ? args[index] : undefined
       if (key !== undefined && db.isUnknown(key)) missing.add(key)
     }
-    return missing.size < WORTHWHILE_KEYS ? null : this.read(database, [...missing])
+    return missing.size < MIN_PREFETCHED_KEYS ? null : this.read(database, [...missing])
   }
 
   private async read(database: number, keys: readonly Bytes[]): Promise<void> {

@@ -19,13 +19,13 @@ export type Chunks = (Bytes | Buffer)[]
  * Replies of one turn beyond this hold the client until the turn ends. A longer reply is encoded in
  * parts of this size.
  */
-export const TURN_OUTPUT_BYTES = 1024 * 1024
+export const MAX_TURN_OUTPUT_BYTES = 1024 * 1024
 /** Strings of this size or more are not copied into the arena. */
-const LARGE_BYTES = 16 * 1024
-/** Shorter strings are copied byte by byte, which is faster than a call. */
-const SHORT_BYTES = 8
-/** Other strings are joined, up to this many bytes, and copied in one go. */
-const RUN_BYTES = 8 * 1024
+const MIN_LARGE_BYTES = 16 * 1024
+/** Strings up to this size are copied byte by byte, which is faster than a call. */
+const MAX_SHORT_BYTES = 8
+/** Strings between these sizes are joined, up to this many bytes, and copied in one call. */
+const MAX_RUN_BYTES = 8 * 1024
 /** The bytes between two strings of a run, by the second one's length. */
 const BETWEEN = Array.from({ length: 1024 }, (_, length) => `\r\n$${length}\r\n`)
 const DOLLAR = 0x24
@@ -58,7 +58,7 @@ export class ReplyBuffer implements ReplySink {
   private rest: SuspendedReply | null = null
   private readonly partBytes: number
 
-  constructor(partBytes: number = TURN_OUTPUT_BYTES) {
+  constructor(partBytes: number = MAX_TURN_OUTPUT_BYTES) {
     this.partBytes = partBytes
   }
 
@@ -168,14 +168,14 @@ export class ReplyBuffer implements ReplySink {
   bulk(bytes: Bytes): void {
     const { length } = bytes
     if (this.run.length > 0) {
-      if (length < BETWEEN.length && this.run.length < RUN_BYTES) {
+      if (length < BETWEEN.length && this.run.length < MAX_RUN_BYTES) {
         this.run += BETWEEN[length] as Bytes // hot: each reply
         this.run += bytes
         return
       }
       this.endRun()
     }
-    if (length <= SHORT_BYTES) this.shortBulk(bytes)
+    if (length <= MAX_SHORT_BYTES) this.shortBulk(bytes)
     else if (length < BETWEEN.length) this.run = `$${length}\r\n${bytes}`
     else {
       this.put(`$${length}\r\n`)
@@ -186,7 +186,7 @@ export class ReplyBuffer implements ReplySink {
 
   private shortBulk(bytes: Bytes): void {
     const { length } = bytes
-    this.reserve(SHORT_BYTES + 6)
+    this.reserve(MAX_SHORT_BYTES + 6)
     const { buffer } = arena.piece
     let at = arena.position
     buffer[at++] = DOLLAR
@@ -250,7 +250,7 @@ export class ReplyBuffer implements ReplySink {
   private put(text: Bytes): void {
     if (this.run.length > 0) this.endRun()
     const { length } = text
-    if (length >= LARGE_BYTES) {
+    if (length >= MIN_LARGE_BYTES) {
       this.endRegion()
       this.push(text)
       return
@@ -258,7 +258,7 @@ export class ReplyBuffer implements ReplySink {
     this.reserve(length)
     const { position } = arena
     const { buffer } = arena.piece
-    if (length > SHORT_BYTES * 3) buffer.latin1Write(text, position)
+    if (length > MAX_SHORT_BYTES * 3) buffer.latin1Write(text, position)
     else for (let i = 0; i < length; i++) buffer[position + i] = text.charCodeAt(i)
     arena.position = position + length
   }

@@ -43,15 +43,15 @@ export interface ReplySink {
 }
 
 /** Arrays of at least this many replies are gathered. */
-const MANY = 8
+const MIN_GATHERED_REPLIES = 8
 
 /** An array asks whether the sink is full each time its elements have taken this many bytes. */
-const ASKED_BYTES = 16 * 1024
+const ASK_EVERY_BYTES = 16 * 1024
 /** An element counts for this much beside its bytes. */
 const ELEMENT_BYTES = 16
 
-const PREPARED = 1024
-const heads = (kind: string) => Array.from({ length: PREPARED }, (_, number) => `${kind}${number}\r\n`)
+const PREPARED_NUMBERS = 1024
+const heads = (kind: string) => Array.from({ length: PREPARED_NUMBERS }, (_, number) => `${kind}${number}\r\n`)
 const INTEGERS = heads(':')
 const BULK_HEADS = heads('$')
 const ARRAY_HEADS = heads('*')
@@ -208,7 +208,7 @@ class TextSink implements ReplySink {
 }
 
 function encodeAll(head: Bytes, replies: readonly Reply[], resp: 2 | 3, out: ReplySink): void {
-  if (replies.length >= MANY) out.gather()
+  if (replies.length >= MIN_GATHERED_REPLIES) out.gather()
   out.text(head)
   encodeFrom(replies, 0, resp, out)
 }
@@ -225,9 +225,9 @@ export function encodeFrom(replies: readonly Reply[], from: number, resp: 2 | 3,
       bytes += reply.length + ELEMENT_BYTES
     } else {
       encodeReply(reply, resp, out)
-      bytes += typeof reply === 'object' ? ASKED_BYTES : ELEMENT_BYTES
+      bytes += typeof reply === 'object' ? ASK_EVERY_BYTES : ELEMENT_BYTES
     }
-    if (bytes < ASKED_BYTES) continue
+    if (bytes < ASK_EVERY_BYTES) continue
     bytes = 0
     if (index + 1 < replies.length && (out.isSuspended || out.isFull)) {
       out.suspend(replies, index + 1, resp)

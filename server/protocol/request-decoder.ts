@@ -51,11 +51,12 @@ const DOLLAR = 36
 const CR = 13
 const LF = 10
 
-const UNAUTHENTICATED_ARGUMENTS = 10
-const UNAUTHENTICATED_BULK_BYTES = 16384
+const MAX_UNAUTHENTICATED_ARGUMENTS = 10
+const MAX_UNAUTHENTICATED_BULK_BYTES = 16384
 /** A carry up to this size is kept for the next split; a larger one is freed. */
-const CARRY_KEPT_BYTES = 1024
-const CARRY_FIRST_BYTES = 256
+const MAX_KEPT_CARRY_BYTES = 1024
+/** The size of a new carry; it doubles from there. */
+const MIN_CARRY_BYTES = 256
 /** Estimated cost of a word beyond its bytes. */
 const WORD_OVERHEAD_BYTES = 24
 
@@ -273,7 +274,7 @@ export class RequestDecoder {
   private parseCount(header: Bytes): number {
     const count = parseInteger(header.slice(1))
     if (count === null || count > this.limits.maxArguments) throw new ProtocolError('invalid multibulk length')
-    if (count > UNAUTHENTICATED_ARGUMENTS && this.isUnauthenticated) throw new ProtocolError('unauthenticated multibulk length')
+    if (count > MAX_UNAUTHENTICATED_ARGUMENTS && this.isUnauthenticated) throw new ProtocolError('unauthenticated multibulk length')
     return count
   }
 
@@ -283,7 +284,7 @@ export class RequestDecoder {
     if (length === null || length < 0 || length > Math.min(this.limits.maxBulkBytes, MAX_BYTES_LENGTH)) {
       throw new ProtocolError('invalid bulk length')
     }
-    if (length > UNAUTHENTICATED_BULK_BYTES && this.isUnauthenticated) throw new ProtocolError('unauthenticated bulk length')
+    if (length > MAX_UNAUTHENTICATED_BULK_BYTES && this.isUnauthenticated) throw new ProtocolError('unauthenticated bulk length')
     return length
   }
 
@@ -342,7 +343,7 @@ export class RequestDecoder {
   private appendToCarry(count: number, size: number): void {
     const needed = this.carryLength + count
     if (needed > this.carry.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(Math.max(2 * needed, CARRY_FIRST_BYTES), size)))
+      const grown = Buffer.allocUnsafeSlow(Math.max(needed, Math.min(Math.max(2 * needed, MIN_CARRY_BYTES), size)))
       this.carry.copy(grown, 0, 0, this.carryLength)
       this.carry = grown
     }
@@ -353,7 +354,7 @@ export class RequestDecoder {
 
   private dropCarry(): void {
     this.carryLength = 0
-    if (this.carry.length > CARRY_KEPT_BYTES) this.carry = NOTHING
+    if (this.carry.length > MAX_KEPT_CARRY_BYTES) this.carry = NOTHING
   }
 
   private appendToSource(buffer: Buffer, length: number): void {

@@ -14,7 +14,7 @@ import type { Message } from '../../commands/contract/reply.ts'
 import { encodeMessage } from './reply-encoder.ts'
 
 /** A longer text is sent as a Buffer even to one client: Node would copy it twice. */
-const LONG_BYTES = 16 * 1024
+const MIN_LONG_BYTES = 16 * 1024
 
 /** The messages of a turn, encoded once for all clients that get them. */
 export class SharedText {
@@ -51,7 +51,7 @@ export class SharedText {
 
   /** Returns the text or Buffer to send to a client at this node. */
   forLocalClient(): Bytes | Buffer {
-    if (this.takers <= 1 && this.text.length < LONG_BYTES && this.buffer === null) return this.text
+    if (this.takers <= 1 && this.text.length < MIN_LONG_BYTES && this.buffer === null) return this.text
     this.buffer ??= Buffer.from(this.text, 'latin1')
     return this.buffer
   }

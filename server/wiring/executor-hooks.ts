@@ -76,7 +76,7 @@ export interface ClientHookParts {
 export function requestGates(later: { readonly value: { readonly gates: Gates } }): RequestGates {
   return {
     ask: (request) => later.value.gates.ask(request),
-    isOpen: (request) => later.value.gates.isOpen(request),
+    admit: (request) => later.value.gates.admit(request),
     refusal: (request) => later.value.gates.refusal(request),
   }
 }
@@ -89,7 +89,7 @@ export function clientHooks({ log, monitors, storage, exit, later }: ClientHookP
     monitors,
     onResume: (client, hasWalked = false) => {
       const { turn, executor } = later.value
-      if (hasWalked) turn.mayShowUnwritten()
+      if (hasWalked) turn.exposeUncommitted()
       client.asyncDone(hasWalked && executor.units.isSuspended)
     },
     // Deferred, since it comes in the middle of a unit, or while a master's group runs under
@@ -100,7 +100,7 @@ export function clientHooks({ log, monitors, storage, exit, later }: ClientHookP
       if (isSuspended) state.replication?.link.suspend()
       else {
         state.replication?.link.resume()
-        turn.mayShowUnwritten()
+        turn.exposeUncommitted()
       }
       gates.suspended(isSuspended ? () => scripting.runner.busyText : null)
     },

@@ -4,20 +4,20 @@ import type { Config } from '../config/config.ts'
 import type { Listener } from '../network/listener.ts'
 
 /**
- * Returns the bound ports; 0 for none. `mayUseAnyPort`: port 0 asks the system for a port instead
- * of meaning none. Rejects with a line of text for the operator.
+ * Returns the bound ports; 0 for none. `zeroPort` says what a configured port 0 means: `any` lets
+ * the system choose a port. Rejects with a line of text for the operator.
  */
 export async function listenAsConfigured(
   listener: Listener,
   config: Config,
-  mayUseAnyPort: boolean,
+  zeroPort: 'any' | 'none',
 ): Promise<{ readonly port: number; readonly tlsPort: number }> {
   const wanted = config.number('port')
   try {
     return await listener.listen(
       {
         addresses: config.list('bind'),
-        port: wanted,
+        port: wanted > 0 || zeroPort === 'any' ? wanted : null,
         backlog: config.number('tcp-backlog'),
         unixSocket: config.path('unixsocket'),
         unixPermissions: config.number('unixsocketperm'),
@@ -30,7 +30,6 @@ export async function listenAsConfigured(
         caFile: config.path('tls-ca-cert-file'),
         authClients: config.text('tls-auth-clients'),
       },
-      wanted > 0 || mayUseAnyPort,
     )
   } catch (error) {
     rethrowAssertion(error)

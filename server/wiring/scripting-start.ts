@@ -21,7 +21,7 @@ import type { Gates } from '../loop/gates.ts'
 import type { Turn } from '../loop/turn.ts'
 
 /** Interval of the check that LevelDB can be read again. */
-const REOPENING_MS = 10
+const REOPENING_CHECK_EVERY_MS = 10
 const LEVELS = { debug: 'debug', verbose: 'debug', notice: 'info', warning: 'warn' } as const
 
 /** The settings of a Lua machine. */
@@ -78,7 +78,7 @@ function runLater(parts: ScriptingParts, run: () => void): void {
   setImmediate(() => {
     if (gates.isClosing) return
     if (storage.checkpointer.isReopening) {
-      setTimeout(() => runLater(parts, run), REOPENING_MS)
+      setTimeout(() => runLater(parts, run), REOPENING_CHECK_EVERY_MS)
       return
     }
     turn.begin()

@@ -35,7 +35,7 @@ import { executorHooks } from './executor-hooks.ts'
 import { NodeLimits } from './node-connections.ts'
 
 /** Limit of the warm-up in ms, for slow machines. */
-const BUDGET_MS = 70
+const MAX_WARM_UP_MS = 70
 /** After this many rounds the common paths are compiled. */
 const ROUNDS = 100
 const CLIENTS = 4
@@ -69,7 +69,7 @@ function requestsOf(n: number): readonly Bytes[][] {
 /** Resolves when the code is warm or the budget is spent. */
 export async function warmUp(table: CommandTable, clock: Clock): Promise<void> {
   const { connections, statistics } = scratch(table, clock)
-  const untilMs = clock.monotonicMs() + BUDGET_MS
+  const untilMs = clock.monotonicMs() + MAX_WARM_UP_MS
   for (let round = 0; round < ROUNDS && (round === 0 || clock.monotonicMs() < untilMs); round++) {
     for (const [index, connection] of connections.entries()) {
       const requests = requestsOf(round * CLIENTS + index)
@@ -116,7 +116,7 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
   const monotonicMs = () => clock.monotonicMs()
   const gates = OPEN_GATES
   const executor = new Executor({ keyspace, group, server: server as ServerPort, hooks, gates, monotonicMs, groupStart: () => 0 })
-  const hooksOfTurn = { serveBlocked() {}, tellClients: () => false, feedReplicas() {}, ended() {} }
+  const hooksOfTurn = { serveBlocked() {}, notifyClients: () => false, feedReplicas() {}, ended() {} }
   const turn = new Turn(scratchStorage(keyspace, group, clock), hooksOfTurn)
   const host = scratchHost(executor, turn, { config, acl, prefetcher: new Prefetcher(keyspace, executor.runtimes), monotonicMs })
   const address = { remote: '', local: '' }

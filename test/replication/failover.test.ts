@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Log } from '../../base/log.ts'
-import { Failover, type FailoverRequest, FORCED_MS } from '../../replication/failover.ts'
+import { Failover, type FailoverRequest, FORCED_TIMEOUT_MS } from '../../replication/failover.ts'
 import type { ReplicaView } from '../../replication/master/replica-view.ts'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Log
@@ -197,9 +197,9 @@ test('TIMEOUT also covers the inquiry, with and without FORCE', () => {
   forced.state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 10 }]
   forced.failover.start({ to: { host: '10.0.0.1', port: 1 }, isForced: true, timeoutMs: 100 }, 0)
   forced.failover.advance(100)
-  forced.failover.advance(100 + FORCED_MS - 1)
+  forced.failover.advance(100 + FORCED_TIMEOUT_MS - 1)
   assert.is(forced.failover.state, 'failover-in-progress')
-  forced.failover.advance(100 + FORCED_MS)
+  forced.failover.advance(100 + FORCED_TIMEOUT_MS)
   assert.equal(forced.done.slice(-2), ['take back', 'resume'])
   const { failover, state, done } = node()
   state.replicas = [{ ip: '10.0.0.1', port: 1, synced: 100 }]

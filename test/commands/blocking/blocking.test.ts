@@ -157,7 +157,7 @@ test('while a gate holds writes no client is served; then all are served in orde
   second.send('BLPOP', 'a', '0')
   const isOpen = { now: true }
   executor.gating.gated = 'writes'
-  gates.current = { ...OPEN_GATES, isOpen: () => isOpen.now }
+  gates.current = { ...OPEN_GATES, admit: () => isOpen.now }
   isOpen.now = false
   run('RPUSH', 'a', '1', '2') // the gate that the harness has lets it pass
   assert.equal([first.replies, second.replies], [[], []])
@@ -173,7 +173,7 @@ test('a client whose timeout ends while a gate holds writes takes no element', (
   const waiting = client()
   waiting.send('BLPOP', 'a', '0.1')
   executor.gating.gated = 'writes'
-  gates.current = { ...OPEN_GATES, isOpen: () => false }
+  gates.current = { ...OPEN_GATES, admit: () => false }
   run('RPUSH', 'a', '1')
   advance(100)
   assert.equal(waiting.replies, [NULL_ARRAY])

@@ -186,11 +186,11 @@ else {
       accepted.push(one)
       return null
     }
-    const door = { handshakes, hasRoom: () => true, accept }
+    const door = { handshakes, admitToHandshake: () => true, accept }
     const listener = new Listener(door, { warn() {}, info() {} })
-    const settings = { addresses: ['127.0.0.1'], port: 0, backlog: 10, unixSocket: '', unixPermissions: 0, keepAliveSeconds: 0 }
+    const settings = { addresses: ['127.0.0.1'], port: null, backlog: 10, unixSocket: '', unixPermissions: 0, keepAliveSeconds: 0 }
     const { 'tls-cert-file': certFile, 'tls-key-file': keyFile } = certificates
-    await listener.listen(settings, { port: tlsPort, certFile, keyFile, caFile: '', authClients: 'no' }, false)
+    await listener.listen(settings, { port: tlsPort, certFile, keyFile, caFile: '', authClients: 'no' })
     const served = tls.connect({ port: tlsPort, host: '127.0.0.1', ...trust })
     await until('the one who is quick to be served', () => accepted.length === 1)
     assert.is(handshakes.count, 0)

@@ -23,7 +23,7 @@ async function nodeIn(dir: string): Promise<{ node: Node; statuses: number[] }> 
     config,
     log: createLogger(config),
     clock: systemClock,
-    mayUseAnyPort: true,
+    zeroPort: 'any',
     exit: (status) => statuses.push(status),
   })
   return { node, statuses }

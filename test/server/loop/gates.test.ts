@@ -104,7 +104,7 @@ test('a reason that comes and goes between two checks releases every client', ()
 test('isOpen tells whether a blocked command may run without holding its client, and the opening is reported', () => {
   const { gates, storage, around } = made()
   const client = { peer: 'client' } as unknown as Client
-  const canRun = (runtime: CommandRuntime) => gates.isOpen(new Request(client, [], runtime))
+  const canRun = (runtime: CommandRuntime) => gates.admit(new Request(client, [], runtime))
   assert.equal([canRun(WRITE), canRun(READ)], [true, true])
   storage.isDiskLow = true // not looked at since
   assert.equal([canRun(WRITE), canRun(READ), gates.heldCount], [false, true, 0])

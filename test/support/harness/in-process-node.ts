@@ -26,7 +26,7 @@ export async function withNode(
   const dir = mkdtempSync(join(tmpdir(), 'haypile-node-'))
   const config = new Config()
   config.load(Object.entries({ port: '0', dir, loglevel: 'nothing', ...settings }))
-  const node = await Node.start({ config, log: createLogger(config), clock, mayUseAnyPort: true, exit: () => {} })
+  const node = await Node.start({ config, log: createLogger(config), clock, zeroPort: 'any', exit: () => {} })
   const [client, other] = await Promise.all([WireClient.connect({ port: node.port }), WireClient.connect({ port: node.port })])
   try {
     await run({ node, client, other })

@@ -25,6 +25,6 @@ export class ReplaceableGates implements RequestGates {
   current: RequestGates = OPEN_GATES
 
   ask: RequestGates['ask'] = (request) => this.current.ask(request)
-  isOpen: RequestGates['isOpen'] = (request) => this.current.isOpen(request)
+  admit: RequestGates['admit'] = (request) => this.current.admit(request)
   refusal: RequestGates['refusal'] = (request) => this.current.refusal(request)
 }

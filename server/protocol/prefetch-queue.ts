@@ -5,10 +5,10 @@ import type { Request } from '../../commands/contract/request.ts'
 import type { RequestDecoder } from './request-decoder.ts'
 
 /** Decoded requests of one client that wait until their keys have been read from disk. */
-export class ColdRequests {
+export class PrefetchQueue {
   requests: Bytes[][] = []
-  /** `fill` stopped at its limit: the decoder holds more. */
-  isMoreToDecode = false
+  /** True if `fill` stopped at its limit, so that the decoder may hold more requests. */
+  hasMoreToDecode = false
 
   /** Throws the decoder's ProtocolError; the requests before it remain. */
   fill(decoder: RequestDecoder, most: number): void {
@@ -18,7 +18,7 @@ export class ColdRequests {
       if (args === null) break
       requests.push(args)
     }
-    this.isMoreToDecode = requests.length >= most
+    this.hasMoreToDecode = requests.length >= most
     decoder.retain()
   }
 
@@ -35,8 +35,8 @@ export class ColdRequests {
       run()
     }
     if (next < requests.length) this.requests = requests.slice(next)
-    else if (this.isMoreToDecode && mayRun()) {
-      this.isMoreToDecode = false
+    else if (this.hasMoreToDecode && mayRun()) {
+      this.hasMoreToDecode = false
       return true
     }
     return false
