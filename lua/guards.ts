@@ -1,7 +1,7 @@
 /**
- * Helpers of the sandbox (prelude.ts) that are the same in all machines. Some tell what a function
- * is. The others guard Lua's functions that bypass metatables, because a shared table is hidden
- * behind an empty front.
+ * Helpers of the sandbox (prelude.ts) that are the same in all machines. Two test values. The third
+ * guards Lua's functions that bypass metatables: unguarded, such a function would change an empty
+ * front, or would not see the table that it hides.
  *
  * A guard calls Lua's own function in its own call frame. So errors name that function and the line
  * of the script.
@@ -24,10 +24,10 @@ const READ_ONLY = 'Attempt to modify a readonly table'
 const MIN_CHARGED_ARGUMENTS: Readonly<Record<Bytes, number>> = { concat: 1, maxn: 1, sort: 1, remove: 2 }
 
 /**
- * Returns the helpers. `behind` returns the reference of the table that maps a front to the table
- * hidden behind it.
+ * Returns the helpers. `hiddenOf` returns the reference of the prelude's table that maps a front to
+ * its hidden table.
  */
-export function guardHelpers(behind: () => number): readonly (readonly [Bytes, HostFunction])[] {
+export function guardHelpers(hiddenOf: () => number): readonly (readonly [Bytes, HostFunction])[] {
   return [
     [
       'isNative',
@@ -48,7 +48,7 @@ export function guardHelpers(behind: () => number): readonly (readonly [Bytes, H
     [
       'guarded',
       (stack) => {
-        stack.pushFunction(guarded(stack, stack.string(2) as GuardKind, must(stack.string(3)), behind))
+        stack.pushFunction(guarded(stack, stack.string(2) as GuardKind, must(stack.string(3)), hiddenOf))
         return 1
       },
     ],
@@ -56,11 +56,11 @@ export function guardHelpers(behind: () => number): readonly (readonly [Bytes, H
 }
 
 /** Returns a pointer to the guard of the Lua function at index 1. */
-function guarded(stack: LuaStack, kind: GuardKind, name: Bytes, behind: () => number): number {
+function guarded(stack: LuaStack, kind: GuardKind, name: Bytes, hiddenOf: () => number): number {
   const { api, module } = stack
   const native = module.nativeFunction(api.lua_tocfunction(stack.state, 1))
-  const look = (state: number): void => {
-    api.lua_rawgeti(state, LUA_REGISTRY, behind())
+  const checkFront = (state: number): void => {
+    api.lua_rawgeti(state, LUA_REGISTRY, hiddenOf())
     api.lua_pushvalue(state, 1)
     api.lua_rawget(state, -2)
     const isHidden = api.lua_type(state, -1) > 0
@@ -72,7 +72,7 @@ function guarded(stack: LuaStack, kind: GuardKind, name: Bytes, behind: () => nu
   return module.addFunction('ii', (state) => {
     if (api.lua_getmetatable(state, 1) !== 0) {
       api.lua_settop(state, -2)
-      look(state)
+      checkFront(state)
     }
     if (minArguments < Number.POSITIVE_INFINITY && api.lua_gettop(state) >= minArguments && api.lua_type(state, 1) === LUA_TABLE)
       module.charge(api.lua_objlen(state, 1) * ELEMENT_BYTES)

@@ -1,6 +1,6 @@
 /**
- * A Lua machine for scripts: the sandbox, compiled functions, and one function at a time that runs
- * in slices.
+ * A Lua machine for scripts. It keeps compiled functions and runs one at a time, in slices and in a
+ * sandbox (sandbox.ts).
  *
  *   start -> 'done' | 'failed' | 'suspended' -> resume -> ...
  *
@@ -8,25 +8,23 @@
  * runs, `stack` is on that thread. A hook looks at the clock every 1000 instructions and after much
  * work in C (hook.ts). When a slice is over, the hook suspends the function by a yield.
  *
- * Lua cannot yield in a metamethod, in an iterator, or in a function that gsub calls. There the
- * function goes on. It fails once it has overrun its slice by `firstSliceMs`.
+ * Lua cannot yield in a metamethod, in an iterator, or in a function that gsub calls. A function
+ * continues there, and fails once it has overrun its slice by `firstSliceMs`.
  *
  * A machine with `isBroken` must be thrown away (see module.ts).
  */
-import { must, rethrowAssertion } from '../base/assert.ts'
+import { rethrowAssertion } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
-import { LUA_GLOBALS, LUA_OK, LUA_REGISTRY, LUA_YIELDED } from './api.ts'
-import { type ErrorPlace, ErrorPlaces, SANDBOX } from './error-places.ts'
+import { LUA_OK, LUA_REGISTRY, LUA_YIELDED } from './api.ts'
+import { type ErrorPlace, ErrorPlaces } from './error-places.ts'
 import { Garbage } from './garbage.ts'
-import { guardHelpers } from './guards.ts'
 import { Hook } from './hook.ts'
 import { replaceIntegers } from './integers.ts'
 import { LuaModule } from './module.ts'
-import { PRELUDE } from './prelude.ts'
 import { replaceRandom } from './random48.ts'
-import { pushSortKind } from './sort.ts'
+import { MAX_NESTED_CALLS, pushAnswer, Sandbox } from './sandbox.ts'
 import { loadSource } from './source-text.ts'
-import { type HostFunction, LuaStack } from './stack.ts'
+import { LuaStack } from './stack.ts'
 import { replaceSearch } from './string-search.ts'
 
 export interface MachineOptions {
@@ -34,7 +32,7 @@ export interface MachineOptions {
   readonly limitBytes: number
   /** A monotonic clock. */
   readonly nowMs: () => number
-  /** Libraries beside Lua's own. Each pushes its table, which becomes read-only. */
+  /** Libraries in addition to Lua's own. Each pushes its table, which becomes read-only. */
   readonly libraries: readonly (readonly [name: Bytes, open: (stack: LuaStack) => void])[]
 }
 
@@ -43,9 +41,7 @@ export type RunState = 'done' | 'failed' | 'suspended'
 /** A function kept in the machine. */
 export type FunctionReference = number
 
-/** The maximum nesting of coroutines, including those of pcall. Each nests another call of C. */
-const MAX_NESTED_CALLS = 150
-/** Offsets in lua_State of the nesting of C calls: now, and when the thread was resumed. */
+/** Offsets in lua_State: the nesting of C calls now, and when the thread was resumed. */
 const C_CALLS_AT = 52
 const BASE_C_CALLS_AT = 54
 const TOO_LONG = 'the script has run for too long inside a metamethod, a comparator or a function called by gsub'
@@ -53,28 +49,24 @@ const TOO_LONG = 'the script has run for too long inside a metamethod, a compara
 /** A sandboxed Lua machine that runs one function at a time, in slices. */
 export class LuaMachine {
   readonly stack: LuaStack
+  readonly sandbox: Sandbox
   /** The main thread. */
   readonly main: number
   /** The length of a function's first slice; `sliceMs` is the length of each later one. */
   firstSliceMs = Number.POSITIVE_INFINITY
   sliceMs = 10
-  /** True once the machine can run nothing any more. */
+  /** True once the machine can no longer run anything. */
   isBroken = false
   private readonly module: LuaModule
   private readonly options: MachineOptions
   private readonly hook: Hook
   private readonly places: ErrorPlaces
-  private readonly globalsReference: number
-  /** References to the prelude's functions `reset` and `hidden`, and to its table `behind`. */
-  private resetReference = 0
-  private hiddenReference = 0
-  private behindReference = 0
   private thread = 0
   private threadReference = 0
   private sliceEndMs = 0
   private stopReason: Bytes | null = null
   private readonly garbage: Garbage
-  /** True while a yield of the hook is on its way out. */
+  /** True while a yield of the hook is on its way to the host. */
   private isYielding = false
 
   constructor(options: MachineOptions) {
@@ -92,14 +84,17 @@ export class LuaMachine {
     replaceRandom(this.stack)
     replaceSearch(this.stack)
     replaceIntegers(this.stack, options.nowMs)
-    this.stack.pushCopy(LUA_GLOBALS)
-    this.globalsReference = api.luaL_ref(this.main, LUA_REGISTRY)
-    this.buildSandbox()
+    this.sandbox = new Sandbox(this.stack, {
+      pushResumer: (stack) => this.hook.pushResumer(stack),
+      isSuspended: (state) => this.isSuspended(state),
+      mayYield: (state) => this.mayYield(state),
+      cancelYield: (state) => this.cancelYield(state),
+    })
     for (const [name, open] of options.libraries) {
       const { top } = this.stack
       open(this.stack)
-      if (this.stack.top !== top + 1) throw new Error(`the library ${name} has not left its table`)
-      this.setShared(name)
+      if (this.stack.top !== top + 1) throw new Error(`the library ${name} did not push exactly one value`)
+      this.sandbox.setShared(name)
     }
     this.garbage = new Garbage(api, this.main, options.limitBytes)
     this.thread = this.newThread()
@@ -111,35 +106,6 @@ export class LuaMachine {
     return this.isBroken ? 0 : this.garbage.usedBytes
   }
 
-  /** Pops the table on top of the stack and makes it a read-only global. */
-  setShared(name: Bytes): void {
-    this.hide()
-    this.setGlobal(name)
-  }
-
-  /** Hides the table on top of the stack: replaces it by a read-only front (prelude.ts). */
-  hide(): void {
-    const { stack } = this
-    const { api } = stack
-    stack.rawGetAt(LUA_REGISTRY, this.hiddenReference)
-    api.lua_insert(stack.state, -2)
-    api.lua_call(stack.state, 1, 1)
-  }
-
-  /** Pops the value on top of the stack and makes it a global of all functions. */
-  setGlobal(name: Bytes): void {
-    const { stack } = this
-    stack.rawGetAt(LUA_REGISTRY, this.globalsReference)
-    stack.api.lua_insert(stack.state, -2)
-    stack.rawSetField(-2, name)
-    stack.pop()
-  }
-
-  /** Pushes the hidden table of globals itself, which the host can write. */
-  pushGlobals(): void {
-    this.stack.rawGetAt(LUA_REGISTRY, this.globalsReference)
-  }
-
   /** Keeps a string in the machine for `pushKept`, which is cheaper than pushing the string. */
   keepText(text: Bytes): number {
     this.stack.pushString(text)
@@ -148,10 +114,6 @@ export class LuaMachine {
 
   pushKept(reference: number): void {
     this.stack.rawGetAt(LUA_REGISTRY, reference)
-  }
-
-  hostFunction(run: HostFunction): number {
-    return this.stack.hostFunction(run)
   }
 
   /**
@@ -219,7 +181,7 @@ export class LuaMachine {
     this.stack.on(this.thread)
   }
 
-  /** Makes the suspended function fail with an error that no pcall in it can catch. */
+  /** Makes the suspended function fail with an error that none of its pcalls can catch. */
   stop(reason: Bytes): RunState {
     this.stopReason = reason
     return this.resume()
@@ -251,8 +213,7 @@ export class LuaMachine {
     api.luaL_unref(this.main, LUA_REGISTRY, this.threadReference)
     this.thread = this.newThread()
     this.stack.on(this.main)
-    this.stack.rawGetAt(LUA_REGISTRY, this.resetReference)
-    api.lua_call(this.main, 0, 0)
+    this.sandbox.reset()
   }
 
   private ended(status: number): RunState {
@@ -282,10 +243,10 @@ export class LuaMachine {
     } else this.failIfOverdue(state, nowMs)
   }
 
-  /** Makes a function fail that cannot be suspended and has overrun its slice too far. */
+  /** Makes a function fail if it has overrun its slice by `firstSliceMs`. */
   private failIfOverdue(state: number, nowMs: number): void {
     if (nowMs - this.sliceEndMs < this.firstSliceMs) return
-    this.stopReason = TOO_LONG // otherwise the script could catch the error and go on for ever
+    this.stopReason = TOO_LONG // otherwise the script could catch the error and continue forever
     this.raiseOn(state, TOO_LONG)
   }
 
@@ -308,90 +269,38 @@ export class LuaMachine {
     return thread
   }
 
-  /** Runs the prelude, which hides the shared tables, and installs the globals that it returns. */
-  private buildSandbox(): void {
-    const { stack } = this
-    const { api } = stack
-    if (loadSource(stack, PRELUDE, SANDBOX) !== LUA_OK) throw new Error(stack.string(-1) ?? 'the prelude cannot be compiled')
-    stack.pushTable()
-    stack.pushCopy(LUA_GLOBALS)
-    stack.rawSetField(-2, 'globals')
-    stack.push(MAX_NESTED_CALLS)
-    stack.rawSetField(-2, 'mostNested')
-    for (const [name, run] of this.helpers()) {
-      stack.pushFunction(this.hostFunction(run))
-      stack.rawSetField(-2, name)
-    }
-    stack.pushCopy(-1)
-    api.lua_insert(this.main, 1)
-    if (api.lua_pcall(this.main, 1, 1, 0) !== LUA_OK) throw new Error(stack.string(-1) ?? 'the prelude has failed')
-    api.lua_replace(this.main, LUA_GLOBALS)
-    stack.rawGetField(1, 'behind')
-    this.behindReference = api.luaL_ref(this.main, LUA_REGISTRY)
-    stack.rawGetField(1, 'reset')
-    this.resetReference = api.luaL_ref(this.main, LUA_REGISTRY)
-    stack.rawGetField(1, 'hidden')
-    this.hiddenReference = api.luaL_ref(this.main, LUA_REGISTRY)
-    stack.top = 0
-  }
-
-  private helpers(): readonly (readonly [Bytes, HostFunction])[] {
-    return [
-      ['resumer', (stack) => this.hook.pushResumer(stack)],
-      ['sortKind', pushSortKind],
-      ['suspended', (stack) => this.pushAnswer(stack, this.isSuspended(stack.state))],
-      ['mayYield', (stack) => this.pushAnswer(stack, this.mayYield(stack.state))],
-      [
-        'goOn',
-        (stack) => {
-          this.isYielding = false
-          this.failIfOverdue(stack.state, this.options.nowMs())
-          return 0
-        },
-      ],
-      ...guardHelpers(() => this.behindReference),
-      [
-        'loadText',
-        (stack) => {
-          if (loadSource(stack, must(stack.string(1)), stack.string(2) ?? '=(load)') === LUA_OK) return 1
-          stack.push(null)
-          stack.api.lua_insert(stack.state, -2)
-          return 2
-        },
-      ],
-    ]
-  }
-
   /**
-   * Returns true while a yield of the hook is on its way out. Raises the error that ends the script
-   * again, so that it passes every protected call. The prelude asks whenever a protected call has
-   * returned.
+   * True while a yield of the hook is on its way to the host. If the script is being stopped,
+   * raises the error again, so that no protected call catches it. The prelude asks after each one.
    */
   private isSuspended(state: number): boolean {
     if (this.stopReason !== null) this.raiseOn(state, this.stopReason)
     return this.isYielding
   }
 
-  private pushAnswer(stack: LuaStack, value: boolean): number {
-    stack.push(value)
-    return 1
+  /** Gives up a yield that a function of C keeps from the host. */
+  private cancelYield(state: number): void {
+    this.isYielding = false
+    this.failIfOverdue(state, this.options.nowMs())
   }
 
-  /** Checks C_CALLS_AT and BASE_C_CALLS_AT: inside gsub a thread is in one more call of C. */
+  /**
+   * Checks C_CALLS_AT and BASE_C_CALLS_AT: `mayYield` must be false inside gsub and true outside.
+   */
   private checkLayout(): void {
     const reference = this.compile(
       "local here, there = probe(), nil ('x'):gsub('x', function() there = probe() end) return here, there",
       '@probe',
     )
     if (typeof reference === 'string') throw new Error(reference)
-    this.stack.pushFunction(this.hostFunction((stack) => this.pushAnswer(stack, this.mayYield(stack.state))))
-    this.setGlobal('probe')
+    this.stack.pushFunction(this.stack.hostFunction((stack) => pushAnswer(stack, this.mayYield(stack.state))))
+    this.sandbox.setGlobal('probe')
     const state = this.start(reference)
     const isRight = state === 'done' && this.stack.boolean(1) && !this.stack.boolean(2)
     this.finish(state)
     this.stack.on(this.main).push(null)
-    this.setGlobal('probe')
+    this.sandbox.setGlobal('probe')
     this.release(reference)
-    if (!isRight) throw new Error('this build of Lua keeps its calls of C somewhere else')
+    if (!isRight) throw new Error('C_CALLS_AT or BASE_C_CALLS_AT does not fit this build of Lua')
   }
 }

@@ -2,14 +2,14 @@
  * The sandbox, in Lua. A new machine runs it once with the host's helpers as arguments. It returns
  * the table that scripts get as their globals.
  *
- * No script may change what all scripts share, and stock Lua has no read-only tables. So each
- * shared table (`string`, `redis`, the globals themselves) is hidden behind an empty table, its
- * *front*. Reads fall through to the hidden table, and writes raise an error. Functions that bypass
- * metatables (rawset, next, table.insert ...) are guarded.
+ * No script may change a table that all scripts share, and stock Lua has no read-only tables. So
+ * scripts get an empty table, the *front*, in place of each shared table (`string`, `redis`, the
+ * globals themselves). Reads fall through to the *hidden* table, and writes raise an error.
+ * Functions that bypass metatables (rawset, next, table.insert ...) are guarded.
  *
  * The hook suspends a long-running script by a yield, which must reach the host through any number
- * of coroutines. Stock Lua's yields cannot cross pcall and xpcall. So these run the function that
- * they protect in a coroutine of its own, and every resume passes the hook's yields on.
+ * of coroutines. Stock Lua's yields cannot cross pcall and xpcall. In the sandbox these two run the
+ * function that they protect in a coroutine of its own. Every resume passes the hook's yields on.
  */
 import { SORT } from './sort.ts'
 
@@ -19,32 +19,34 @@ local real = host.globals
 local error, type, tostring, pairs, select = error, type, tostring, pairs, select
 local rawset, next, setmetatable, getmetatable = rawset, next, setmetatable, getmetatable
 local create, rawresume, rawyield, rawstatus = coroutine.create, host.resumer(coroutine.resume), coroutine.yield, coroutine.status
-local suspended, mayYield, goOn, isNative, loadText = host.suspended, host.mayYield, host.goOn, host.isNative, host.loadText
+local suspended, mayYield, cancelYield = host.suspended, host.mayYield, host.cancelYield
+local isNative, loadText = host.isNative, host.loadText
 local concat = table.concat
 local rawpcall = pcall
-local MOST_NESTED = host.mostNested
+local MAX_NESTED = host.maxNested
 
--- Maps each front that scripts see to the table hidden behind it.
-local behind = setmetatable({}, {__mode = 'k'})
+-- Maps each front, which scripts see, to the table that it hides.
+local hiddenOf = setmetatable({}, {__mode = 'k'})
 local function refuse() error('Attempt to modify a readonly table', 2) end
 local function missing(_, name) error("Script attempted to access nonexistent global variable '" .. tostring(name) .. "'", 2) end
-local function hidden(table)
+-- Returns a new front for a table.
+local function frontOf(table)
   local front = {}
-  behind[front] = table
+  hiddenOf[front] = table
   local shownMeta = {}
-  behind[shownMeta] = {__index = table == real and missing or nil}
+  hiddenOf[shownMeta] = {__index = table == real and missing or nil}
   setmetatable(shownMeta, {__newindex = refuse, __metatable = false})
   setmetatable(front, {__index = table, __newindex = refuse, __metatable = shownMeta})
   return front
 end
 
-local globals = hidden(real)
+local globals = frontOf(real)
 setmetatable(real, {__index = missing, __metatable = false})
 rawset(real, '_G', globals)
 
 -- Functions that bypass metatables refuse a front, or read the hidden table.
 local unguardedSort = real.table.sort
-host.behind = behind
+host.hiddenOf = hiddenOf
 for kind, names in pairs({refuses = {'rawset', 'setmetatable'}, reads = {'rawget', 'next'}}) do
   for _, name in pairs(names) do rawset(real, name, host.guarded(real[name], kind, name)) end
 end
@@ -52,17 +54,19 @@ for kind, names in pairs({refuses = {'insert', 'remove', 'sort', 'setn'}, reads 
   for _, name in pairs(names) do real.table[name] = host.guarded(real.table[name], kind, name) end
 end
 ${SORT}
-local following = real.next
+local guardedNext = real.next
 rawset(real, 'pairs', function(table)
   if type(table) ~= 'table' then error("bad argument #1 to 'pairs' (table expected, got " .. type(table) .. ')', 2) end
-  if behind[table] ~= nil then return following, table, nil end
+  if hiddenOf[table] ~= nil then return guardedNext, table, nil end
   return next, table, nil
 end)
 
--- Coroutines. nested: how many are resumed inside one another; current: the innermost that the script itself has created.
+-- The number of coroutines that are resumed inside one another.
 local nested = 0
+-- The innermost running coroutine that the script itself has created.
 local current = nil
-local function passYieldOn() if mayYield() then rawyield() else goOn() end end
+-- Passes the hook's yield to the next outer coroutine, or gives it up if a function of C is in between.
+local function passYieldOn() if mayYield() then rawyield() else cancelYield() end end
 
 local function afterResume(co, before, ok, ...)
   if suspended() then
@@ -76,14 +80,14 @@ local function afterResume(co, before, ok, ...)
 end
 local function resume(co, ...)
   if type(co) ~= 'thread' then error("bad argument #1 to 'resume' (coroutine expected)", 2) end
-  if nested >= MOST_NESTED then return false, 'C stack overflow' end
+  if nested >= MAX_NESTED then return false, 'C stack overflow' end
   local before = current
   nested = nested + 1
   sortingAt[nested] = sorting
   current = co
   return afterResume(co, before, rawresume(co, ...))
 end
--- Level 3 is the caller of the function that wrap has returned: one of the two calls in between is a tail call.
+-- Level 3 is the caller of the function that wrap has returned. One of the two calls in between is a tail call.
 local function unwrapped(ok, ...)
   if not ok then
     local message = ...
@@ -112,7 +116,7 @@ rawset(real, 'coroutine', {
   end,
 })
 
--- Passes the script's own yields on through pcall, too.
+-- Continues a protected call after its coroutine has stopped. The script's own yields pass through pcall, too.
 local function protected(co, ok, ...)
   if suspended() then
     passYieldOn()
@@ -123,13 +127,15 @@ local function protected(co, ok, ...)
   nested = nested - 1
   return ok, ...
 end
+-- Returns its arguments. Raises the error of a stop again, which the protected call has caught.
 local function unlessStopped(...)
   suspended()
   return ...
 end
--- The hook cannot suspend a native function, so Lua's own pcall calls it. That also keeps its error messages right.
+-- Calls a function and returns like pcall. The hook cannot suspend a native function, so Lua's own pcall calls it.
+-- That also keeps its error messages right.
 local function try(body, ...)
-  if nested >= MOST_NESTED then return false, 'stack overflow' end
+  if nested >= MAX_NESTED then return false, 'stack overflow' end
   local co
   if type(body) == 'function' then
     if isNative(body) then return unlessStopped(rawpcall(body, ...)) end
@@ -141,7 +147,7 @@ local function try(body, ...)
   sortingAt[nested] = sorting
   return protected(co, rawresume(co, ...))
 end
--- If an error is a table, as those of redis.call are, pcall returns its text only, so that scripts can append to it.
+-- Errors of redis.call are tables. pcall returns only the text of such a table, so that scripts can append to it.
 local function withErrorText(ok, ...)
   if ok then return ok, ... end
   local message = ...
@@ -153,8 +159,8 @@ local function withErrorText(ok, ...)
 end
 local function handled(handler, ok, ...)
   if ok then return ok, ... end
-  local handles, message = try(handler, ...)
-  if not handles then message = 'error in error handling' end
+  local isHandled, message = try(handler, ...)
+  if not isHandled then message = 'error in error handling' end
   return false, message
 end
 rawset(real, 'pcall', function(...) return withErrorText(try(...)) end)
@@ -185,10 +191,10 @@ end)
 for _, name in pairs({'dofile', 'loadfile', 'print', 'newproxy', 'require', 'module', 'getfenv', 'setfenv'}) do rawset(real, name, nil) end
 rawset(real, 'os', {clock = real.os.clock})
 
-local ofStrings = {}
-getmetatable('').__metatable = hidden(ofStrings)
-for _, name in pairs({'string', 'table', 'math', 'coroutine', 'os'}) do rawset(real, name, hidden(real[name])) end
-ofStrings.__index = real.string
-host.hidden = hidden
+local stringMeta = {}
+getmetatable('').__metatable = frontOf(stringMeta)
+for _, name in pairs({'string', 'table', 'math', 'coroutine', 'os'}) do rawset(real, name, frontOf(real[name])) end
+stringMeta.__index = real.string
+host.frontOf = frontOf
 return globals
 `

@@ -100,13 +100,14 @@ local floor = math.floor
 ${sorter('sortBy', (a, b) => `less(${a}, ${b})`)}
 ${sorter('sortPlain', (a, b) => `${a} < ${b}`)}
 local nativeSort, sortKind = real.table.sort, host.sortKind(nil)
+-- True if the first elements of a list have this type.
 local function allAre(kind, t, count)
   for i = 1, count do if type(t[i]) ~= kind then return false end end
   return true
 end
--- sorting: how many sorts are nested in comparators, limited as Lua limits nested calls of C.
--- sortingAt: the value of sorting when each nested coroutine was entered, restored after an error.
+-- The number of sorts that are nested in comparators, limited as Lua limits nested calls of C.
 local sorting = 0
+-- The value of sorting when each nested coroutine was entered. It is restored after an error.
 local sortingAt = {}
 local INVALID = 'invalid order function for sorting'
 -- Calls Lua's own sort, and raises its errors as if the script had called it.
@@ -116,20 +117,20 @@ local function natively(t, less)
   suspended()
   error(message, message == INVALID and 3 or 0)
 end
--- Under pcall, Lua's own sort reports wrong arguments.
+-- False for wrong arguments. Under pcall, Lua's own sort reports them.
 local function isSortable(t, less) return type(t) == 'table' and (less == nil or type(less) == 'function') end
 local function sort(...)
   local t, less = ...
   local isOurs = sortKind(t, less)
   if isOurs then
-    if sorting >= MOST_NESTED then error('C stack overflow', 0) end
+    if sorting >= MAX_NESTED then error('C stack overflow', 0) end
     sorting = sorting + 1
     local isValid = sortBy(t, 1, #t, less)
     sorting = sorting - 1
     if not isValid then error(INVALID, 2) end
     return
   end
-  -- Only comparisons can fail here, and their errors name no line, so this call need not be in the script's frame.
+  -- Only comparisons can fail here. Their errors name no line, so this call need not be in the script's frame.
   if isOurs == false then return unguardedSort(t) end
   if type(t) ~= 'table' then
     error("bad argument #1 to 'sort' (table expected, got " .. (select('#', ...) == 0 and 'no value' or type(t)) .. ')', 2)

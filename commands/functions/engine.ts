@@ -94,7 +94,7 @@ export class LuaFunctions implements FunctionEngine {
   private prepared(machine: LuaMachine): LuaMachine {
     const { stack } = machine
     const { api } = stack
-    const register = machine.hostFunction((calling) => registerFunction(calling, this.registered))
+    const register = machine.stack.hostFunction((calling) => registerFunction(calling, this.registered))
     stack.on(machine.main)
     stack.top = 0
     this.pushBehindGlobals(machine) // 1: the table behind the globals
@@ -114,7 +114,7 @@ export class LuaFunctions implements FunctionEngine {
     api.lua_setmetatable(stack.state, 5)
     api.lua_setmetatable(stack.state, 6)
     stack.pushCopy(5)
-    machine.hide()
+    machine.sandbox.hide()
     stack.rawSetField(6, 'redis')
     stack.top = 6
     this.loadingGlobals = api.luaL_ref(stack.state, LUA_REGISTRY)

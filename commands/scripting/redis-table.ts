@@ -51,10 +51,10 @@ export function openApi(machine: LuaMachine, host: ScriptHost): void {
     stack.rawSetField(-2, name)
   }
   for (const [name, run] of Object.entries(functionsOf(host))) {
-    stack.pushFunction(machine.hostFunction(run))
+    stack.pushFunction(machine.stack.hostFunction(run))
     stack.rawSetField(-2, name)
   }
-  machine.setShared('redis')
+  machine.sandbox.setShared('redis')
 }
 
 function functionsOf(host: ScriptHost): Readonly<Record<string, HostFunction>> {

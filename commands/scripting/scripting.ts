@@ -72,7 +72,7 @@ export class Scripting implements ScriptingPort {
   readonly pushGlobals = ({ machine, request, keyCount }: ScriptCall): number => {
     const { stack } = machine
     const { api, state } = stack
-    machine.pushGlobals()
+    machine.sandbox.pushGlobals()
     machine.pushKept(this.keysName)
     pushWords(stack, request, 3, 3 + keyCount)
     api.lua_rawset(state, -3)

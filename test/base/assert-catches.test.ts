@@ -158,8 +158,8 @@ test('a bug in rewriting the configuration file is no error reply', () => {
 
 test('a bug in a function of the host passes every pcall of the script', () => {
   const machine = new LuaMachine({ limitBytes: 2 ** 24, nowMs: () => 0, libraries: [] })
-  machine.stack.pushFunction(machine.hostFunction(fails))
-  machine.setGlobal('broken')
+  machine.stack.pushFunction(machine.stack.hostFunction(fails))
+  machine.sandbox.setGlobal('broken')
   const script = machine.compile('pcall(pcall, broken) return 1', '@script') as number
   assert.is(
     thrownBy(() => machine.start(script)),
