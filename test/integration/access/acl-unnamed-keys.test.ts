@@ -92,7 +92,7 @@ async function send(client: WireClient, words: readonly Bytes[], chance: Seeded)
 const textsOf = (reply: unknown): string =>
   JSON.stringify(reply, (_name, value: unknown) => (value instanceof WireError ? value.text : value)) ?? ''
 
-test('no command shows, reads or changes a value under a key that no pattern of its user covers', async () => {
+test("no command shows, reads or changes a value under a key outside of its user's patterns", async () => {
   const chance = seeded('acl-unnamed-keys')
   const { pick, random } = chance
   const keyOf = (kind: TableKind) => `${random() < 0.5 ? PROTECTED : OWN}${kind}${kind === 'str' && random() < 0.5 ? 1 : 0}`
@@ -136,7 +136,7 @@ test('no command shows, reads or changes a value under a key that no pattern of 
   })
 })
 
-test('PKSCANRANGE with values is refused at the first key that its user may not read, and ACL LOG names that key', async () => {
+test('PKSCANRANGE with values is refused at the first unreadable key, and ACL LOG names that key', async () => {
   await withNode({ 'enable-debug-command': 'yes' }, async ({ client: bob, other: admin }) => {
     await admin.call('MSET', 'a:1', 'one', 'a:2', 'two', 'b:secret', MARK)
     await admin.call('ACL', 'SETUSER', 'bob', 'on', 'nopass', '%R~a:*', '+pkscanrange', '+pkrscanrange', '+debug', '+multi', '+exec')
@@ -162,7 +162,7 @@ test('PKSCANRANGE with values is refused at the first key that its user may not 
   })
 })
 
-test('a request with a spec that its arguments contradict is checked by its other keys', async () => {
+test('a request whose arguments contradict one key spec is checked by its other keys', async () => {
   await withNode({}, async ({ client: bob, other: admin }) => {
     await admin.call('PFADD', 'b:sketch', 'x')
     await admin.call('ACL', 'SETUSER', 'bob', 'on', 'nopass', '~a:*', '+@all')

@@ -38,7 +38,7 @@ async function signedIn(server: RunningServer, ...credentials: string[]): Promis
   return client
 }
 
-test('an ACL file is loaded at start, saved in one go, and loaded again in whole or not at all', async () => {
+test('an ACL file is loaded at start, saved atomically, and reloaded as a whole or not at all', async () => {
   writeFileSync(aclPath, `user alice on #${HASH} ~a* +@all\n\nuser default on nopass ~* &* +@all\n`)
   const server = await startOn(`aclfile ${aclPath}\n`)
   const alice = await signedIn(server, 'alice', 'secret')
@@ -83,7 +83,7 @@ test('an ACL file is loaded at start, saved in one go, and loaded again in whole
   await server.stop()
 })
 
-test('the path of the ACL file is relative to the data directory; without one LOAD and SAVE say so', async () => {
+test('the path of the ACL file is relative to the data directory; without one ACL LOAD and SAVE fail', async () => {
   const plain = await RunningServer.start()
   for (const word of ['LOAD', 'SAVE'])
     assert.match(error(await plain.call('ACL', word)), /^ERR This Redis instance is not configured to use an ACL file\./)
@@ -96,7 +96,7 @@ test('the path of the ACL file is relative to the data directory; without one LO
   await server.stop()
 })
 
-test('a start on users that are wrong fails before it touches the data, in a line without passwords', async () => {
+test('a start with invalid users fails before it touches the data, without passwords in its message', async () => {
   writeFileSync(aclPath, 'user default on nopass\nuser x on >hidden +nothing #short\n')
   const wrong = await failure(`aclfile ${aclPath}\n`)
   assert.match(
@@ -112,7 +112,7 @@ test('a start on users that are wrong fails before it touches the data, in a lin
   assert.not.match(rule, /hidden/)
 })
 
-test('users of the configuration file: quotes, requirepass, and what CONFIG REWRITE makes of them', async () => {
+test('the configuration file may define users, and CONFIG REWRITE keeps them', async () => {
   const server = await startOn(
     `# mine\nrequirepass "pass word"\nuser alice on ">sec ret" ~a (+get ~b)\nuser : carl on nopass +get ~*\n`,
     'pass word',
@@ -143,7 +143,7 @@ test('users of the configuration file: quotes, requirepass, and what CONFIG REWR
   await server.stop()
 })
 
-test('requirepass is the default user’s password: at start, when it changes, and when it goes', async () => {
+test("requirepass is the default user's password at start, after a change and until its removal", async () => {
   const server = await RunningServer.start({ flags: { requirepass: 'first' }, password: 'first' })
   const early = await server.connect()
   const admin = await signedIn(server, 'first')
@@ -159,7 +159,7 @@ test('requirepass is the default user’s password: at start, when it changes, a
   await server.stop()
 })
 
-test('Pika’s userpass makes a second user, who may not run what userblacklist names', async () => {
+test("Pika's userpass defines a second user, who may not run the commands of userblacklist", async () => {
   const server = await startOn('requirepass : admin\nuserpass : user\nuserblacklist : FLUSHALL, config, nothing\n', 'admin')
   const admin = await signedIn(server, 'admin')
   const user = await signedIn(server, 'user')
@@ -182,7 +182,7 @@ test('Pika’s userpass makes a second user, who may not run what userblacklist 
   server.remove()
 })
 
-test('a default user that is off lets nobody in but as others, and what it may do counts for all who come without a name', async () => {
+test("clients without a name have the default user's permissions, and none while it is off", async () => {
   const server = await startOn('user default off\nuser admin on >secret ~* &* +@all\n', 'admin', 'secret')
   const stranger = await server.connect()
   assert.is(error(await stranger.call('PING')), 'NOAUTH Authentication required.')
@@ -193,7 +193,7 @@ test('a default user that is off lets nobody in but as others, and what it may d
   await server.stop()
 })
 
-test('no password is in the log, in SLOWLOG or in MONITOR', async () => {
+test('passwords appear neither in the log nor in SLOWLOG or MONITOR', async () => {
   const server = await RunningServer.start({ flags: { 'slowlog-log-slower-than': 0, loglevel: 'debug' } })
   const [client, monitor] = [await server.connect(), await server.connect()]
   assert.is(await monitor.call('MONITOR'), 'OK')

@@ -17,7 +17,7 @@ test.after(() => rmSync(directory, { recursive: true }))
 
 if (process.platform === 'win32') console.log('SKIPPED unix socket: this is Windows')
 else {
-  test('clients come in through a Unix socket, whose file is gone afterwards', async () => {
+  test('clients connect through a Unix socket, whose file is removed at shutdown', async () => {
     const path = join(directory, 'haypile.sock')
     const server = await RunningServer.start({ flags: { unixsocket: path, unixsocketperm: '700' } })
     assert.is(statSync(path).mode & 0o777, 0o700)
@@ -30,7 +30,7 @@ else {
     assert.not(existsSync(path))
   })
 
-  test('a socket file left by a crash is no hindrance', async () => {
+  test('a socket file left by a crash does not prevent a start', async () => {
     const path = join(directory, 'left.sock')
     const server = await RunningServer.start({ flags: { unixsocket: path } })
     await server.restart('SIGKILL')
@@ -103,7 +103,7 @@ else {
   const trust = { ca: read('ca.crt'), checkServerIdentity: () => undefined }
   const own = { cert: read('client.crt'), key: read('client.key') }
 
-  test('TLS beside plain TCP, with a certificate of the client demanded by default', async () => {
+  test('TLS works beside plain TCP and demands a client certificate by default', async () => {
     const tlsPort = await freePort()
     const server = await RunningServer.start({ flags: { 'tls-port': tlsPort, ...certificates } })
     const client = await WireClient.connect({ port: tlsPort, tls: { ...trust, ...own } })
@@ -123,7 +123,7 @@ else {
     await server.stop()
   })
 
-  test('tls-auth-clients no lets clients in without a certificate', async () => {
+  test('tls-auth-clients no accepts clients without a certificate', async () => {
     const tlsPort = await freePort()
     const server = await RunningServer.start({ flags: { 'tls-port': tlsPort, 'tls-auth-clients': 'no', ...certificates } })
     const client = await WireClient.connect({ port: tlsPort, tls: trust })
@@ -132,7 +132,7 @@ else {
     await server.stop()
   })
 
-  test('garbage on the TLS port harms nobody', async () => {
+  test('garbage on the TLS port does not disturb other clients', async () => {
     const tlsPort = await freePort()
     const server = await RunningServer.start({ flags: { 'tls-port': tlsPort, 'tls-auth-clients': 'no', ...certificates } })
     for (let i = 0; i < 50; i++) {
@@ -147,7 +147,7 @@ else {
     await server.stop()
   })
 
-  test('TLS connections in their handshake count as clients: for maxclients and in INFO', async () => {
+  test('TLS handshakes in progress count as clients for maxclients and in INFO', async () => {
     const tlsPort = await freePort()
     const server = await RunningServer.start({ flags: { 'tls-port': tlsPort, 'tls-auth-clients': 'no', maxclients: 4, ...certificates } })
     const admin = await server.connect()
@@ -178,7 +178,7 @@ else {
     await server.stop()
   })
 
-  test('a handshake has a limited time, however often another byte comes', async () => {
+  test('a handshake that keeps sending single bytes still ends at its time limit', async () => {
     const tlsPort = await freePort()
     const handshakes = new Handshakes(300)
     const accepted: Accepted[] = []

@@ -45,7 +45,7 @@ function garbage(chance: Seeded): Buffer {
   }
 }
 
-test('garbage on thousands of connections, one after the other and many at once', async () => {
+test('garbage on thousands of connections leaves the server and its memory intact', async () => {
   const chance = seeded('garbage')
   const batch = async (count: number) => {
     const clients = await Promise.all(Array.from({ length: count }, () => server.connect()))
@@ -69,7 +69,7 @@ test('garbage on thousands of connections, one after the other and many at once'
   })
 })
 
-test('protocol errors have Redis’s texts, and the connection is closed', async () => {
+test("protocol errors have Redis's texts and close the connection", async () => {
   const cases: readonly (readonly [sent: string, expected: string])[] = [
     ['*1\r\n+PING\r\n', "ERR Protocol error: expected '$', got '+'"],
     ['*x\r\n', 'ERR Protocol error: invalid multibulk length'],
@@ -89,7 +89,7 @@ test('protocol errors have Redis’s texts, and the connection is closed', async
   }
 })
 
-test('an HTTP request ends its connection, and nothing in its body is run', async () => {
+test('an HTTP request is disconnected, and nothing in its body is run', async () => {
   for (const head of ['POST / HTTP/1.1\r\n', 'GET / HTTP/1.1\r\nHost: localhost\r\n']) {
     const client = await server.connect()
     client.raw(`${head}\r\nSET forged 1\r\n`)
@@ -98,7 +98,7 @@ test('an HTTP request ends its connection, and nothing in its body is run', asyn
   assert.is(await server.call('EXISTS', 'forged'), 0)
 })
 
-test('a request may arrive in any pieces', async () => {
+test('a request may arrive in pieces of any size', async () => {
   const client = await server.connect()
   const value = bytesOf(randomBytes(seeded('pieces'), 300))
   for (const byte of encodeCommand('SET', 'pieces', value)) {
@@ -110,14 +110,14 @@ test('a request may arrive in any pieces', async () => {
   await client.close()
 })
 
-test('requests before the client’s end of sending are run and answered', async () => {
+test("requests before a client's end of sending are run and answered", async () => {
   const client = await server.connect()
   client.socket.end(Buffer.concat([encodeCommand('SET', 'half', '1'), encodeCommand('INCR', 'half'), encodeCommand('GET', 'half')]))
   assert.equal(await Promise.all([client.reply(), client.reply(), client.reply()]), ['OK', 2, '2'])
   await client.closed
 })
 
-test('the same where their keys must be read from disk first', async () => {
+test("requests before a client's end of sending are answered even if their keys are only on disk", async () => {
   const keys = Array.from({ length: 200 }, (_, i) => `cold${i}`)
   await server.call('MSET', ...keys.flatMap((key) => [key, '1']))
   await server.restart()
@@ -128,7 +128,7 @@ test('the same where their keys must be read from disk first', async () => {
   await client.closed
 })
 
-test('a client that has not authenticated may send little', async () => {
+test('an unauthenticated client may send few and short arguments', async () => {
   const guarded = await RunningServer.start({ flags: { requirepass: 'secret' }, password: 'secret' })
   const many = await guarded.connect()
   many.raw('*11\r\n')
@@ -141,7 +141,7 @@ test('a client that has not authenticated may send little', async () => {
   await guarded.stop()
 })
 
-test('a request larger than the query buffer limit ends its client, and only that', async () => {
+test('a request beyond client-query-buffer-limit disconnects only its client', async () => {
   await server.call('CONFIG', 'SET', 'client-query-buffer-limit', '1mb')
   const client = await server.connect()
   client.raw('*3\r\n$3\r\nSET\r\n$5\r\nlarge\r\n$104857600\r\n')
@@ -154,7 +154,7 @@ test('a request larger than the query buffer limit ends its client, and only tha
   assert.is(await server.call('PING'), 'PONG')
 })
 
-test('the query buffer limit counts the argument being received, exactly as Redis does', async () => {
+test('client-query-buffer-limit counts the argument being received, exactly as in Redis', async () => {
   await server.call('CONFIG', 'SET', 'client-query-buffer-limit', '1mb')
   const outcome = async (...lengths: number[]) => {
     const client = await server.connect()
@@ -170,7 +170,7 @@ test('the query buffer limit counts the argument being received, exactly as Redi
   assert.is(await outcome(2_000_000), 'OK')
 })
 
-test('a connection that nothing is sent on costs nothing but itself', async () => {
+test('hundreds of silent connections do not disturb the server', async () => {
   const idle: WireClient[] = []
   for (let i = 0; i < 300; i++) idle.push(await WireClient.connect({ port: server.port }))
   assert.is(await server.call('PING'), 'PONG')

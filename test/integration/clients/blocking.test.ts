@@ -32,7 +32,7 @@ function isError(reply: WireReply, text: string): void {
   assert.is((reply as WireError).text, text)
 }
 
-test('a client that waits is shown as that, and its time-out ends it', () =>
+test('a blocked client is shown as blocked, and its timeout ends the wait', () =>
   withServer(async (server) => {
     const { client, reply } = await waiting(server, 'BLPOP', 'a', 'b', '0.3')
     assert.match((await server.call('CLIENT', 'LIST')) as string, /flags=b .*cmd=blpop /)
@@ -45,7 +45,7 @@ test('a client that waits is shown as that, and its time-out ends it', () =>
     await client.close()
   }))
 
-test('elements go to those who wait, in their order, and what a pipeline sent after goes on', () =>
+test('blocked clients are served in order, and a pipelined request runs after the served one', () =>
   withServer(async (server) => {
     const first = await waiting(server, 'BLPOP', 'a', '0')
     const second = await waiting(server, 'BRPOP', 'a', '0')
@@ -62,7 +62,7 @@ test('elements go to those who wait, in their order, and what a pipeline sent af
     assert.is(await server.call('GET', 'after'), '1')
   }))
 
-test('with appendfsync always those who are served get their replies, too', () =>
+test('with appendfsync always served clients get their replies too', () =>
   withServer(
     async (server) => {
       const { client, reply } = await waiting(server, 'BLMOVE', 'a', 'b', 'LEFT', 'RIGHT', '0')
@@ -74,7 +74,7 @@ test('with appendfsync always those who are served get their replies, too', () =
     { appendfsync: 'always' },
   ))
 
-test('a client that has gone, in whatever way, takes no element with it', () =>
+test('a client that disconnects in any way takes no element with it', () =>
   withServer(async (server) => {
     const destroyed = await waiting(server, 'BLPOP', 'a', '0')
     const ended = await waiting(server, 'BLPOP', 'a', '0')
@@ -114,7 +114,7 @@ test('CLIENT UNBLOCK ends the wait', () =>
     for (const { client } of [first, second, third]) await client.close()
   }))
 
-test('while clients are paused nothing is taken, and time-outs end as ever', () =>
+test('while clients are paused no element is taken, and timeouts still end', () =>
   withServer(async (server) => {
     const long = await waiting(server, 'BLPOP', 'a', '0')
     const short = await waiting(server, 'BLPOP', 'a', '0.4')
@@ -129,7 +129,7 @@ test('while clients are paused nothing is taken, and time-outs end as ever', () 
     for (const client of [long.client, short.client, admin, pusher]) await client.close()
   }))
 
-test('who waits when the node becomes a replica is told so and sent away', () =>
+test('when the node becomes a replica, blocked clients get an error and are disconnected', () =>
   withServer(async (server) => {
     const { client, reply } = await waiting(server, 'BLPOP', 'a', '0')
     const waiter = await waiting(server, 'WAIT', '1', '0')
@@ -142,7 +142,7 @@ test('who waits when the node becomes a replica is told so and sent away', () =>
     await server.call('REPLICAOF', 'NO', 'ONE')
   }))
 
-test('a shutdown waits for nobody who waits for a list', () =>
+test('a shutdown does not wait for blocked clients', () =>
   withServer(async (server) => {
     const { client } = await waiting(server, 'BLPOP', 'a', '0')
     await server.restart('SIGTERM')
@@ -150,7 +150,7 @@ test('a shutdown waits for nobody who waits for a list', () =>
     assert.is(await server.call('EXISTS', 'a'), 0)
   }))
 
-test('hundreds of clients share the elements without losing or doubling one', () =>
+test('hundreds of blocked clients share the elements without losing or duplicating one', () =>
   withServer(async (server) => {
     const clients = await Promise.all(Array.from({ length: 200 }, () => server.connect()))
     const taken: WireReply[] = []

@@ -8,7 +8,7 @@ import type { WireReply } from '../../support/servers/wire-client.ts'
 const held = async (server: RunningServer) => Number((await infoOf(server, 'clients')).get('held_clients'))
 const expired = async (server: RunningServer) => Number((await infoOf(server, 'stats')).get('expired_keys'))
 
-test('keys past their deadline are hidden while a pause lasts, and go when it is over', async () => {
+test('expired keys are hidden during a pause and deleted after it', async () => {
   const [server, replica] = [await RunningServer.start(), await RunningServer.start()]
   await follow(replica, server)
   await inStep(server, replica)
@@ -36,7 +36,7 @@ test('keys past their deadline are hidden while a pause lasts, and go when it is
   await stopAll(replica, server)
 })
 
-test('a pause of writes does not hold scripts and functions that say that they do not write', async () => {
+test('a pause of writes does not hold scripts and functions that declare no-writes', async () => {
   const server = await RunningServer.start()
   const client = await server.connect()
   const admin = await server.connect()
@@ -73,7 +73,7 @@ test('a pause of writes does not hold scripts and functions that say that they d
   await server.stop()
 })
 
-test('a pause that ends by itself lets what is due go, and clients on', async () => {
+test('when a pause ends by itself, held clients run and expired keys are deleted', async () => {
   const server = await RunningServer.start()
   const client = await server.connect()
   await client.call('SET', 'a', '1', 'PX', '20')
@@ -85,7 +85,7 @@ test('a pause that ends by itself lets what is due go, and clients on', async ()
   await server.stop()
 })
 
-test('a pause of everything holds reads and administration, and CLIENT UNPAUSE as well; one of writes does not', async () => {
+test('a pause of everything holds reads and administration, even CLIENT UNPAUSE; a pause of writes does not', async () => {
   const server = await RunningServer.start()
   const [reader, writer, admin] = [await server.connect(), await server.connect(), await server.connect()]
   await admin.call('CLIENT', 'PAUSE', '100000', 'WRITE')
@@ -104,7 +104,7 @@ test('a pause of everything holds reads and administration, and CLIENT UNPAUSE a
   await server.stop()
 })
 
-test("a paused replica takes its master's writes in when the pause is over", async () => {
+test("a paused replica applies its master's writes after the pause", async () => {
   const [master, replica] = [await RunningServer.start(), await RunningServer.start()]
   await follow(replica, master)
   const writer = await master.connect()
@@ -131,7 +131,7 @@ test("a paused replica takes its master's writes in when the pause is over", asy
   await stopAll(replica, master)
 })
 
-test('what is written in a pause all the same takes the place of a key that was hidden', async () => {
+test('a write that is allowed in a pause replaces a hidden expired key', async () => {
   const server = await RunningServer.start({ flags: { 'enable-debug-command': 'yes' } })
   const client = await server.connect()
   await client.call('MULTI')

@@ -28,7 +28,7 @@ async function flood(client: WireClient, command: Buffer, times: number): Promis
   }
 }
 
-test('replies come in the order of the requests, whatever the requests are', () =>
+test('replies come in the order of the requests, whatever they wait for', () =>
   withServer({ 'cache-memory': '16mb' }, async (server) => {
     const client = await server.connect()
     const commands = Array.from({ length: 5000 }, (_, i) => {
@@ -44,7 +44,7 @@ test('replies come in the order of the requests, whatever the requests are', () 
     await client.close()
   }))
 
-test('the replies of a pipeline leave in few writes', () =>
+test('the replies of a pipeline are sent in few writes', () =>
   withServer({}, async (server) => {
     const client = await server.connect()
     await client.call('PING')
@@ -55,7 +55,7 @@ test('the replies of a pipeline leave in few writes', () =>
     await client.close()
   }))
 
-test('a client that does not read its replies is read from no more, and the server’s memory stays', () =>
+test("reading from a client that does not read its replies stops, and the server's memory stays bounded", () =>
   withServer({}, async (server) => {
     await server.call('SET', 'value', 'v'.repeat(100_000))
     const before = server.residentBytes
@@ -69,7 +69,7 @@ test('a client that does not read its replies is read from no more, and the serv
     await greedy.close()
   }))
 
-test('a client that begins to read again gets every reply', () =>
+test('a client that resumes reading gets every reply', () =>
   withServer({}, async (server) => {
     const value = 'v'.repeat(50_000)
     await server.call('SET', 'value', value)
@@ -82,7 +82,7 @@ test('a client that begins to read again gets every reply', () =>
     await client.close()
   }))
 
-test('past its output buffer limit a client is closed', () =>
+test('a client beyond its output buffer limit is disconnected', () =>
   withServer({ 'client-output-buffer-limit': 'normal 2mb 0 0' }, async (server) => {
     await server.call('SET', 'value', 'v'.repeat(3_000_000))
     const client = await server.connect()
@@ -92,7 +92,7 @@ test('past its output buffer limit a client is closed', () =>
     assert.is(await server.call('PING'), 'PONG')
   }))
 
-test('past its soft limit for too long a client is closed', () =>
+test('a client beyond its soft limit for too long is disconnected', () =>
   withServer({}, async (server) => {
     await server.call('CONFIG', 'SET', 'client-output-buffer-limit', 'normal 100mb 1mb 1')
     await server.call('SET', 'value', 'v'.repeat(2_000_000))
@@ -103,7 +103,7 @@ test('past its soft limit for too long a client is closed', () =>
     await client.close()
   }))
 
-test('more clients than maxclients are refused, and those there are served on', () =>
+test('clients beyond maxclients are refused, and connected ones are still served', () =>
   withServer({ maxclients: 10 }, async (server) => {
     const clients: WireClient[] = []
     for (let i = 0; i < 10; i++) clients.push(await server.connect())
@@ -121,7 +121,7 @@ test('more clients than maxclients are refused, and those there are served on', 
     await Promise.all(clients.map((client) => client.close()))
   }))
 
-test('idle clients are closed after the timeout, and busy ones are not', () =>
+test('idle clients are disconnected after the timeout, and busy ones are not', () =>
   withServer({ timeout: 1 }, async (server) => {
     const idle = await server.connect()
     const busy = await server.connect()
@@ -137,7 +137,7 @@ test('idle clients are closed after the timeout, and busy ones are not', () =>
     await busy.close()
   }))
 
-test('with a password, nothing runs before AUTH or HELLO with it', async () => {
+test('with a password, no command runs before AUTH or HELLO with AUTH', async () => {
   const server = await RunningServer.start({ flags: { requirepass: 'secret' }, password: 'secret' })
   const client = await server.connect()
   const noAuth = new WireError('NOAUTH Authentication required.')
@@ -153,13 +153,13 @@ test('with a password, nothing runs before AUTH or HELLO with it', async () => {
   await server.stop()
 })
 
-test('protected mode lets this host in', () =>
+test('protected mode accepts clients of this host', () =>
   withServer({ 'protected-mode': 'yes' }, async (server) => {
     assert.is(await server.call('PING'), 'PONG')
     assert.equal(await server.call('CONFIG', 'GET', 'protected-mode'), ['protected-mode', 'yes'])
   }))
 
-test('a slow command of one client holds only that client', () =>
+test('a slow command delays only its own client', () =>
   withServer({}, async (server) => {
     const loader = await server.connect()
     for (let batch = 0; batch < 5; batch++) {

@@ -40,7 +40,7 @@ test('a blocked client is not given an element whose list expired within the tra
   await server.stop()
 })
 
-test('deadlines on both sides of a slow command are the same after kill -9 and on a replica', async () => {
+test('deadlines set around a slow command are equal after kill -9 and on a replica', async () => {
   const master = await RunningServer.start({ flags: FLAGS })
   const replica = await RunningServer.start({ flags: { ...FLAGS, replicaof: `127.0.0.1 ${master.port}` } })
   const client = await master.connect()
@@ -67,7 +67,7 @@ test('deadlines on both sides of a slow command are the same after kill -9 and o
   await master.stop()
 })
 
-test('each reading within a turn has a group of its own, with the commands that it served', () =>
+test('each clock reading within a turn has its own group with its commands', () =>
   withNode(FLAGS, async (world) => {
     const { client, node } = world
     const clocks = groupClocks(world)
@@ -87,7 +87,7 @@ test('each reading within a turn has a group of its own, with the commands that 
     )
   }))
 
-test('where the group cannot be written in the middle of a turn, the next write of the same packet is refused', () =>
+test('if a group cannot be written within a turn, the next write of the same packet is refused', () =>
   withNode(FLAGS, async (world) => {
     const { client, node } = world
     const writes = stallBinlog(node)
@@ -104,7 +104,7 @@ test('where the group cannot be written in the middle of a turn, the next write 
     assert.equal(await client.call('MGET', 'a', 'b'), ['1', null])
   }))
 
-test('a transaction keeps its reading over a script of it that is suspended, and its group has it', () =>
+test('a transaction keeps its clock reading while its script is suspended, also in its group', () =>
   withNode({ ...FLAGS, 'busy-reply-threshold': '10' }, async (world) => {
     const { client, node } = world
     const clocks = groupClocks(world)

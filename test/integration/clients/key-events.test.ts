@@ -8,7 +8,7 @@ import { WatchedEvents } from '../../support/servers/watched-events.ts'
 
 const flags = { 'notify-keyspace-events': 'EAmn' }
 
-test('subscribers are told what requests of all families do, in order', async () => {
+test('subscribers receive the events of every command family in order', async () => {
   const server = await RunningServer.start({ flags })
   const watched = await WatchedEvents.of(server.port)
   for (const [family, cases] of Object.entries(EVENT_CASES)) {
@@ -20,7 +20,7 @@ test('subscribers are told what requests of all families do, in order', async ()
   await server.stop()
 })
 
-test('K tells by key and E by event, K first', async () => {
+test('K reports by key and E by event, K first', async () => {
   const server = await RunningServer.start({ flags: { 'notify-keyspace-events': 'KEA' } })
   const subscriber = await server.connect()
   await subscriber.call('PSUBSCRIBE', '__key*@1__:*')
@@ -42,7 +42,7 @@ test('K tells by key and E by event, K first', async () => {
   await server.stop()
 })
 
-test('a replica reports what the log does: its own words for what chance and clocks have decided, and no misses', async () => {
+test('a replica reports events of the logged commands, and no misses', async () => {
   const master = await RunningServer.start()
   const replica = await startReplica(master.port, { flags })
   await inStep(master, replica)

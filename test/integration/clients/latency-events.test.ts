@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { RunningServer, until } from '../../support/servers/running-server.ts'
 import { encodeCommand, type WireReply } from '../../support/servers/wire-client.ts'
 
-test('LATENCY knows the slices in which crowds of keys expire', async () => {
+test('LATENCY records long slices of active expiry', async () => {
   const server = await RunningServer.start({ flags: { 'latency-monitor-threshold': 1 } })
   const client = await server.connect()
   const events = async () => ((await client.call('LATENCY', 'LATEST')) as readonly WireReply[][]).map(([event]) => event)

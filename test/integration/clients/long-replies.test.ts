@@ -111,7 +111,7 @@ async function waiting(client: WireClient): Promise<Map<number, number>> {
 }
 
 for (const appendfsync of ['everysec', 'always']) {
-  test(`of a long reply little is encoded ahead, and all of it is of one moment (appendfsync ${appendfsync})`, async () => {
+  test(`a long reply is encoded a little ahead and shows one moment (appendfsync ${appendfsync})`, async () => {
     const server = await RunningServer.start({ flags: { appendfsync } })
     try {
       const client = await server.connect()
@@ -143,7 +143,7 @@ for (const appendfsync of ['everysec', 'always']) {
   })
 }
 
-test('many clients that do not read have no more than a part each, and closing them gives it back', async () => {
+test('clients that do not read hold at most one encoded part each, which closing releases', async () => {
   const server = await RunningServer.start()
   try {
     const client = await server.connect()
@@ -166,7 +166,7 @@ test('many clients that do not read have no more than a part each, and closing t
   }
 })
 
-test('a limit to the output buffer counts the whole reply, as in Redis', async () => {
+test('the output buffer limit counts the whole reply, as in Redis', async () => {
   const server = await RunningServer.start({ words: ['--client-output-buffer-limit', 'normal 8mb 0 0'] })
   try {
     const client = await server.connect()
@@ -183,7 +183,7 @@ test('a limit to the output buffer counts the whole reply, as in Redis', async (
   }
 })
 
-test('what a subscriber is told while a long reply is under way comes after it', async () => {
+test("messages published during a subscriber's long reply come after it", async () => {
   const server = await RunningServer.start()
   try {
     const client = await server.connect()

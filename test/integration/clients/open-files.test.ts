@@ -24,7 +24,7 @@ const newGreeting = (server: RunningServer) => server.connect().then(greeting, (
 const isLinux = process.platform === 'linux'
 
 if (isLinux) {
-  test('clients past the limit on open files are refused in Redis’s words, and the server goes on', async () => {
+  test("clients past the limit on open files are refused with Redis's text, and the server continues", async () => {
     const openFiles = 256
     const room = openFiles - RESERVED_FILES
     const server = await RunningServer.start({ openFiles })
@@ -50,7 +50,7 @@ if (isLinux) {
     await server.stop()
   })
 
-  test('with every descriptor taken, INFO, timers and connected clients go on, and new ones are served once there are some', async () => {
+  test('without free descriptors INFO, timers and connected clients work, and new clients are served later', async () => {
     const server = await RunningServer.start({ flags: { 'checkpoint-seconds': 1 } })
     const control = await server.connect()
     assert.is(await control.call('SET', 'first', 'opens the binlog'), 'OK')
@@ -69,7 +69,7 @@ if (isLinux) {
     await server.stop()
   })
 
-  test('where not even a refusal can be accepted, the server stops listening for a moment instead of spinning or ending', async () => {
+  test('if even refusals cannot be accepted, the server pauses listening instead of spinning or exiting', async () => {
     const server = await RunningServer.start()
     const control = await server.connect()
     assert.is(await control.call('PING'), 'PONG') // so that this connection has been accepted

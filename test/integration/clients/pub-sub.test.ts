@@ -25,7 +25,7 @@ async function next(client: WireClient, count: number): Promise<WireReply[]> {
   return replies
 }
 
-test('messages come in the order in which they were published, from pipelines and transactions too', () =>
+test('messages arrive in the order of publishing, from pipelines and transactions too', () =>
   withServer(async (server) => {
     const listener = await subscriber(server, 'SUBSCRIBE', 'a')
     const client = await server.connect()
@@ -40,7 +40,7 @@ test('messages come in the order in which they were published, from pipelines an
     await client.close()
   }))
 
-test('what a client is told while its own command runs comes after the reply', () =>
+test("messages caused by a client's own command come after its reply", () =>
   withServer(
     async (server) => {
       const client = await server.connect()
@@ -57,7 +57,7 @@ test('what a client is told while its own command runs comes after the reply', (
     { 'notify-keyspace-events': 'E$' },
   ))
 
-test('a key that ends by itself is told as an event, and classes follow CONFIG SET', () =>
+test('expiry is published as an event, and the classes follow CONFIG SET', () =>
   withServer(async (server) => {
     const listener = await subscriber(server, 'SUBSCRIBE', '__keyevent@0__:expired')
     await server.call('SET', 'a', '1', 'PX', '1')
@@ -68,7 +68,7 @@ test('a key that ends by itself is told as an event, and classes follow CONFIG S
     await listener.close()
   }))
 
-test('a subscriber that does not read is cut off, and the others are told all the while', () =>
+test('a subscriber that does not read is disconnected, and the others still receive messages', () =>
   withServer(
     async (server) => {
       const slow = await subscriber(server, 'SUBSCRIBE', 'a')
@@ -92,7 +92,7 @@ test('a subscriber that does not read is cut off, and the others are told all th
     { 'client-output-buffer-limit': 'pubsub 1mb 0 0' },
   ))
 
-test('a subscriber is shown as one, and can be ended as one', () =>
+test('a subscriber is listed as one and can be killed as one', () =>
   withServer(async (server) => {
     const client = await server.connect()
     await client.call('SUBSCRIBE', 'a', 'b')
@@ -105,7 +105,7 @@ test('a subscriber is shown as one, and can be ended as one', () =>
     assert.is(await server.call('PUBLISH', 'a', 'x'), 0)
   }))
 
-test('subscribers of a replica are told what is published on the master, and not again by a restart', async () => {
+test("a replica's subscribers receive the master's messages, and a restart does not repeat them", async () => {
   const master = await RunningServer.start()
   const replica = await RunningServer.start({ flags: { replicaof: `127.0.0.1 ${master.port}` } })
   const listener = await subscriber(replica, 'SUBSCRIBE', 'a')

@@ -26,7 +26,7 @@ async function reader(server: RunningServer, ...options: string[]): Promise<Wire
 const invalidate = (...keys: string[]) => ['invalidate', keys]
 
 for (const appendfsync of ['everysec', 'always']) {
-  test(`messages come in the order of what has happened, and own changes after their replies: appendfsync ${appendfsync}`, () =>
+  test(`invalidations come in the order of changes, and own ones after their replies: appendfsync ${appendfsync}`, () =>
     withServer(
       async (server) => {
         const client = await reader(server)
@@ -59,7 +59,7 @@ for (const appendfsync of ['everysec', 'always']) {
     ))
 }
 
-test('with BCAST the changes of a pipeline come in one message', () =>
+test("with BCAST a pipeline's changes come in one message", () =>
   withServer(async (server) => {
     const client = await reader(server, 'BCAST', 'PREFIX', 'key')
     const writer = await server.connect()
@@ -74,7 +74,7 @@ test('with BCAST the changes of a pipeline come in one message', () =>
     await client.close()
   }))
 
-test('a key that ends by itself is told in time, by prefix and to its readers', () =>
+test('expiry of an unread key is reported in time, by prefix and to its readers', () =>
   withServer(async (server) => {
     const [client, listener] = [await reader(server, 'NOLOOP'), await reader(server, 'BCAST', 'NOLOOP')]
     // In a transaction the key cannot end before it is read.
@@ -86,7 +86,7 @@ test('a key that ends by itself is told in time, by prefix and to its readers', 
     await listener.close()
   }))
 
-test('who tracks is shown by CLIENT LIST and INFO', () =>
+test('CLIENT LIST and INFO show tracking clients', () =>
   withServer(async (server) => {
     const target = await server.connect()
     const id = Number(await target.call('CLIENT', 'ID'))
@@ -117,7 +117,7 @@ test('who tracks is shown by CLIENT LIST and INFO', () =>
     await until('nobody to track', async () => (await infoOf(server, 'clients')).get('tracking_clients') === '0')
   }))
 
-test('readers of a replica are told what its master changes, and of a full sync that all may have changed', async () => {
+test("a replica's readers get invalidations for its master's changes, and for all keys after a full sync", async () => {
   const master = await RunningServer.start()
   await master.call('SET', 'a', '1')
   const replica = await RunningServer.start()
@@ -147,7 +147,7 @@ test('readers of a replica are told what its master changes, and of a full sync 
   for (const server of [second, replica, master]) await server.stop()
 })
 
-test('what a script reads is remembered, and what it changes is told after its reply, though others have had their turns in between', () =>
+test('reads of a script are tracked, and its changes are sent after its reply, even if it was suspended', () =>
   withServer(
     async (server) => {
       const client = await reader(server)
@@ -169,7 +169,7 @@ test('what a script reads is remembered, and what it changes is told after its r
     { 'busy-reply-threshold': 20 },
   ))
 
-test('the client `redis` keeps what it has read until the server says that it has changed', () =>
+test('the client `redis` caches a value until its invalidation', () =>
   withServer(async (server) => {
     const url = `redis://127.0.0.1:${server.port}`
     const caching = await createClient({ url, RESP: 3, clientSideCache: { maxEntries: 100 } }).connect()
@@ -184,7 +184,7 @@ test('the client `redis` keeps what it has read until the server says that it ha
     await caching.close()
   }))
 
-test('a client that caches and one that writes agree in the end, whatever the two do', () =>
+test('a caching client has the final values after any reads and writes', () =>
   withServer(async (server) => {
     const writer = await server.connect()
     const client = await server.connect()

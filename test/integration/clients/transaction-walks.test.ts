@@ -14,7 +14,7 @@ async function together(client: WireClient, ...lines: string[]): Promise<WireRep
   return (await client.call('EXEC')) as WireReply[]
 }
 
-test('KEYS in a transaction agrees with DBSIZE, with any writers and checkpoints at the same time', async () => {
+test('KEYS in a transaction agrees with DBSIZE during writes and checkpoints', async () => {
   const server = await RunningServer.start({ flags: { 'checkpoint-binlog-bytes': '1mb' } })
   const [writer, saver, walker] = [await server.connect(), await server.connect(), await server.connect()]
   const count = 3000
@@ -50,7 +50,7 @@ test('KEYS in a transaction agrees with DBSIZE, with any writers and checkpoints
   await server.stop()
 })
 
-test('after a full sync and a reload KEYS in a transaction reads the data in use', async () => {
+test('after a full sync and a reload KEYS in a transaction reads the current data', async () => {
   const master = await RunningServer.start()
   const replica = await RunningServer.start({ flags: { 'enable-debug-command': 'yes' } })
   await fill(replica, 'old', 500)
@@ -71,7 +71,7 @@ test('after a full sync and a reload KEYS in a transaction reads the data in use
   await stopAll(replica, master)
 })
 
-test('a killed server leaves nothing that holds its data', async () => {
+test('KEYS in a transaction sees the data after kill -9 and a restart', async () => {
   const server = await RunningServer.start()
   await fill(server, 'k', 100)
   await server.call('SAVE')

@@ -23,7 +23,7 @@ async function heldCount(server: RunningServer): Promise<number> {
   return Number(/^held_clients:(\d+)/m.exec((await server.call('INFO', 'clients')) as string)?.[1])
 }
 
-test('a replica queues no write, and EXEC of writes queued before is refused as a whole', () =>
+test('a replica refuses to queue writes, and EXEC refuses writes queued before the change of role', () =>
   withServer(async (server, client) => {
     await client.call('MULTI')
     assert.is(await client.call('SET', 'a', '1'), 'QUEUED')
@@ -38,7 +38,7 @@ test('a replica queues no write, and EXEC of writes queued before is refused as 
     await server.call('REPLICAOF', 'NO', 'ONE')
   }))
 
-test('CLIENT PAUSE WRITE holds an EXEC that writes and lets one that reads pass', () =>
+test('CLIENT PAUSE WRITE holds an EXEC with writes and passes one without', () =>
   withServer(async (server, client) => {
     await client.call('MULTI')
     await client.call('SET', 'a', '1')
@@ -67,7 +67,7 @@ test('min-replicas-to-write refuses to queue', () =>
     assert.equal(await client.call('EXEC'), new WireError('EXECABORT Transaction discarded because of previous errors.'))
   }))
 
-test('a client in a transaction is shown with what it has queued, and with a watch that is broken', () =>
+test("CLIENT LIST shows a transaction's queue and a broken watch", () =>
   withServer(async (server, client) => {
     const id = String(await client.call('CLIENT', 'ID'))
     const line = async () => (await server.call('CLIENT', 'LIST', 'ID', id)) as string
@@ -82,7 +82,7 @@ test('a client in a transaction is shown with what it has queued, and with a wat
     assert.match(await line(), / flags=N .* multi=-1 /)
   }))
 
-test('what is queued counts for client-query-buffer-limit', () =>
+test('queued commands count towards client-query-buffer-limit', () =>
   withServer(async (server, client) => {
     await server.call('CONFIG', 'SET', 'client-query-buffer-limit', '1mb')
     await client.call('MULTI')
@@ -116,7 +116,7 @@ test('a transaction is logged once, and replayed and replicated as a whole', asy
   await master.stop()
 })
 
-test('SLAVEOF in a transaction: writes before it belong to the old history, writes after it are refused, and the binlogs agree', async () => {
+test('after SLAVEOF in a transaction its later writes are refused, and the binlogs agree', async () => {
   const one = await RunningServer.start()
   const two = await startReplica(one.port)
   await inStep(one, two)
@@ -151,7 +151,7 @@ test('SLAVEOF in a transaction: writes before it belong to the old history, writ
   await stopAll(one, two)
 })
 
-test('SLAVEOF, and back again, in one transaction leaves what was written under both roles', () =>
+test('SLAVEOF and SLAVEOF NO ONE in one transaction keep the writes under both master roles', () =>
   withServer(async (server, client) => {
     const replies = await client.pipeline([
       ['MULTI'],
@@ -169,7 +169,7 @@ test('SLAVEOF, and back again, in one transaction leaves what was written under 
     assert.is(await server.call('GET', 'a'), '134')
   }))
 
-test('FAILOVER in a transaction takes along what was written before it and after it', async () => {
+test('FAILOVER in a transaction hands over the writes before and after it', async () => {
   const one = await RunningServer.start()
   const two = await startReplica(one.port)
   await inStep(one, two)
@@ -184,7 +184,7 @@ test('FAILOVER in a transaction takes along what was written before it and after
   await stopAll(one, two)
 })
 
-test('CLIENT KILL in a transaction ends other clients, and its own only after the reply', () =>
+test('CLIENT KILL in a transaction disconnects other clients at once, and its own after the reply', () =>
   withServer(async (server, client) => {
     const other = await server.connect()
     await until(

@@ -55,7 +55,7 @@ for (const [way, byMs] of [
   ['forwards', DAY_MS],
   ['back', -DAY_MS],
 ] as const) {
-  test(`a wall clock that is set ${way} by a day moves no duration`, async () => {
+  test(`a wall clock set ${way} by a day changes no duration`, async () => {
     const clock = new MovedClock()
     const settings = { timeout: String(HOUR_SECONDS), 'latency-monitor-threshold': '1', 'slowlog-log-slower-than': '0' }
     await withNode(
@@ -89,7 +89,7 @@ for (const [way, byMs] of [
     )
   })
 
-  test(`a wall clock that is set ${way} by a day neither ends nor prolongs what waits`, async () => {
+  test(`a wall clock set ${way} by a day neither ends nor prolongs waits`, async () => {
     const clock = new MovedClock()
     await withNode(
       {},
@@ -127,7 +127,7 @@ for (const [way, byMs] of [
     )
   })
 
-  test(`a wall clock that is set ${way} by a day moves nothing between a master and its replica`, async () => {
+  test(`a wall clock set ${way} by a day changes nothing between a master and its replica`, async () => {
     const clock = new MovedClock()
     await withNode(
       {},

@@ -17,7 +17,7 @@ async function residentBytes(server: RunningServer): Promise<number> {
   return Number(/storage_resident_bytes:(\d+)/.exec(String(await server.call('INFO', 'storage')))?.[1])
 }
 
-test('cold pipelines of many clients and a walk over everything keep the cache within its limit and leeway', async () => {
+test('cold pipelines of many clients and a walk over all keys keep the cache within its limit and leeway', async () => {
   const server = await RunningServer.start({ flags: { 'cache-memory': '16mb', 'enable-debug-command': 'yes' } })
   try {
     const filler = await server.connect()

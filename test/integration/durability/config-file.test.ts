@@ -16,7 +16,7 @@ async function startOn(text: string): Promise<RunningServer> {
   return RunningServer.start({ words: [path] })
 }
 
-test('Redis’s syntax and Pika’s in one file', async () => {
+test("one file may use Redis's and Pika's syntax", async () => {
   const server = await startOn('# a comment\nmaxclients 123\n\ntimeout : 77\nexpire-logs-days : 3\nappendfsync "always"\n')
   assert.equal(await server.call('CONFIG', 'GET', 'maxclients'), ['maxclients', '123'])
   assert.equal(await server.call('CONFIG', 'GET', 'timeout'), ['timeout', '77'])
@@ -25,7 +25,7 @@ test('Redis’s syntax and Pika’s in one file', async () => {
   await server.stop()
 })
 
-test('CONFIG REWRITE keeps the file and changes what has changed, and the next start has it', async () => {
+test('CONFIG REWRITE keeps the file, changes the changed keys, and the next start reads them', async () => {
   const server = await startOn('# mine\nmaxclients 123\ntimeout : 77\n')
   assert.is(await server.call('CONFIG', 'SET', 'timeout', '88', 'slowlog-max-len', '7'), 'OK')
   assert.is(await server.call('CONFIG', 'REWRITE'), 'OK')
@@ -38,13 +38,13 @@ test('CONFIG REWRITE keeps the file and changes what has changed, and the next s
   await server.stop()
 })
 
-test('CONFIG REWRITE without a file says so', async () => {
+test('CONFIG REWRITE without a file is refused', async () => {
   const server = await RunningServer.start()
   assert.equal(await server.call('CONFIG', 'REWRITE'), new WireError('ERR The server is running without a config file'))
   await server.stop()
 })
 
-test('the mistakes in the file are a line each with their places, and end with status 2', async () => {
+test('mistakes in the file are printed one per line with their places, and the exit status is 2', async () => {
   writeFileSync(path, 'timeout 5\nmaxcleints 3\nport x\n')
   const { status, output } = await runProgram([path, '--port', String(await freePort()), '--dir', directory])
   assert.is(status, 2)

@@ -228,10 +228,10 @@ for (const [retention, what] of [
   ['0', 'binlog that recovery does not need is purged'],
   ['1gb', 'all of the binlog is kept'],
 ] as const) {
-  test(`each file of a data directory removed, emptied or older is named or made up for, where ${what}`, () => everyDamage(retention))
+  test(`a removed, emptied or older file of a data directory is named or recovered from, where ${what}`, () => everyDamage(retention))
 }
 
-test('the program refuses a replica without identity.json, and starts with its data after check --new-identity', async () => {
+test('a replica without identity.json is refused, and starts with its data after check --new-identity', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'haypile-identity-'))
   const words = ['check', directory, '--new-identity']
   try {

@@ -99,7 +99,7 @@ for (const [umask, file, directory] of [
     }))
 }
 
-test('what check writes is for its owner alone', () =>
+test('files written by check are private to their owner', () =>
   withRoot(async (root) => {
     const server = await RunningServer.start({ directory: join(root, 'data') })
     await server.call('SET', 'a', '1')
@@ -109,7 +109,7 @@ test('what check writes is for its owner alone', () =>
     assert.is(statSync(join(root, 'data/identity.json')).mode & 0o777, 0o600, output)
   }))
 
-test('a umask that keeps the server from its own files is refused', async () => {
+test('a umask that locks the server out of its own files is refused', async () => {
   const { status, output } = await runProgram(['--umask', '277'])
   assert.not.equal(status, 0)
   assert.match(output, /argument must be between 0 and 77 inclusive/)

@@ -26,7 +26,7 @@ async function fillCold(server: RunningServer): Promise<void> {
   await until('keys to be evicted', async () => (await residentKeys(server)) < KEYS * 0.7)
 }
 
-test('with a full disk and a checkpoint that fails, what is on disk only is read, and writes go on once there is room', () =>
+test('after a checkpoint failed on a full disk, cold data is readable, and writes resume once there is room', () =>
   onSmallDisk(160, async (directory) => {
     const server = await RunningServer.start({ directory, flags: FLAGS })
     try {
@@ -61,7 +61,7 @@ test('with a full disk and a checkpoint that fails, what is on disk only is read
     }
   }))
 
-test('a start after kill -9 on a full disk serves reads, and takes writes once there is room', () =>
+test('a start on a full disk serves reads, and accepts writes once there is room', () =>
   onSmallDisk(64, async (directory) => {
     const server = await RunningServer.start({ directory })
     try {
@@ -79,7 +79,7 @@ test('a start after kill -9 on a full disk serves reads, and takes writes once t
     }
   }))
 
-test('with no descriptor left, what is on disk only is read or refused, and writes go on once there are some', () =>
+test('without descriptors cold data is read or refused, and writes resume once there are some', () =>
   onSmallDisk(160, async (directory) => {
     const server = await RunningServer.start({ directory, flags: FLAGS })
     try {

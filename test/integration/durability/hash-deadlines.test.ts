@@ -15,7 +15,7 @@ async function fill(server: RunningServer, key: string, milliseconds: number): P
 
 const sizeOf = async (server: RunningServer, key: string): Promise<WireReply> => await server.call('HLEN', key)
 
-test('fields go by themselves, on the replica with the master, and nobody asks for them', async () => {
+test('hash fields expire without being read, on the master and its replica', async () => {
   const master = await RunningServer.start()
   const replica = await startReplica(master.port)
   await inStep(master, replica)
@@ -28,7 +28,7 @@ test('fields go by themselves, on the replica with the master, and nobody asks f
   await stopAll(replica, master)
 })
 
-test('a replica that is promoted deletes what its master had no time to', async () => {
+test('a promoted replica deletes the expired fields that its master did not', async () => {
   const master = await RunningServer.start()
   const replica = await startReplica(master.port)
   await inStep(master, replica)
@@ -44,7 +44,7 @@ test('a replica that is promoted deletes what its master had no time to', async 
   await stopAll(replica)
 })
 
-test('deadlines of fields outlive a kill and a clean restart', async () => {
+test('field deadlines survive a kill and a clean restart', async () => {
   const server = await RunningServer.start()
   await fill(server, 'soon', 2000)
   await fill(server, 'late', 1_000_000)

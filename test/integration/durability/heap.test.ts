@@ -18,7 +18,7 @@ async function startWith(nodeOptions: string, flags: Readonly<Record<string, str
   }
 }
 
-test('a server whose heap is smaller than its cache lives on past the size of its heap', async () => {
+test('a server with a heap smaller than its cache survives data beyond its heap', async () => {
   const server = await startWith('--max-old-space-size=256', { 'cache-memory': '512mb' })
   try {
     const [, value] = (await server.call('CONFIG', 'GET', 'cache-memory')) as [string, string]
@@ -37,7 +37,7 @@ test('a server whose heap is smaller than its cache lives on past the size of it
   }
 })
 
-test('the program starts anew with the heap that its cache needs, under its process id', async () => {
+test('the program restarts itself under its process id with the heap that its cache needs', async () => {
   if (typeof process.execve !== 'function') {
     console.log('SKIPPED a process cannot replace itself before Node 22.15')
     return

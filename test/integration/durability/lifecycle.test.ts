@@ -8,7 +8,7 @@ import * as assert from 'uvu/assert'
 import { freePort, RunningServer, runProgram } from '../../support/servers/running-server.ts'
 import { WireError } from '../../support/servers/wire-client.ts'
 
-test('SIGTERM and SIGINT end it with status 0, and the data is there at the next start', async () => {
+test('SIGTERM and SIGINT end the server with status 0 and keep the data', async () => {
   const server = await RunningServer.start()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     await server.call('SET', signal, 'kept')
@@ -27,7 +27,7 @@ test('SIGTERM and SIGINT end it with status 0, and the data is there at the next
   await server.stop()
 })
 
-test('SHUTDOWN ends it with status 0 and closes the connection without a reply, whatever its options', async () => {
+test('SHUTDOWN with any options ends the server with status 0 and closes the connection without a reply', async () => {
   const server = await RunningServer.start()
   for (const options of [[], ['SAVE'], ['NOSAVE'], ['NOW'], ['FORCE'], ['NOSAVE', 'NOW', 'FORCE']]) {
     const client = await server.connect()
@@ -44,7 +44,7 @@ test('SHUTDOWN ends it with status 0 and closes the connection without a reply, 
   await server.stop()
 })
 
-test('a write that was acknowledged while others wait for their replies is kept by SHUTDOWN', async () => {
+test('SHUTDOWN keeps a write acknowledged in the same turn', async () => {
   const server = await RunningServer.start()
   const client = await server.connect()
   client.raw('SET last 1\r\nSHUTDOWN\r\n')
@@ -55,7 +55,7 @@ test('a write that was acknowledged while others wait for their replies is kept 
   await server.stop()
 })
 
-test('a second start on the same directory is refused in one line, and harms nothing', async () => {
+test('a second start on a directory is refused in one line and does no harm', async () => {
   const server = await RunningServer.start()
   const { status, output } = await runProgram(['--port', String(await freePort()), '--dir', server.directory])
   assert.is(status, 1)
@@ -68,7 +68,7 @@ test('a second start on the same directory is refused in one line, and harms not
   await server.stop()
 })
 
-test('a port in use is one clear line', async () => {
+test('a port in use is reported in one line', async () => {
   const other = net.createServer()
   await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
   const { port } = other.address() as net.AddressInfo
@@ -81,7 +81,7 @@ test('a port in use is one clear line', async () => {
   await new Promise((resolve) => other.close(resolve))
 })
 
-test('a log file that cannot be opened is one clear line', async () => {
+test('a log file that cannot be opened is reported in one line', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'haypile-test-'))
   writeFileSync(join(directory, 'file'), '')
   const { status, output } = await runProgram(['--logfile', join(directory, 'file', 'log'), '--port', '0', '--dir', directory])
@@ -90,7 +90,7 @@ test('a log file that cannot be opened is one clear line', async () => {
   rmSync(directory, { recursive: true })
 })
 
-test('words that mean nothing end with status 2 and a line each, help and version with status 0', async () => {
+test('unknown flags exit with status 2 and a line each, help and version with status 0', async () => {
   const unknown = await runProgram(['--prot', '6379', '--tiemout', '5'])
   assert.is(unknown.status, 2)
   assert.match(unknown.output, /^haypile: .*--prot.*--port.*\nhaypile: .*--tiemout.*--timeout.*\n$/)
@@ -108,7 +108,7 @@ test('words that mean nothing end with status 2 and a line each, help and versio
   }
 })
 
-test('check of what is no directory ends with status 2 and names it', async () => {
+test('check of something other than a directory exits with status 2 and names it', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'haypile-test-'))
   const file = join(directory, 'file')
   writeFileSync(file, '')
@@ -124,7 +124,7 @@ test('check of what is no directory ends with status 2 and names it', async () =
   rmSync(directory, { recursive: true })
 })
 
-test('the pid file is there while the server is', async () => {
+test('the pid file exists while the server runs', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'haypile-test-'))
   const pidfile = join(directory, 'haypile.pid')
   const server = await RunningServer.start({ flags: { pidfile } })
@@ -134,14 +134,14 @@ test('the pid file is there while the server is', async () => {
   rmSync(directory, { recursive: true })
 })
 
-test('a pid file that cannot be written is a warning', async () => {
+test('a pid file that cannot be written causes a warning', async () => {
   const server = await RunningServer.start({ flags: { pidfile: '/proc/no-such-directory/haypile.pid' } })
   assert.is(await server.call('PING'), 'PONG')
   assert.match(server.log, /cannot write the pid file, continuing without one/)
   await server.stop()
 })
 
-test('a log that cannot be written does not end the server', async () => {
+test('an unwritable log does not end the server', async () => {
   if (!existsSync('/dev/full')) return
   const server = await RunningServer.start({ flags: { logfile: '/dev/full', loglevel: 'debug' } })
   for (let i = 0; i < 20; i++) assert.is(await server.call('DEBUG', 'LOG', 'w'.repeat(50_000)), 'OK')
@@ -149,7 +149,7 @@ test('a log that cannot be written does not end the server', async () => {
   await server.stop()
 })
 
-test('clients are told LOADING, or wait, while a long log is replayed, and never see half of it', async () => {
+test('while a long log is replayed, clients get LOADING or wait, and see no partial data', async () => {
   const server = await RunningServer.start({ flags: { 'checkpoint-binlog-bytes': '1gb', 'checkpoint-seconds': 10_000 } })
   const client = await server.connect()
   for (let batch = 0; batch < 20; batch++) {

@@ -18,13 +18,13 @@ const VALUES = {
 const REFUSED =
   "ERR CONFIG SET failed (possibly related to argument 'proc-title-template') - template format is invalid or contains unknown variables"
 
-test('a template has its variables filled in, and unknown ones are refused', () => {
+test("a template's variables are filled in, and unknown ones are refused", () => {
   assert.is(expandTitle('{title} {listen-addr} {server-mode}', VALUES), 'haypile *:6379')
   assert.is(expandTitle(' {port}-{tls-port}-{unixsocket}-{config-file} } ', VALUES), '6379-0-/s-/c }')
   for (const template of ['{foo}', '{}', 'x {port', '{title} {nosuch}']) assert.is(expandTitle(template, VALUES), null, template)
 })
 
-test('the title follows proc-title-template, and what Redis refuses is refused', async () => {
+test("the title follows proc-title-template, with Redis's refusals", async () => {
   const server = await RunningServer.start({ flags: { bind: '127.0.0.1' } })
   const shown = () => readFileSync(`/proc/${server.pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim()
   assert.is(shown(), `haypile 127.0.0.1:${server.port}`)
@@ -37,7 +37,7 @@ test('the title follows proc-title-template, and what Redis refuses is refused',
   await server.stop()
 })
 
-test('set-proc-title no leaves the title as it is', async () => {
+test('set-proc-title no leaves the title unchanged', async () => {
   const server = await RunningServer.start({ flags: { 'set-proc-title': 'no' } })
   assert.match(readFileSync(`/proc/${server.pid}/cmdline`, 'latin1'), /main\.js/)
   await server.stop()

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { until } from '../../support/harness/engine.ts'
 import { withNode } from '../../support/harness/in-process-node.ts'
 
-test('what a subscriber is to be told when the disk has synced counts towards its limit', () =>
+test("messages that wait for a sync count towards a subscriber's output buffer limit", () =>
   withNode({ appendfsync: 'always', 'client-output-buffer-limit': 'pubsub 100000 0 0' }, async ({ node, client, other }) => {
     assert.equal(await other.call('SUBSCRIBE', 'channel'), ['subscribe', 'channel', 1])
     let isClosed = false

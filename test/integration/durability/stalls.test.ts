@@ -25,7 +25,7 @@ for (const [what, request] of [
   ['a read-only function', ['FCALL_RO', 'read', '0']],
   ['SORT_RO with a pattern', ['SORT_RO', 'list', 'BY', 'nosort', 'GET', 'w_*']],
 ] as const) {
-  test(`${what} waits where it may read what is not in the log`, () =>
+  test(`${what} waits while it could read unlogged changes`, () =>
     withNode({}, async (world) => {
       const { client, other } = world
       await client.pipeline([
@@ -43,7 +43,7 @@ for (const [what, request] of [
     }))
 }
 
-test('a walk that was under way when the binlog could no longer be written is answered when it can', () =>
+test('a walk during which the binlog stalls is answered after the stall', () =>
   withNode({}, async (world) => {
     const { client, other, node } = world
     assert.equal(await client.pipeline([['SET', 'a', '1'], ['SAVE']]), ['OK', 'OK'])
@@ -58,7 +58,7 @@ test('a walk that was under way when the binlog could no longer be written is an
     assert.ok(Array.isArray(await reply))
   }))
 
-test('a library that is not in the log is not shown', () =>
+test('an unlogged library is not shown', () =>
   withNode({}, async ({ node, client, other }) => {
     const writes = stallBinlog(node)
     void client.call('FUNCTION', 'LOAD', LIBRARY).catch(() => {})
@@ -70,7 +70,7 @@ test('a library that is not in the log is not shown', () =>
     assert.is(((await reply) as unknown[]).length, 1)
   }))
 
-test('a server that is closed while the binlog cannot be written has confirmed nothing that is not in it', () =>
+test('a server closed during a stall has confirmed nothing that is not logged', () =>
   withNode({}, async ({ node, client }) => {
     stallBinlog(node)
     const reply = client.call('SET', 'a', '2').catch((error: Error) => error.message)

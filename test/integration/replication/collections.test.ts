@@ -59,7 +59,7 @@ function writing(server: RunningServer, chance: Seeded): () => Promise<void> {
   }
 }
 
-test('a full sync of large collections while clients write, and a restart of both sides, leave both the same', async () => {
+test('both sides have equal large collections after a full sync under writes and restarts', async () => {
   const chance = seeded('replicated collections')
   const flags = { 'cache-memory': '16mb', 'binlog-file-size': '1mb', 'checkpoint-binlog-bytes': '1mb' }
   const master = await RunningServer.start({ flags })
@@ -84,7 +84,7 @@ test('a full sync of large collections while clients write, and a restart of bot
   await stopAll(replica, master)
 })
 
-test('a replica that takes over goes on where its master was', async () => {
+test("a promoted replica continues with its master's collections", async () => {
   const chance = seeded('replicated collections that change hands')
   const master = await RunningServer.start()
   const replica = await startReplica(master.port)
@@ -102,7 +102,7 @@ test('a replica that takes over goes on where its master was', async () => {
   await stopAll(master, replica)
 })
 
-test('PFCOUNT on a replica counts, and changes nothing there', async () => {
+test('PFCOUNT on a replica returns the count without changing the key', async () => {
   const master = await RunningServer.start()
   const replica = await startReplica(master.port)
   await linked(replica)

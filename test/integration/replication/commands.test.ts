@@ -47,7 +47,7 @@ async function replicaValue(key: string): Promise<WireReply> {
   return await replica.call('GET', key)
 }
 
-test('ROLE and INFO tell the same of both sides', async () => {
+test('ROLE and INFO agree on both sides', async () => {
   await fill(master, 'role', 100)
   await inStep(master, replica)
   const end = await offsetOf(master)
@@ -81,7 +81,7 @@ test('ROLE and INFO tell the same of both sides', async () => {
   assert.ok(Number(line.get('lag')) <= 1)
 })
 
-test('ROLE of a master that nobody has followed is that of a Redis without replicas', async () => {
+test("ROLE of a master that never had a replica is like Redis's", async () => {
   const alone = await RunningServer.start()
   await alone.call('SET', 'a', '1')
   assert.ok((await offsetOf(alone)) > 0)
@@ -94,7 +94,7 @@ test('ROLE of a master that nobody has followed is that of a Redis without repli
   await left.stop()
 })
 
-test('a replica takes no writes, serves reads, and passes nothing of its own on', async () => {
+test('a replica refuses writes, serves reads, and logs nothing of its own', async () => {
   await master.call('SET', 'read', 'me')
   assert.is(await replicaValue('read'), 'me')
   for (const words of [
@@ -113,7 +113,7 @@ test('a replica takes no writes, serves reads, and passes nothing of its own on'
   await assertEqual(master, replica)
 })
 
-test('every database is replicated, and what concerns several of them', async () => {
+test('every database is replicated, including commands across databases', async () => {
   const client = await master.connect()
   for (const database of [0, 3, 15]) await client.pipeline([['SELECT', database], ['SET', 'db', database]]) // biome-ignore format: one line
   await client.pipeline([['SELECT', 3], ['MOVE', 'db', 4], ['SWAPDB', 0, 15], ['SELECT', 4], ['COPY', 'db', 'copied', 'DB', 7]]) // biome-ignore format: one line
@@ -128,7 +128,7 @@ test('every database is replicated, and what concerns several of them', async ()
   assert.is(await replica.call('DBSIZE'), 0)
 })
 
-test('values of many megabytes, whole and in pieces, and many small ones at once', async () => {
+test('very large values, their changes and many small ones are replicated', async () => {
   const client = await master.connect()
   const large = 'x'.repeat(24 * 1024 * 1024)
   await client.pipeline([['SET', 'large', large], ['SETRANGE', 'large', 20_000_000, 'y'.repeat(100_000)], ['APPEND', 'large', 'end']]) // biome-ignore format: one line
@@ -139,7 +139,7 @@ test('values of many megabytes, whole and in pieces, and many small ones at once
   await client.close()
 })
 
-test('DEBUG RELOAD of either side leaves them in step', async () => {
+test('DEBUG RELOAD of either side keeps both in step', async () => {
   const full = await fullSyncs(master)
   await fill(master, 'reload', 200)
   assert.is(await replica.call('DEBUG', 'RELOAD'), 'OK')
@@ -151,7 +151,7 @@ test('DEBUG RELOAD of either side leaves them in step', async () => {
   assert.is(await fullSyncs(master), full)
 })
 
-test('deadlines are the same to the millisecond, however they were set', async () => {
+test('deadlines set in any way are equal to the millisecond', async () => {
   const client = await master.connect()
   const soon = Date.now() + 777_777
   const commands = [
@@ -180,7 +180,7 @@ test('deadlines are the same to the millisecond, however they were set', async (
   await reader.close()
 })
 
-test('a key that is past its deadline is hidden on the replica, and deleted there when the master says so', async () => {
+test('an expired key is hidden on the replica, and deleted there when the master deletes it', async () => {
   await master.call('SET', 'mortal', '1', 'PX', 200)
   await inStep(master, replica)
   const keys = await replica.call('DBSIZE')
@@ -196,7 +196,7 @@ test('a key that is past its deadline is hidden on the replica, and deleted ther
   await assertEqual(master, replica)
 })
 
-test('a replica that is promoted deletes what was overdue', async () => {
+test('a promoted replica deletes expired keys', async () => {
   await master.call('SET', 'overdue', '1', 'PX', 150)
   await inStep(master, replica)
   const keys = (await replica.call('DBSIZE')) as number
@@ -210,7 +210,7 @@ test('a replica that is promoted deletes what was overdue', async () => {
   await assertEqual(master, replica)
 })
 
-test('WAIT and WAITAOF answer when replicas have it, when the time is up, and at once where there is nothing to wait for', async () => {
+test('WAIT and WAITAOF answer when replicas have the write, at the timeout, or at once for zero replicas', async () => {
   const { client } = await writer()
   assert.is(await client.call('WAIT', 1, 5000), 1)
   assert.equal(await client.call('WAITAOF', 1, 1, 5000), [1, 1])
@@ -230,7 +230,7 @@ test('WAIT and WAITAOF answer when replicas have it, when the time is up, and at
   await client.close()
 })
 
-test('CLIENT UNBLOCK ends a WAIT, with what there is or with an error; so does the end of its connection', async () => {
+test('CLIENT UNBLOCK ends a WAIT with the count or an error, and so does disconnecting', async () => {
   const { client, id } = await writer()
   assert.is(await client.call('WAIT', 1, 5000), 1)
   const admin = await master.connect()
@@ -253,7 +253,7 @@ test('CLIENT UNBLOCK ends a WAIT, with what there is or with an error; so does t
   await admin.close()
 })
 
-test('WAIT is ended when its node becomes a replica', async () => {
+test('WAIT ends with an error when its node becomes a replica', async () => {
   await replica.call('SLAVEOF', 'NO', 'ONE')
   const client = await replica.connect()
   const waiting = client.call('WAIT', 1, 0)
@@ -263,7 +263,7 @@ test('WAIT is ended when its node becomes a replica', async () => {
   await client.close()
 })
 
-test('CLIENT KILL and CLIENT LIST know masters and replicas; what is killed comes back at once', async () => {
+test('CLIENT KILL and LIST know masters and replicas, and killed links reconnect at once', async () => {
   const lines = (await master.call('CLIENT', 'LIST', 'TYPE', 'REPLICA')) as string
   assert.match(lines, /flags=S/)
   assert.is(lines.trim().split('\n').length, 1)
@@ -279,7 +279,7 @@ test('CLIENT KILL and CLIENT LIST know masters and replicas; what is killed come
   assert.is(await fieldOf(master, 'connected_slaves'), '1')
 })
 
-test('min-replicas-to-write refuses writes while there are too few replicas in step', async () => {
+test('min-replicas-to-write refuses writes while too few replicas are in step', async () => {
   assert.is(await master.call('CONFIG', 'SET', 'min-replicas-to-write', 1, 'min-replicas-max-lag', 2), 'OK')
   assert.is(await master.call('SET', 'good', '1'), 'OK')
   assert.is(await fieldOf(master, 'min_slaves_good_slaves'), '1')
@@ -293,7 +293,7 @@ test('min-replicas-to-write refuses writes while there are too few replicas in s
   await master.call('CONFIG', 'SET', 'min-replicas-to-write', 0)
 })
 
-test('replica-serve-stale-data no: MASTERDOWN while there is no link, and not a moment longer', async () => {
+test('with replica-serve-stale-data no reads answer MASTERDOWN exactly while the link is down', async () => {
   await master.call('SET', 'stale', '1')
   await inStep(master, replica)
   await replica.call('CONFIG', 'SET', 'replica-serve-stale-data', 'no')
@@ -315,7 +315,7 @@ test('replica-serve-stale-data no: MASTERDOWN while there is no link, and not a 
   await replica.call('CONFIG', 'SET', 'replica-serve-stale-data', 'yes')
 })
 
-test('what was held back by CLIENT PAUSE is replicated, and what let it go on is not', async () => {
+test('writes held by CLIENT PAUSE are replicated, and the UNPAUSE is not', async () => {
   const client = await master.connect()
   assert.is(await master.call('CLIENT', 'PAUSE', 60_000, 'WRITE'), 'OK')
   const held = client.pipeline([['INCR', 'paused'], ['INCR', 'paused']]) // biome-ignore format: one line
@@ -327,7 +327,7 @@ test('what was held back by CLIENT PAUSE is replicated, and what let it go on is
   assert.not(binlogOf(master).bytes.includes('UNPAUSE'))
 })
 
-test('with appendfsync always on both sides what WAITAOF confirms is on both media', async () => {
+test('with appendfsync always on both sides a write confirmed by WAITAOF is durable on both', async () => {
   const always = { appendfsync: 'always' }
   const above = await RunningServer.start({ flags: always })
   const below = await startReplica(above.port, { flags: always })

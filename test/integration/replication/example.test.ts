@@ -90,7 +90,7 @@ async function past(wire: Wire): Promise<Reply> {
   return reply
 }
 
-test('the example is what a fresh server says, line by line', async () => {
+test('a fresh server answers the documented example line by line', async () => {
   const example = /^```exchange\n(.*?)^```$/ms.exec(readFileSync(DOCUMENT, 'utf8'))?.[1]
   const lines = (example ?? '').trim().split('\n')
   assert.ok(lines.length > 15, 'the document has the example')

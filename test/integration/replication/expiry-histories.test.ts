@@ -22,7 +22,7 @@ const DEBUG = { 'enable-debug-command': 'yes' }
 const over = async (server: RunningServer) =>
   (await server.call('EXISTS', 'short')) === 0 && (await server.call('HEXISTS', 'hash', 'field')) === 0
 
-test('an old master that comes back with keys that are past their deadline goes on incrementally', async () => {
+test('an old master that returns with expired keys continues incrementally', async () => {
   const old = await RunningServer.start({ flags: DEBUG })
   const replica = await startReplica(old.port, { flags: DEBUG })
   await old.call('SET', 'short', '1', 'PX', '5000')
@@ -76,7 +76,7 @@ test('a write of any kind settles the role before it runs', async () => {
   await stopAll(server)
 })
 
-test('where an old master has written on, the reason of its full sync is told', async () => {
+test('an old master that accepted more writes gets a full sync with the reason', async () => {
   const old = await RunningServer.start()
   const replica = await startReplica(old.port)
   await old.call('SET', 'a', '1')

@@ -43,20 +43,20 @@ async function changesNothing(announced: number, reason: RegExp, ...words: reado
   await until('it to have left', async () => (await fieldOf(master, 'connected_slaves')) === '0')
 }
 
-test('nobody listens there', async () => {
+test('FAILOVER to an address where nothing listens changes nothing', async () => {
   const port = await freePort()
   await changesNothing(port, /cannot be reached.*ECONNREFUSED/)
   const other = await freePort()
   await changesNothing(other, /cannot be reached.*ECONNREFUSED/, 'TO', '127.0.0.1', other, 'FORCE', 'TIMEOUT', 20_000)
 })
 
-test('another node listens there', async () => {
+test('FAILOVER to the address of another node changes nothing', async () => {
   await changesNothing(stranger.port, /cannot be reached.*is [0-9a-f]{40}, the replica is/)
   assert.is(await fieldOf(stranger, 'connected_slaves'), '0')
   assert.is(await fieldOf(stranger, 'offline_slave0'), '', 'it was only asked')
 })
 
-test('somebody listens there and says nothing: TIMEOUT is over then', async () => {
+test('FAILOVER to an address that stays silent ends at its timeout', async () => {
   const server = net.createServer(() => {}).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as net.AddressInfo

@@ -37,7 +37,7 @@ test('FAILOVER hands the role over and back without losing a write or a full syn
   await stopAll(one, two)
 })
 
-test('FAILOVER waits, is called off, runs into its time, and FORCE goes through with it', async () => {
+test('FAILOVER waits, can be aborted, times out, and is completed by FORCE', async () => {
   const master = await RunningServer.start()
   const proxy = await CutProxy.start(master.port)
   const replica = await startReplica(proxy.port)

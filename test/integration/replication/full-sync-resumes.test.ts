@@ -14,7 +14,7 @@ const resumptions = (server: RunningServer) =>
 
 const snapshots = (server: RunningServer) => linesOf(server).filter(({ msg }) => msg === 'snapshot for full syncs').length
 
-test('a full sync goes on when the chain above changes and when the node above becomes a master', async () => {
+test('a full sync continues when the chain above changes and when its master is promoted', async () => {
   const top = await RunningServer.start()
   await fill(top, 'big', 3000, 1000)
   const middle = await startReplica(top.port, { flags: { loglevel: 'debug', 'dbsync-rate-limit': '1mb' } })
@@ -47,7 +47,7 @@ test('a full sync goes on when the chain above changes and when the node above b
   await stopAll(last, top, middle)
 })
 
-test('a replica whose data was replaced by a full sync gives its own replicas another snapshot', async () => {
+test('a replica whose data a full sync replaced gives its own replicas a new snapshot', async () => {
   const [top, other] = [await RunningServer.start(), await RunningServer.start()]
   await fill(top, 'big', 3000, 1000)
   await fill(other, 'other', 100, 1000)

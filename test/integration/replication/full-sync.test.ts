@@ -39,7 +39,7 @@ async function unlimited(master: RunningServer): Promise<void> {
   assert.is(await master.call('CONFIG', 'SET', 'dbsync-rate-limit', 0), 'OK')
 }
 
-test('under heavy writes, with hardly any retention, the replica serves its old data up to the swap and is in step after it', async () => {
+test('under heavy writes with little retention, a replica serves its old data until the install and is then in step', async () => {
   const master = await startFilled(8, {
     'dbsync-rate-limit': SLOW,
     'binlog-file-size': '1mb',
@@ -81,7 +81,7 @@ test('under heavy writes, with hardly any retention, the replica serves its old 
   await stopAll(replica, master)
 })
 
-test('several replicas share one snapshot, and the clients of the master are served all the while', async () => {
+test('several replicas share one snapshot while the master serves its clients', async () => {
   const master = await startFilled(4, { 'dbsync-rate-limit': SLOW })
   const replicas = await Promise.all([startReplica(master.port), startReplica(master.port)])
   for (const replica of replicas) await until('the full sync to begin', isFullSyncing(replica))
@@ -96,7 +96,7 @@ test('several replicas share one snapshot, and the clients of the master are ser
   await stopAll(...replicas, master)
 })
 
-test('a full sync that is cut goes on where it was: little is sent twice', async () => {
+test('a cut full sync resumes and sends little twice', async () => {
   const master = await startFilled(6, { 'dbsync-rate-limit': '20mb' })
   const proxy = await CutProxy.start(master.port)
   let sent = 0
@@ -121,7 +121,7 @@ test('a full sync that is cut goes on where it was: little is sent twice', async
   await stopAll(replica, master)
 })
 
-test('a replica that is killed in the middle of a full sync comes back with its old data and begins again', async () => {
+test('a replica killed during a full sync restarts with its old data and syncs again', async () => {
   const master = await startFilled(4, { 'dbsync-rate-limit': '1mb' })
   const replica = await RunningServer.start()
   await fill(replica, 'old', 100)
@@ -145,7 +145,7 @@ test('a replica that is killed in the middle of a full sync comes back with its 
   await stopAll(replica, master)
 })
 
-test('a full sync to a replica driven by hand: chunks in order, resumed behind a record, an unknown snapshot begins anew', async () => {
+test('a full sync sends ordered chunks, resumes behind a record, and restarts for an unknown snapshot', async () => {
   const master = await startFilled(2)
   const hand = new HandReplica(20_000)
   const link = await hand.attach(master.port)
@@ -181,7 +181,7 @@ test('a full sync to a replica driven by hand: chunks in order, resumed behind a
   await master.stop()
 })
 
-test('a full sync of a replica whose own replica follows on: the sub-replica is in step as well', async () => {
+test('after a full sync of a replica its own replica is in step too', async () => {
   const master = await startFilled(1)
   const [middle, last] = [await RunningServer.start(), await RunningServer.start()]
   await fill(middle, 'middle', 100)

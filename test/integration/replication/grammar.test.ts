@@ -21,7 +21,7 @@ async function assertHoldsAll(master: RunningServer, replica: MinimalReplica): P
   assert.equal([...replica.data].sort(), [...held].sort())
 }
 
-test('it takes a full sync, follows, survives a cut link by an incremental sync, and holds what the master holds', async () => {
+test('a replica written from the grammar full-syncs, follows, and resumes after a cut link', async () => {
   const master = await RunningServer.start()
   const client = await master.connect()
   // Pages, and some that are not there.
@@ -54,7 +54,7 @@ test('it takes a full sync, follows, survives a cut link by an incremental sync,
   await master.stop()
 })
 
-test('a replica of an empty master is given the meta record alone', async () => {
+test('a replica of an empty master receives the meta record alone', async () => {
   const master = await RunningServer.start()
   const replica = new MinimalReplica()
   const following = replica.follow(master.port)

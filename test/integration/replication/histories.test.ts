@@ -50,7 +50,7 @@ async function twins(): Promise<[RunningServer, RunningServer]> {
   return [one, other]
 }
 
-test('two logs of one length, under one id, with the same last command, are told apart: the replica full-syncs', async () => {
+test('forked logs of equal length, id and last command are told apart, and the replica full-syncs', async () => {
   const [one, other] = await twins()
   await one.call('SET', 'fork', 'a')
   await other.call('SET', 'fork', 'b')
@@ -65,7 +65,7 @@ test('two logs of one length, under one id, with the same last command, are told
   await stopAll(other, one)
 })
 
-test('a replica that is ahead of its master, in the same history, full-syncs', async () => {
+test('a replica ahead of its master in the same history full-syncs', async () => {
   const [one, other] = await twins()
   await fill(other, 'only here', 50)
   await follow(other, one)
@@ -75,7 +75,7 @@ test('a replica that is ahead of its master, in the same history, full-syncs', a
   await stopAll(other, one)
 })
 
-test('twins that have not parted go on without a full sync', async () => {
+test('twins that have not diverged continue without a full sync', async () => {
   const [one, other] = await twins()
   await one.call('SET', 'more', '1')
   await follow(other, one)
@@ -84,7 +84,7 @@ test('twins that have not parted go on without a full sync', async () => {
   await stopAll(other, one)
 })
 
-test('a server with data of its own gets those of its master; one that asks again after writes of its own as well', async () => {
+test('a server with its own data, or own writes since, full-syncs from its master', async () => {
   const [one, other] = [await RunningServer.start(), await RunningServer.start()]
   await fill(one, 'master', 100)
   await fill(other, 'own', 300)
@@ -102,7 +102,7 @@ test('a server with data of its own gets those of its master; one that asks agai
   await stopAll(other, one)
 })
 
-test('a replica that was away for longer than the binlog reaches back full-syncs; one that was not goes on', async () => {
+test('a replica away for longer than the retained binlog full-syncs, and one away for less does not', async () => {
   const flags = { 'binlog-file-size': '1mb', 'binlog-retention-bytes': '2mb', 'checkpoint-binlog-bytes': '1mb' }
   const master = await RunningServer.start({ flags })
   const replica = await startReplica(master.port)
@@ -122,7 +122,7 @@ test('a replica that was away for longer than the binlog reaches back full-syncs
   await stopAll(replica, master)
 })
 
-test('one replica is promoted: its siblings and the old master go on from where they are; an old master with writes of its own full-syncs', async () => {
+test('after a promotion siblings and the old master continue, and a node with writes of its own full-syncs', async () => {
   const master = await RunningServer.start()
   const [heir, sibling, loser] = [await startReplica(master.port), await startReplica(master.port), await startReplica(master.port)]
   await fill(master, 'old', 500)
@@ -145,7 +145,7 @@ test('one replica is promoted: its siblings and the old master go on from where 
   await stopAll(sibling, master, loser, heir)
 })
 
-test('a chain of four: what is written at its head arrives at its end, and every link in it may break', async () => {
+test('writes at the head of a chain of four reach its end, and every link may break', async () => {
   const head = await RunningServer.start()
   const chain = [head]
   for (let depth = 1; depth <= 3; depth++) chain.push(await startReplica((chain.at(-1) as RunningServer).port))
@@ -175,7 +175,7 @@ test('a chain of four: what is written at its head arrives at its end, and every
   await stopAll(last, third, second, head)
 })
 
-test('who is told to follow itself, or its master again, is told so; FORCE full-syncs all the same', async () => {
+test('SLAVEOF to itself or to the present master is reported, and FORCE full-syncs anyway', async () => {
   const master = await RunningServer.start()
   const replica = await startReplica(master.port)
   await fill(master, 'force', 100)
@@ -191,7 +191,7 @@ test('who is told to follow itself, or its master again, is told so; FORCE full-
   await stopAll(replica, master)
 })
 
-test('CLEARREPLICATIONID makes every replica full-sync; a replica refuses it', async () => {
+test('CLEARREPLICATIONID makes every replica full-sync, and a replica refuses it', async () => {
   const master = await RunningServer.start()
   const replica = await startReplica(master.port)
   await fill(master, 'clear', 100)

@@ -9,7 +9,7 @@ import { CutProxy } from '../../support/servers/cut-proxy.ts'
 import { assertEqual, fieldOf, fill, fullSyncs, linesOf, startReplica, stopAll } from '../../support/servers/replicated-servers.ts'
 import { RunningServer, until } from '../../support/servers/running-server.ts'
 
-test('a replica that falls behind by more than replica-lag-limit is cut off, once, and full-syncs when it is back', async () => {
+test('a replica behind by more than replica-lag-limit is disconnected once, and full-syncs when it returns', async () => {
   const master = await RunningServer.start({
     flags: {
       'replica-lag-limit': '2mb',
@@ -69,7 +69,7 @@ else {
     rmSync(small, { recursive: true, force: true })
   })
 
-  test('a replica whose disk fills up says so, loses nothing, and goes on by itself when there is room', async () => {
+  test('a replica with a full disk reports it, loses nothing, and resumes once there is room', async () => {
     const master = await RunningServer.start()
     const replica = await startReplica(master.port, { directory: join(small, 'data') })
     await fill(master, 'disk', 1000, 1000)

@@ -38,13 +38,13 @@ test.after(async () => {
   await stopAll(replica, master)
 })
 
-test('a new replica full-syncs once, and holds the same bytes', async () => {
+test('a new replica full-syncs once and then has equal data', async () => {
   await assertEqual(master, replica)
   assert.is(await fullSyncs(master), 1)
   await assertOneItem(master)
 })
 
-test(`SLAVEOF NO ONE and SLAVEOF again, ${TOGGLES} times under writes: up with the first connection each time, incrementally`, async () => {
+test(`SLAVEOF NO ONE and SLAVEOF, ${TOGGLES} times under writes, resume on the first connection without a full sync`, async () => {
   await inStep(master, replica)
   const [full, from] = [await fullSyncs(master), master.logLines.length]
   const stop = await writing(master)
@@ -64,7 +64,7 @@ test(`SLAVEOF NO ONE and SLAVEOF again, ${TOGGLES} times under writes: up with t
   assertQuiet(master, from)
 })
 
-test('a reset link that has held for a while is up again with the first connection, incrementally', async () => {
+test('a reset link that had held resumes on the first connection without a full sync', async () => {
   const full = await fullSyncs(master)
   for (let i = 0; i < 3; i++) {
     await inStep(master, replica)
@@ -80,7 +80,7 @@ test('a reset link that has held for a while is up again with the first connecti
 })
 
 for (const direction of ['up', 'down', 'both'] as const) {
-  test(`a link that falls silent (${direction}) without a sign is replaced after the replica's repl-timeout, not the master's`, async () => {
+  test(`a silent link (${direction}) is replaced after the replica's repl-timeout, not the master's`, async () => {
     await inStep(master, replica)
     const [full, from] = [await fullSyncs(master), master.logLines.length]
     const before = proxy.linkCount
@@ -106,7 +106,7 @@ for (const direction of ['up', 'down', 'both'] as const) {
   })
 }
 
-test('a master that cannot be reached is tried again and again: one line in the log for each reason', async () => {
+test('an unreachable master is retried, with one log line per reason', async () => {
   await inStep(master, replica)
   proxy.isOpen = false
   const from = replica.logLines.length
@@ -121,7 +121,7 @@ test('a master that cannot be reached is tried again and again: one line in the 
   await assertOneItem(master)
 })
 
-test('a slow network changes nothing but the time', async () => {
+test('a slow network changes only the time taken', async () => {
   proxy.delayMs = 20
   proxy.cut()
   await fill(master, 'slow', 1000)
@@ -129,7 +129,7 @@ test('a slow network changes nothing but the time', async () => {
   proxy.delayMs = 0
 })
 
-test('of two servers that announce one address the newcomer is refused by name, until the other one goes', async () => {
+test('of two servers that announce one address the newcomer is refused by name until the other leaves', async () => {
   await inStep(master, replica)
   const announced = await freePort()
   await replica.call('CONFIG', 'SET', 'replica-announce-port', announced)

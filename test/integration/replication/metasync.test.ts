@@ -37,7 +37,7 @@ async function assertOneItem(announced: number): Promise<void> {
 
 const refusal = (reply: unknown) => (reply instanceof WireError ? reply.text : `no refusal: ${JSON.stringify(reply)}`)
 
-test(`the same METASYNC ${REPEATS} times on one connection is answered the same, and makes one SlaveItem`, async () => {
+test(`METASYNC repeated ${REPEATS} times on one connection gets one answer and makes one SlaveItem`, async () => {
   const from = master.logLines.length
   const replica = newReplica()
   const link = await replica.connect({ port: master.port })
@@ -53,7 +53,7 @@ test(`the same METASYNC ${REPEATS} times on one connection is answered the same,
   await link.close()
 })
 
-test(`the same METASYNC on ${REPEATS} connections is answered with the same meta, and makes one SlaveItem`, async () => {
+test(`METASYNC on ${REPEATS} connections gets the same meta and makes one SlaveItem`, async () => {
   const from = master.logLines.length
   const replica = newReplica()
   const introduction = replica.introduction()
@@ -78,7 +78,7 @@ test(`the same METASYNC on ${REPEATS} connections is answered with the same meta
   await newest.close()
 })
 
-test('a later attempt is bound at once, and whatever the old connection still says changes nothing', async () => {
+test('a later attempt is bound at once, and the old connection can change nothing', async () => {
   const from = master.logLines.length
   const replica = newReplica()
   await master.call('SET', 'fencing', '1')
@@ -112,7 +112,7 @@ test('a later attempt is bound at once, and whatever the old connection still sa
   await link.close()
 })
 
-test('a connection that is being streamed to gets nothing more when its replica comes on another one, and is told why when it asks', async () => {
+test('a streaming connection stops when its replica reconnects, and its next request is answered with the reason', async () => {
   const replica = newReplica()
   const old = await replica.attach(master.port)
   await old.follow()
@@ -136,7 +136,7 @@ test('a connection that is being streamed to gets nothing more when its replica 
   await link.close()
 })
 
-test('a replica that vanished without a sign is served when it comes back, not only after repl-timeout', async () => {
+test('a vanished replica is served when it returns, without waiting for repl-timeout', async () => {
   assert.is(await master.call('CONFIG', 'SET', 'repl-timeout', 3600), 'OK')
   const replica = newReplica()
   const vanished = await replica.attach(master.port)
@@ -153,7 +153,7 @@ test('a replica that vanished without a sign is served when it comes back, not o
   assert.is(await master.call('CONFIG', 'SET', 'repl-timeout', 3), 'OK')
 })
 
-test('an attempt that a later one has overtaken is stale: it is refused and fences nothing', async () => {
+test('an attempt overtaken by a later one is refused as stale and fences nothing', async () => {
   const replica = newReplica()
   const late = await replica.connect({ port: master.port })
   const early = replica.introduction()
@@ -169,7 +169,7 @@ test('an attempt that a later one has overtaken is stale: it is refused and fenc
   await link.close()
 })
 
-test('a restarted replica, which is another run id, takes over at once', async () => {
+test('a restarted replica with a new run id takes over at once', async () => {
   const from = master.logLines.length
   const before = newReplica()
   const old = await before.attach(master.port, { attempt: 50 })
@@ -199,7 +199,7 @@ test('another format version is refused with both versions named, and makes no S
   await link.close()
 })
 
-test('words that are none are refused, and make no SlaveItem', async () => {
+test('malformed words are refused and make no SlaveItem', async () => {
   const client = await master.connect()
   const bad = [
     ['METASYNC', '', '0', anyId(), '1', '1'],
@@ -221,7 +221,7 @@ test('words that are none are refused, and make no SlaveItem', async () => {
   await client.close()
 })
 
-test('replicas behind one address are told apart by their ports, and by the addresses that they announce', async () => {
+test('replicas behind one address are distinguished by port and announced address', async () => {
   const [one, two] = [newReplica(), newReplica()]
   const links = [await one.attach(master.port), await two.attach(master.port), await one.attach(master.port, { ip: '10.9.8.7' })]
   await assertOneItem(two.port)
@@ -233,7 +233,7 @@ test('replicas behind one address are told apart by their ports, and by the addr
   for (const link of links) await link.close()
 })
 
-test('two processes that announce one address: who was there first has it, and the other is refused by name', async () => {
+test('of two processes with one address the first keeps it, and the other is refused by name', async () => {
   const from = master.logLines.length
   const first = newReplica()
   const second = new HandReplica(first.port)
@@ -269,7 +269,7 @@ test('two processes that announce one address: who was there first has it, and t
   await Promise.all([intruder.close(), refused.close(), admitted.close()])
 })
 
-test('a replica that has left is shown for replica-forget-after, and then dropped', async () => {
+test('a detached replica is shown for replica-forget-after and then dropped', async () => {
   const replica = newReplica()
   const link = await replica.attach(master.port)
   await link.follow()
@@ -284,7 +284,7 @@ test('a replica that has left is shown for replica-forget-after, and then droppe
   await until('it to be there again', async () => (await slaveItems(replica.port)).absent === 1)
 })
 
-test('a replica that falls silent is gone after repl-timeout, and its item stays', async () => {
+test('a silent replica is detached after repl-timeout, and its item stays', async () => {
   const replica = newReplica()
   const link = await replica.attach(master.port)
   await link.follow()
@@ -292,7 +292,7 @@ test('a replica that falls silent is gone after repl-timeout, and its item stays
   await until('it to be shown as having left', async () => (await slaveItems(replica.port)).absent === 1)
 })
 
-test('half a METASYNC, and one whose sender does not stay, harm nobody', async () => {
+test('an incomplete METASYNC and one whose sender leaves do no harm', async () => {
   const from = master.logLines.length
   const replica = newReplica()
   const words = encodeCommand(...metaSyncWords(replica.introduction()))

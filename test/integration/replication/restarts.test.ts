@@ -31,7 +31,7 @@ test.after(async () => {
   await stopAll(replica, master)
 })
 
-test('a replica that dies behind a half-open link is served at once when it is back', async () => {
+test('a replica that dies behind a half-open link is served at once when it returns', async () => {
   await inStep(master, replica)
   const full = await fullSyncs(master)
   const { link } = proxy
@@ -49,7 +49,7 @@ test('a replica that dies behind a half-open link is served at once when it is b
 })
 
 for (const word of ['METASYNC', 'TRYSYNC', 'DBSYNC', 'BINLOGSYNC', 'REPLCONF']) {
-  test(`a cut before ${word} arrives, and one before its answer does, end in step`, async () => {
+  test(`after a cut before ${word} or before its answer both sides get in step`, async () => {
     for (const when of ['before', 'behind'] as const) {
       await inStep(master, replica)
       const seen = proxy.when(word, (link) => {
@@ -70,7 +70,7 @@ for (const word of ['METASYNC', 'TRYSYNC', 'DBSYNC', 'BINLOGSYNC', 'REPLCONF']) 
 }
 
 for (const word of ['METASYNC', 'TRYSYNC', 'DBSYNC', 'BINLOGSYNC']) {
-  test(`a restart of the replica, and one of the master, after ${word} end in step`, async () => {
+  test(`after a restart of either side at ${word} both get in step`, async () => {
     for (const [who, how] of [
       [replica, 'SIGKILL'],
       [master, 'SIGKILL'],
@@ -88,7 +88,7 @@ for (const word of ['METASYNC', 'TRYSYNC', 'DBSYNC', 'BINLOGSYNC']) {
   })
 }
 
-test('restarts under writes end in step, incrementally where the shutdown was clean', async () => {
+test('after restarts under writes both sides get in step, incrementally after a clean shutdown', async () => {
   await inStep(master, replica)
   const stop = await writing(master)
   await replica.restart('SIGKILL')
@@ -105,7 +105,7 @@ test('restarts under writes end in step, incrementally where the shutdown was cl
   assert.is(await partialSyncs(master), 1)
 })
 
-test('a shutdown under writes gives the replica all of it before it ends', async () => {
+test('a shutdown under writes delivers all of them to the replica first', async () => {
   await inStep(master, replica)
   const client = await master.connect()
   let acknowledged = 0
@@ -122,7 +122,7 @@ test('a shutdown under writes gives the replica all of it before it ends', async
   await assertEqual(master, replica)
 })
 
-test('a master that was killed and lost nothing is gone on from, though its history has another id', async () => {
+test('a replica continues from a killed master that lost nothing, though it has a new id', async () => {
   await inStep(master, replica)
   const id = await fieldOf(master, 'master_replid')
   await master.restart('SIGKILL')

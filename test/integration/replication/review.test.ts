@@ -34,7 +34,7 @@ async function handReplica(server: RunningServer) {
   return link
 }
 
-test('DEBUG POPULATE on a replica is a write, and refused', async () => {
+test('DEBUG POPULATE on a replica is refused as a write', async () => {
   const replica = await startReplica(master.port, { flags: DEBUG })
   await master.call('SET', 'here', '1')
   await inStep(master, replica)
@@ -43,7 +43,7 @@ test('DEBUG POPULATE on a replica is a write, and refused', async () => {
   await stopAll(replica)
 })
 
-test('a client whose METASYNC was refused is no replica', async () => {
+test('a client whose METASYNC was refused is not a replica', async () => {
   const client = await master.connect()
   assert.match(String(textOf(await client.call('METASYNC', '', 1, 'x'.repeat(40), 1, 1))), /^ERR invalid run id/)
   assert.match(String(textOf(await client.call('TRYSYNC', 1, '1'.repeat(40), 0, '00000000'))), /^BADSESSION METASYNC has to come first/)
@@ -51,7 +51,7 @@ test('a client whose METASYNC was refused is no replica', async () => {
   await client.close()
 })
 
-test('a pause holds what a replica reads and writes, and not what it says as a replica', async () => {
+test("a pause holds a replica's reads and writes, but not its replication messages", async () => {
   const link = await new HandReplica(await freePort()).attach(master.port)
   await master.call('CLIENT', 'PAUSE', 1000, 'ALL')
   assert.is((await link.trySync()).type, 'continue')
@@ -61,7 +61,7 @@ test('a pause holds what a replica reads and writes, and not what it says as a r
   await link.close()
 })
 
-test('what a pause has held is not logged as the command that ends it', async () => {
+test('a held write is not logged as part of the command that ends the pause', async () => {
   const replica = await startReplica(master.port, { flags: DEBUG })
   await inStep(master, replica)
   const [writer, other] = [await master.connect(), await master.connect()]
@@ -92,7 +92,7 @@ test('what a pause has held is not logged as the command that ends it', async ()
   await stopAll(replica)
 })
 
-test('what a replica claims to have and was never sent does not count', async () => {
+test('an ACK beyond what was sent does not count', async () => {
   const link = await handReplica(master)
   const client = await master.connect()
   link.ack(Number.MAX_SAFE_INTEGER - 1)
@@ -102,7 +102,7 @@ test('what a replica claims to have and was never sent does not count', async ()
   await link.close()
 })
 
-test('min-replicas-to-write and replica-serve-stale-data act on the next command of the same pipeline', async () => {
+test('min-replicas-to-write and replica-serve-stale-data apply from the next command of a pipeline', async () => {
   const server = await RunningServer.start()
   const client = await server.connect()
   const replies = await client.pipeline([
@@ -125,14 +125,14 @@ test('min-replicas-to-write and replica-serve-stale-data act on the next command
   await stopAll(server)
 })
 
-test('ROLE of a replica without a link has offset -1, as in Redis', async () => {
+test('ROLE of an unlinked replica has offset -1, as in Redis', async () => {
   const server = await startReplica(1)
   assert.equal(((await server.call('ROLE')) as readonly WireReply[]).slice(0, 3), ['slave', '127.0.0.1', 1])
   assert.is(((await server.call('ROLE')) as readonly WireReply[])[4], -1)
   await stopAll(server)
 })
 
-test('CONFIG shows the master that FAILOVER has made, and none where SLAVEOF NO ONE has said so before a restart', async () => {
+test('after FAILOVER CONFIG shows the new master on the old one, and none on the new one', async () => {
   const first = await RunningServer.start({ flags: DEBUG })
   const second = await startReplica(first.port, { flags: DEBUG })
   await inStep(first, second)
@@ -144,7 +144,7 @@ test('CONFIG shows the master that FAILOVER has made, and none where SLAVEOF NO 
   await stopAll(first, second)
 })
 
-test('WAIT: a client that sends no more is answered with what there is', async () => {
+test('WAIT of a client that stops sending is answered with the current count', async () => {
   const client = await master.connect()
   client.raw('SET a 1\r\nWAIT 5 0\r\n')
   assert.is(await client.reply(), 'OK')
@@ -155,7 +155,7 @@ test('WAIT: a client that sends no more is answered with what there is', async (
   assert.is(await fieldOf(master, 'blocked_clients', 'clients'), '0')
 })
 
-test('WAIT counts from the last write though the log went on within the turn', async () => {
+test('WAIT counts from the last write even if the log grew within the turn', async () => {
   const link = await handReplica(master)
   link.ack()
   const client = await master.connect()
@@ -169,13 +169,13 @@ test('WAIT counts from the last write though the log went on within the turn', a
   await link.close()
 })
 
-test('DBSYNC behind a position of any length is no internal error', async () => {
+test('DBSYNC with a very long position causes no internal error', async () => {
   const link = await new HandReplica(await freePort()).attach(master.port)
   assert.match(String(textOf(await link.call('DBSYNC', link.session, '?', 'ab'.repeat(40_000_000)))), /^(WAIT|SNAPSHOT)/)
   await link.close()
 })
 
-test('SHUTDOWN waits for what was written in the same turn', async () => {
+test('SHUTDOWN waits for replicas to get the writes of its own turn', async () => {
   const server = await RunningServer.start({ flags: { 'shutdown-timeout': 5 } })
   const link = await handReplica(server)
   link.ack()
@@ -187,7 +187,7 @@ test('SHUTDOWN waits for what was written in the same turn', async () => {
   await stopAll(server)
 })
 
-test('SHUTDOWN NOW cuts short the waiting of an earlier one', async () => {
+test('SHUTDOWN NOW ends the waiting of an earlier SHUTDOWN', async () => {
   const server = await RunningServer.start({ flags: { 'shutdown-timeout': 60 } })
   const link = await handReplica(server)
   await server.call('SET', 'last', '1')
@@ -240,7 +240,7 @@ async function silentTarget(server: RunningServer) {
   return { link, isAsked: () => isAsked, close }
 }
 
-test('FAILOVER ABORT makes no second master: once the replica was asked to take over, only SLAVEOF NO ONE takes the role back', async () => {
+test('FAILOVER ABORT is refused once the replica was asked to take over; SLAVEOF NO ONE takes the role back', async () => {
   const server = await RunningServer.start()
   const target = await silentTarget(server)
   assert.is(await server.call('FAILOVER'), 'OK')

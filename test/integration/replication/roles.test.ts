@@ -18,7 +18,7 @@ import {
 import { RunningServer, until } from '../../support/servers/running-server.ts'
 import { WireClient, WireError } from '../../support/servers/wire-client.ts'
 
-test('a replica that comes back is one from its first answer on, whether its master is there or not', async () => {
+test('a restarted replica is a replica from its first answer, with or without its master', async () => {
   const master = await RunningServer.start()
   const replica = await RunningServer.start()
   await fill(master, 'role', 100)
@@ -58,7 +58,7 @@ test('a replica that comes back is one from its first answer on, whether its mas
   await stopAll(replica, master)
 })
 
-test('what SLAVEOF has said is kept over what the configuration says', async () => {
+test('the role set by SLAVEOF overrides the configuration', async () => {
   const master = await RunningServer.start()
   const replica = await startReplica(master.port)
   await fill(master, 'kept', 10)
@@ -75,7 +75,7 @@ test('what SLAVEOF has said is kept over what the configuration says', async () 
   await stopAll(replica, master)
 })
 
-test('PURGELOGSTO removes what nobody needs, and nothing that a replica does', async () => {
+test('PURGELOGSTO removes unneeded segments, and none that a replica needs', async () => {
   const master = await RunningServer.start({ flags: { 'binlog-file-size': '1mb' } })
   const hand = new HandReplica(20_000)
   const link = await hand.attach(master.port)

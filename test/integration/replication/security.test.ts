@@ -17,7 +17,7 @@ import { WireError } from '../../support/servers/wire-client.ts'
 const PASSWORD = 'correct horse'
 const NO_AUTH = new WireError('NOAUTH Authentication required.')
 
-test('where a password is set nothing of replication answers before AUTH, and no SlaveItem is made', async () => {
+test('with a password, replication messages are refused before AUTH and make no SlaveItem', async () => {
   const master = await RunningServer.start({ flags: { requirepass: PASSWORD }, password: PASSWORD })
   const hand = new HandReplica(20_000)
   const link = await hand.connect({ port: master.port })
@@ -45,7 +45,7 @@ test('where a password is set nothing of replication answers before AUTH, and no
   await master.stop()
 })
 
-test('a wrong masterauth is refused, shown, tried again, and makes no SlaveItem; the right one is taken up without a restart', async () => {
+test('a wrong masterauth is refused and retried without a SlaveItem, and a corrected one works without a restart', async () => {
   const master = await RunningServer.start({ flags: { requirepass: PASSWORD }, password: PASSWORD })
   const replica = await RunningServer.start({ flags: { replicaof: `127.0.0.1 ${master.port}`, masterauth: 'wrong' } })
   const error = async () => (await infoOf(replica)).get('repl_last_error') ?? ''
@@ -68,7 +68,7 @@ test('a wrong masterauth is refused, shown, tried again, and makes no SlaveItem;
   await master.stop()
 })
 
-test('a replica whose user lacks +binlogsync never says that its link is up', async () => {
+test('a replica whose user lacks +binlogsync never shows its link as up', async () => {
   const master = await RunningServer.start({ flags: { user: 'follower on >pw +metasync +trysync +dbsync +replconf' } })
   await master.call('SET', 'key', 'value')
   const replica = await RunningServer.start({ flags: { replicaof: `127.0.0.1 ${master.port}`, masteruser: 'follower', masterauth: 'pw' } })
@@ -88,7 +88,7 @@ test('a replica whose user lacks +binlogsync never says that its link is up', as
   await master.stop()
 })
 
-test('a replica may come as a user of its own, who may do no more than follow, and is sent away with that user', async () => {
+test('a replica may use a user with replication commands only, and is disconnected with that user', async () => {
   const rules = '+metasync +trysync +dbsync +binlogsync +replconf'
   const master = await RunningServer.start({ flags: { requirepass: PASSWORD, user: `follower on >pw ${rules}` }, password: PASSWORD })
   const flags = { replicaof: `127.0.0.1 ${master.port}`, masteruser: 'follower', masterauth: 'pw' }
@@ -144,7 +144,7 @@ else {
     'tls-ca-cert-file': file(`${trusted}.crt`),
   })
 
-  test('tls-replication: over TLS with certificates on both sides; a certificate of another authority is refused with the reason', async () => {
+  test("tls-replication needs certificates on both sides, and refuses another authority's with the reason", async () => {
     const tlsPort = await freePort()
     const master = await RunningServer.start({ flags: { 'tls-port': tlsPort, ...flagsOf('ca', 'ca') } })
     const client = await master.connect()
@@ -169,7 +169,7 @@ else {
     for (const server of [distrustful, stranger, replica, master]) await server.stop()
   })
 
-  test('TLS on one side only: the reason names tls-replication', async () => {
+  test('TLS on one side only fails with a reason that names tls-replication', async () => {
     const tlsPort = await freePort()
     const master = await RunningServer.start({ flags: { 'tls-port': tlsPort, ...flagsOf('ca', 'ca') } })
     const secure = { replicaof: `127.0.0.1 ${master.port}`, 'tls-replication': 'yes', ...flagsOf('ca', 'ca') }

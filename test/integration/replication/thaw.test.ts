@@ -52,7 +52,7 @@ function assertRefused(answers: readonly WireReply[]): void {
   }
 }
 
-test('a thawed master takes no write though ACKs lie in its socket: their replica is not there any more', async () => {
+test('a thawed master refuses writes, despite buffered ACKs, if its replica does not answer', async () => {
   await replicaCounts()
   try {
     assertRefused(await thawed(() => process.kill(replica.pid, 'SIGSTOP')))
@@ -61,12 +61,12 @@ test('a thawed master takes no write though ACKs lie in its socket: their replic
   }
 })
 
-test('when the replica answers it takes writes again', async () => {
+test('a thawed master accepts writes again once its replica answers', async () => {
   await replicaCounts()
   assert.is(await replica.call('GET', 'before'), '1')
 })
 
-test('a thawed master takes no write where its replica was promoted meanwhile', async () => {
+test('a thawed master refuses writes if its replica was promoted meanwhile', async () => {
   await replicaCounts()
   assertRefused(await thawed(() => replica.call('REPLICAOF', 'NO', 'ONE')))
 })

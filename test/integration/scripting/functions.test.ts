@@ -21,7 +21,7 @@ async function load(server: RunningServer, ...words: readonly string[]): Promise
   assert.type(reply, 'string', `not loaded: ${JSON.stringify(reply)}`)
 }
 
-test('libraries outlive a restart and a kill, from the log and from a checkpoint', async () => {
+test('libraries survive a restart and a kill, from the log and from a checkpoint', async () => {
   const server = await RunningServer.start({ flags: { appendfsync: 'always' } })
   await load(server, codeOf('a', 'f', '1'))
   await load(server, codeOf('b', 'g', '2'))
@@ -48,7 +48,7 @@ test('libraries outlive a restart and a kill, from the log and from a checkpoint
   await server.stop()
 })
 
-test('replicas have the libraries of their master, by a full sync and by the stream, and load none of their own', async () => {
+test("replicas get their master's libraries, by full sync and stream, and refuse to load their own", async () => {
   const master = await RunningServer.start()
   await load(master, codeOf('a', 'f', '1'))
   await master.call('SAVE')
@@ -89,7 +89,7 @@ async function withEndless(run: (server: RunningServer) => Promise<void>): Promi
 
 const isBusy = (server: RunningServer) => async () => (await server.call('PING')) instanceof WireError
 
-test('other clients get BUSY while a function does not end, FUNCTION STATS shows it, and FUNCTION KILL ends it', async () => {
+test('an endless function makes other clients get BUSY, is shown by FUNCTION STATS and ended by FUNCTION KILL', async () => {
   const server = await withEndless(async (server) => {
     const client = await server.connect()
     const answered = client.call('FCALL', 'f', '0', 'an argument')
@@ -114,7 +114,7 @@ test('other clients get BUSY while a function does not end, FUNCTION STATS shows
   await server.stop()
 })
 
-test('a script that does not end is none of FUNCTION STATS and FUNCTION KILL', async () => {
+test('an endless script is not subject to FUNCTION STATS and FUNCTION KILL', async () => {
   const server = await withEndless(async (server) => {
     const client = await server.connect()
     const answered = client.call('EVAL', 'while true do end', '0')
@@ -129,7 +129,7 @@ test('a script that does not end is none of FUNCTION STATS and FUNCTION KILL', a
   await server.stop()
 })
 
-test('a function that has written is not killed, and nothing of it is left when the server is', async () => {
+test('a function that has written cannot be killed, and a killed server keeps none of its writes', async () => {
   const server = await withEndless(async (server) => {
     const client = await server.connect()
     client.call('FCALL', 'f', '1', 'a').catch(() => {})
@@ -145,7 +145,7 @@ test('a function that has written is not killed, and nothing of it is left when 
   await server.stop()
 })
 
-test('functions that go too far answer errors, and the others are still there', async () => {
+test('functions that exceed limits return errors, and other functions keep working', async () => {
   const server = await RunningServer.start({ flags: { 'lua-memory-limit': '16mb' } })
   const far = [
     'local function deeper(n) return 1 + deeper(n + 1) end return deeper(1)',
@@ -167,7 +167,7 @@ test('functions that go too far answer errors, and the others are still there', 
   await server.stop()
 })
 
-test('what functions do is one unit: logged, replicated and done again as a whole', async () => {
+test("a function's effects are one unit in the log, on replicas and in replay", async () => {
   const master = await RunningServer.start()
   const replica = await startReplica(master.port)
   const write =
@@ -190,7 +190,7 @@ test('what functions do is one unit: logged, replicated and done again as a whol
   await stopAll(replica, master)
 })
 
-test('users call the functions and reach the keys that they may', async () => {
+test('users may call the functions and keys that their rules allow', async () => {
   const server = await RunningServer.start()
   await load(server, "#!lua name=lib\nredis.register_function('get', function(keys, args) return redis.call('get', args[1]) end)")
   await server.call('ACL', 'SETUSER', 'some', 'on', '>pw', '+fcall', '+get', '~a*')

@@ -63,7 +63,7 @@ function randomScript(chance: Seeded): string {
   return `for i = 1, ${1 + chance.integer(4)} do ${lines.join(' ').replace("error('enough')", "if i == 2 then error('enough') end")} end`
 }
 
-test(`random scripts come to the same on a replica and after kill -9, ${ROUNDS} times over`, async () => {
+test(`random scripts have equal effects on a replica and after kill -9, in ${ROUNDS} rounds`, async () => {
   const chance = seeded('effects of scripts')
   const master = await RunningServer.start({ flags: FLAGS })
   const replica = await startReplica(master.port)

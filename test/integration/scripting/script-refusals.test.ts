@@ -12,7 +12,7 @@ const READ_ONLY = "READONLY You can't write against a read only replica."
 const MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
 const NOWHERE = ['SLAVEOF', '127.0.0.1', '1'] as const
 
-test('a stale replica runs only scripts that declare that they may be run there, and in these only commands that may be', () =>
+test('a stale replica runs only scripts with allow-stale, and only allowed commands in them', () =>
   withNode({ 'replica-serve-stale-data': 'no' }, async ({ client }) => {
     assert.is(await client.call(...NOWHERE), 'OK')
     const texts: unknown[] = []
@@ -29,7 +29,7 @@ test('a stale replica runs only scripts that declare that they may be run there,
     assert.equal(texts, [MASTER_DOWN, MASTER_DOWN, 'ERR Can not execute the command on a stale replica', 'a', READ_ONLY])
   }))
 
-test('what a script declares counts before it runs, for commands that only read, too', () =>
+test("a script's declared flags are checked before it runs, even if it only reads", () =>
   withNode({}, async ({ client }) => {
     const undeclared = await client.call('EVAL_RO', '#!lua\nreturn 1', '0')
     assert.equal(undeclared, new WireError('ERR Can not execute a script with write flag using *_ro command.'))
@@ -40,13 +40,13 @@ test('what a script declares counts before it runs, for commands that only read,
     }
   }))
 
-test('a transaction that makes a replica of a master refuses its scripts as Redis does', () =>
+test('SLAVEOF in a transaction makes its later scripts refused as in Redis', () =>
   withNode({}, async ({ client }) => {
     const replies = await client.pipeline([['MULTI'], NOWHERE, ['EVAL', '#!lua\nreturn 1', '0'], ['EXEC']])
     assert.equal(replies.at(-1), ['OK', new WireError('READONLY Can not run script with write flag on readonly replica')])
   }))
 
-test('a script that has begun to write goes on writing when replicas are lacking', () =>
+test('a script that began to write may go on writing when replicas are lacking', () =>
   withNode({ 'busy-reply-threshold': '10' }, async ({ client, node }) => {
     const { gates, storage, executor } = node.parts
     const { keyspace } = storage

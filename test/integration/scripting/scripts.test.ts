@@ -37,7 +37,7 @@ function assertKilled(reply: unknown): void {
 
 const UNKILLABLE = 'UNKILLABLE Sorry the script already executed write commands against the dataset.'
 
-test('while a script runs for ever others are told BUSY, and SCRIPT KILL ends it, whatever it does to catch that', () =>
+test('an endless script makes other clients get BUSY, and SCRIPT KILL ends it, whatever it catches', () =>
   withServer(async (server, client) => {
     const other = await server.connect()
     for (const script of [FOREVER, `while true do pcall(function() ${FOREVER} end) end`, `coroutine.wrap(function() ${FOREVER} end)()`]) {
@@ -65,7 +65,7 @@ test('while a script runs for ever others are told BUSY, and SCRIPT KILL ends it
     await other.close()
   }))
 
-test('a function that runs for ever is ended by FUNCTION KILL alone', () =>
+test('an endless function is ended by FUNCTION KILL only', () =>
   withServer(async (server, client) => {
     await client.call('FUNCTION', 'LOAD', `#!lua name=l\nredis.register_function('f', function() ${FOREVER} end)`)
     const reply = client.call('FCALL', 'f', '0')
@@ -79,7 +79,7 @@ test('a function that runs for ever is ended by FUNCTION KILL alone', () =>
     assert.is(await server.call('PING'), 'PONG')
   }))
 
-test('a script that has written cannot be killed, and nothing of it is there after SHUTDOWN NOSAVE, SIGTERM or kill -9', () =>
+test('a script that has written cannot be killed, and SHUTDOWN NOSAVE, SIGTERM and kill -9 leave none of its writes', () =>
   withServer(async (server, client) => {
     const script = `redis.call('SET', 'b', '2') redis.call('DEL', 'a') redis.call('RPUSH', 'l', 'x') ${FOREVER}`
     assert.is(await client.call('SET', 'a', '1'), 'OK')
@@ -102,7 +102,7 @@ test('a script that has written cannot be killed, and nothing of it is there aft
     }
   }))
 
-test('a client that goes while its script is suspended leaves the script to end', () =>
+test('a script runs to its end if its client disconnects', () =>
   withServer(async (server, client) => {
     const caller = await server.connect()
     caller.raw(encodeCommand('EVAL', `redis.call('SET', 'a', '1') ${takes(400)} redis.call('SET', 'b', '2')`, '0'))
@@ -118,7 +118,7 @@ test('a client that goes while its script is suspended leaves the script to end'
     assert.is(await client.call('PING'), 'PONG')
   }))
 
-test('EXEC with a script in it that takes long is suspended as a whole, and logged as one', () =>
+test('EXEC with a long script is suspended and logged as a whole', () =>
   withServer(async (server, client) => {
     const replies = client.pipeline([
       ['MULTI'],
@@ -143,7 +143,7 @@ test('EXEC with a script in it that takes long is suspended as a whole, and logg
     assert.is(await server.call('GET', 'a'), '34')
   }))
 
-test('the clock stands still for a script, and nothing expires in the middle of it', () =>
+test('the clock stands still during a script, and no key expires', () =>
   withServer(async (_server, client) => {
     const script = `redis.call('SET', 'a', '1', 'PX', '100') redis.call('SET', 'b', '1', 'PX', '150')
       local before = {redis.call('PTTL', 'a'), redis.call('TIME')[1] .. redis.call('TIME')[2]}
@@ -155,7 +155,7 @@ test('the clock stands still for a script, and nothing expires in the middle of 
     assert.is(await client.call('EXISTS', 'a', 'b'), 0)
   }))
 
-test('who waits for a key is served after the script that has brought it, and WATCH is broken by it', () =>
+test('a blocked client is served after the script that pushed, and the script breaks watches', () =>
   withServer(async (server, client) => {
     const [popper, watcher, monitor] = await Promise.all([server.connect(), server.connect(), server.connect()])
     await watcher.call('WATCH', 'w')
@@ -170,7 +170,7 @@ test('who waits for a key is served after the script that has brought it, and WA
     await Promise.all([popper.close(), watcher.close(), monitor.close()])
   }))
 
-test('CLIENT PAUSE WRITE holds a script that may write and no other', () =>
+test('CLIENT PAUSE WRITE holds only scripts that may write', () =>
   withServer(async (server, client) => {
     const reader = await server.connect()
     const sha = String(await client.call('SCRIPT', 'LOAD', '#!lua flags=no-writes\nreturn 2'))
@@ -191,7 +191,7 @@ test('CLIENT PAUSE WRITE holds a script that may write and no other', () =>
     await reader.close()
   }))
 
-test('a replica that runs a script applies what its master sends afterwards, over the same link', async () => {
+test("a replica applies its master's stream over the same link after a long script", async () => {
   const master = await RunningServer.start()
   const replica = await startReplica(master.port, { flags: FLAGS })
   await inStep(master, replica)
@@ -213,7 +213,7 @@ test('a replica that runs a script applies what its master sends afterwards, ove
 
 const MUCH = { 'busy-reply-threshold': 5000, 'lua-memory-limit': '64mb' }
 
-test('memory that is full, large replies and many keys', () =>
+test('scripts may use up the memory, return large replies and take many keys', () =>
   withServer(async (_server, client) => {
     const full = /^ERR not enough memory/
     for (const bomb of [

@@ -40,7 +40,7 @@ function watched<T>(promise: Promise<T>): { isKept: boolean; promise: Promise<T>
   return state
 }
 
-test('after a script that was suspended, clients are blocked again where there is nothing for them', () =>
+test('BLPOP blocks again after a suspended script', () =>
   withNode(SETTINGS, async (world) => {
     const { node, client, other } = world
     const reply = client.call('EVAL', waiting(), '0')
@@ -53,7 +53,7 @@ test('after a script that was suspended, clients are blocked again where there i
     assert.equal(await popped, ['list', 'a'])
   }))
 
-test('a script that is suspended when the binlog cannot be written is answered when it can', () =>
+test('a script suspended when the binlog stalls is answered after the stall', () =>
   withNode(SETTINGS, async (world) => {
     const { node, client } = world
     keepReadings(node) // or the SET's group would be found unwritable before the script begins
@@ -73,7 +73,7 @@ test('a script that is suspended when the binlog cannot be written is answered w
     assert.equal(await client.call('MGET', 'a', 'b'), ['1', '2'])
   }))
 
-test('what a suspended script has said and done is told to others when it is over, and everybody else is answered meanwhile', () =>
+test('messages and effects of a suspended script reach others at its end, and other clients are answered meanwhile', () =>
   withNode({ ...SETTINGS, 'notify-keyspace-events': 'KEA' }, async (world) => {
     const { node, client, other } = world
     const tracker = await WireClient.connect({ port: node.port })
@@ -108,7 +108,7 @@ test('what a suspended script has said and done is told to others when it is ove
     await Promise.all([third.close(), tracker.close()])
   }))
 
-test('an expired key stays until the end of a script that began before, watched or not', () =>
+test('a key that expires during a script stays until its end, watched or not', () =>
   withNode(SETTINGS, async (world) => {
     const { client, other, node } = world
     assert.is(await client.call('SET', 'a', '1', 'PX', '100'), 'OK')
@@ -124,7 +124,7 @@ test('an expired key stays until the end of a script that began before, watched 
     assert.equal(await other.call('EXEC'), [], 'it had come to its end before it was watched')
   }))
 
-test('a suspended script does not go on while LevelDB is closed and opened again', () =>
+test('a suspended script does not continue while LevelDB is being reopened', () =>
   withNode(SETTINGS, async (world) => {
     const { client, node } = world
     const reply = watched(client.call('EVAL', waiting(), '0'))
@@ -138,7 +138,7 @@ test('a suspended script does not go on while LevelDB is closed and opened again
     assert.is(await reply.promise, 'done')
   }))
 
-test('a script whose reply takes long to convert is suspended and killed like one that runs', () =>
+test('a script is suspended and killed during a long conversion of its reply', () =>
   withNode(SETTINGS, async (world) => {
     const { client, other } = world
     const reply = client.call('EVAL', 'local t = {1, 2} for i = 1, 40 do t = {t, t} end return t', '0')
@@ -150,7 +150,7 @@ test('a script whose reply takes long to convert is suspended and killed like on
     assert.is(await other.call('PING'), 'PONG')
   }))
 
-test('after a suspended script that has written nothing WAIT waits for what was written before', () =>
+test("after a suspended script without writes WAIT waits for the client's earlier write", () =>
   withNode(SETTINGS, async (world) => {
     const { client, other, node } = world
     await withNode({}, async (replica) => {
@@ -166,7 +166,7 @@ test('after a suspended script that has written nothing WAIT waits for what was 
     })
   }))
 
-test('memory is not read again from disk while it has what a suspended script has done', () =>
+test('a reload is refused while a suspended script has uncommitted changes', () =>
   withNode(SETTINGS, async (world) => {
     const { client, node } = world
     const reply = client.call('EVAL', waiting("redis.call('SET', 'a', '1')"), '0')
@@ -183,7 +183,7 @@ test('memory is not read again from disk while it has what a suspended script ha
     assert.is(await client.call('GET', 'a'), '1')
   }))
 
-test('a walk that was under way when a script began shows what the script has done when it is over', () =>
+test('a walk under way when a script is suspended is answered after the script', () =>
   withNode(SETTINGS, async (world) => {
     const { client, other, node } = world
     assert.is(await client.call('SET', 'a', '1'), 'OK')
@@ -201,7 +201,7 @@ test('a walk that was under way when a script began shows what the script has do
     assert.ok(Array.isArray(await keys.promise))
   }))
 
-test('a change of role takes effect after a script that was suspended in the same transaction', () =>
+test('a change of role takes effect after the suspended script of its transaction', () =>
   withNode(SETTINGS, async (world) => {
     const { client, node } = world
     await client.pipeline([['MULTI'], ['SET', 'a', '1'], ['EVAL', waiting(), '0'], ['SLAVEOF', '127.0.0.1', '1'], ['SET', 'b', '1']])
