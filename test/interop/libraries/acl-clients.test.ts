@@ -24,7 +24,7 @@ test.after.each(closeOpened)
 const message = (error: Error) => error.message
 
 for (const RESP of [2, 3] as const) {
-  test(`redis, RESP${RESP}: a user in the URL, and one who manages others`, async () => {
+  test(`redis, RESP${RESP}: a user signs in by URL, and another manages users`, async () => {
     const connect = async (credentials: string) => {
       const client = createClient({ url: `redis://${credentials}@127.0.0.1:${server.port}`, RESP, socket: { reconnectStrategy: false } })
       client.on('error', () => {})
@@ -53,7 +53,7 @@ for (const RESP of [2, 3] as const) {
   })
 }
 
-test('ioredis: username and password', async () => {
+test('ioredis signs in with username and password', async () => {
   const options = { host: '127.0.0.1', port: server.port, retryStrategy: () => null }
   const app = opened(new Redis({ ...options, username: 'app', password: 'app-secret' }), (client) => client.disconnect())
   assert.is(await app.acl('WHOAMI'), 'app')

@@ -42,7 +42,7 @@ async function untilCounts(queue: Bull.Queue, wanted: Partial<Bull.JobCounts>): 
   })
 }
 
-test('jobs at once, delayed, by priority and tried again are each done once', async () => {
+test('immediate, delayed, prioritised and retried jobs are each done once', async () => {
   const [queue, other] = [openQueue('work'), openQueue('work')]
   const told: unknown[] = []
   queue.on('global:completed', (id, result) => told.push([id, result]))
@@ -82,7 +82,7 @@ test('jobs at once, delayed, by priority and tried again are each done once', as
   assert.is(await flaky.finished(), 108)
 })
 
-test('limits hold, repeated jobs come again, and what is removed is gone', async () => {
+test('limits hold, repeated jobs recur, and removed ones stop', async () => {
   const queue = openQueue('limited', { limiter: { max: 3, duration: 200 } })
   const starts: number[] = []
   let ticks = 0
@@ -100,7 +100,7 @@ test('limits hold, repeated jobs come again, and what is removed is gone', async
   assert.equal(await server.call('KEYS', 'bull:limited:*:*'), [])
 })
 
-test('the jobs of a worker that has gone away are taken up by another', async () => {
+test('the jobs of a lost worker are taken over by another', async () => {
   const settings = { lockDuration: 400, stalledInterval: 200 }
   const lost = openQueue('stalled', { settings })
   const queue = openQueue('stalled', { settings })

@@ -42,7 +42,7 @@ async function untilBegun(queue: Queue, jobs: readonly Job[]): Promise<void> {
   })
 }
 
-test('the jobs of a worker that is killed are done by another, once', async () => {
+test('the jobs of a killed worker are done once by another', async () => {
   const queue = parts.queue()
   const stalled = new Set<string>()
   parts.events(queue.name).on('stalled', ({ jobId }) => stalled.add(jobId))
@@ -66,7 +66,7 @@ test('the jobs of a worker that is killed are done by another, once', async () =
   assert.is(await queue.getActiveCount(), 0)
 })
 
-test('a job whose workers are killed again and again is given up', async () => {
+test('a job whose workers are repeatedly killed fails', async () => {
   const queue = parts.queue()
   const job = await queue.add('endless', {})
   for (let round = 0; round <= STALL_OPTIONS.maxStalledCount; round++) {
@@ -85,7 +85,7 @@ test('a job whose workers are killed again and again is given up', async () => {
 })
 
 for (const how of ['SIGTERM', 'SIGKILL'] as const) {
-  test(`no job is lost when the server ends by ${how} in the middle of the work`, async () => {
+  test(`no job is lost when the server ends by ${how} during work`, async () => {
     const queue = parts.queue()
     const done = new Set<number>()
     const work = async (job: Job) => {
@@ -120,7 +120,7 @@ for (const how of ['SIGTERM', 'SIGKILL'] as const) {
   })
 }
 
-test('what the scripts have done is the same on a replica, and after the server has been killed', async () => {
+test('queues are equal on a replica and after the server was killed', async () => {
   const replica = await startReplica(server.port)
   opened(replica, () => replica.stop())
   const queue = parts.queue()

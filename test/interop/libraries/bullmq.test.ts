@@ -44,7 +44,7 @@ function recorder(queue: Queue, options: Parameters<Parts['worker']>[2] = {}): n
   return done
 }
 
-test('jobs are each done once, by several workers, and their results kept', async () => {
+test('several workers do each job once and keep the results', async () => {
   const queue = parts.queue()
   const done = [recorder(queue, { concurrency: 10 }), recorder(queue, { concurrency: 10 }), recorder(queue, { concurrency: 10 })]
   const single = range(100).map((number) => queue.add('one', { number, text: 'grün' }))
@@ -62,7 +62,7 @@ test('jobs are each done once, by several workers, and their results kept', asyn
   assert.is((await queue.getWorkers()).length, 3)
 })
 
-test('delayed jobs are done in the order of their times, and never early', async () => {
+test('delayed jobs run in the order of their times and never early', async () => {
   const queue = parts.queue()
   const delays = [320, 80, 240, 160, 400]
   await Promise.all(delays.map((delay) => queue.add('later', { number: delay }, { delay })))
@@ -74,7 +74,7 @@ test('delayed jobs are done in the order of their times, and never early', async
   for (const job of await queue.getCompleted()) assert.ok((job.processedOn as number) - job.timestamp >= job.delay, `${job.delay} ms`)
 })
 
-test('a delayed job can be promoted, put off and taken away', async () => {
+test('a delayed job can be promoted, delayed further and removed', async () => {
   const queue = parts.queue()
   const [promoted, putOff, removed] = (await queue.addBulk(
     range(3).map((number) => ({ name: 'later', data: { number }, opts: { delay: 60_000 } })),
@@ -88,7 +88,7 @@ test('a delayed job can be promoted, put off and taken away', async () => {
   assert.equal(done, [0, 1])
 })
 
-test('jobs are done by priority, and those of one priority in the order of their coming', async () => {
+test('jobs run by priority, and in order of arrival within one', async () => {
   const queue = parts.queue()
   for (const [number, priority] of [3, 1, 2, 3, 1, 2, 0, 2_000_000].entries()) await queue.add('job', { number }, { priority })
   await queue.add('job', { number: 8 }, { lifo: true })
@@ -99,7 +99,7 @@ test('jobs are done by priority, and those of one priority in the order of their
   assert.equal(done, [8, 6, 1, 4, 7, 2, 5, 0, 3])
 })
 
-test('a job that fails is tried again after ever longer times, and given up after the last', async () => {
+test('a failing job is retried with growing delays and fails after its last attempt', async () => {
   const queue = parts.queue()
   const attempts: [string, number][] = []
   parts.worker(queue.name, async (job) => {
@@ -127,7 +127,7 @@ test('a job that fails is tried again after ever longer times, and given up afte
   await until('all to be tried once more', () => times('broken').length > 3 && times('hopeless').length === 2)
 })
 
-test('a rate limit holds for all workers together', async () => {
+test('a rate limit applies to all workers together', async () => {
   const queue = parts.queue()
   const starts: number[] = []
   for (const _ of range(2)) {
@@ -145,7 +145,7 @@ test('a rate limit holds for all workers together', async () => {
   assert.ok(took >= 3 * 200, `18 jobs, 4 each 200 ms, took ${took} ms`)
 })
 
-test('a schedule makes its jobs until its limit, and none when it is removed', async () => {
+test('a schedule creates jobs up to its limit, and none once removed', async () => {
   const queue = parts.queue()
   const done: string[] = []
   parts.worker(queue.name, async (job) => void done.push(job.name))
@@ -160,7 +160,7 @@ test('a schedule makes its jobs until its limit, and none when it is removed', a
   assert.is(done.filter((name) => name === 'tick').length, 5)
 })
 
-test('a flow does children before parents and hands their results up', async () => {
+test('a flow runs children before parents and passes their results on', async () => {
   const leaves = parts.queue()
   const middle = parts.queue()
   const root = parts.queue()
@@ -190,7 +190,7 @@ test('a flow does children before parents and hands their results up', async () 
   assert.equal(await tree.job.getDependenciesCount({ processed: true, unprocessed: true }), { processed: 3, unprocessed: 0 })
 })
 
-test('a failed child fails its parent if asked to, and is ignored otherwise', async () => {
+test('a failed child fails its parent on request, and is ignored otherwise', async () => {
   const children = parts.queue()
   const parents = parts.queue()
   parts.worker(children.name, async (job) => {
@@ -209,7 +209,7 @@ test('a failed child fails its parent if asked to, and is ignored otherwise', as
   assert.equal((await parents.getJob(lax.job.id as string))?.returnvalue, ['fine'])
 })
 
-test('events tell in order what becomes of a job', async () => {
+test("events report a job's states in order", async () => {
   const queue = parts.queue()
   const events = parts.events(queue.name)
   const seen: unknown[] = []
@@ -241,7 +241,7 @@ test('events tell in order what becomes of a job', async () => {
   assert.equal(await queue.getJobLogs(job.id as string), { logs: ['half of it'], count: 1 })
 })
 
-test('a paused queue hands out nothing, and goes on where it was', async () => {
+test('a paused queue starts no job, and resumes where it was', async () => {
   const queue = parts.queue()
   const events = parts.events(queue.name)
   const done = recorder(queue)
@@ -259,7 +259,7 @@ test('a paused queue hands out nothing, and goes on where it was', async () => {
   assert.equal(done, range(6))
 })
 
-test('jobs that are the same are kept once, and jobs with an id of their own are not added twice', async () => {
+test('duplicate jobs are added once, by deduplication and by id', async () => {
   const queue = parts.queue()
   const events = parts.events(queue.name)
   let deduplicated = 0
@@ -275,7 +275,7 @@ test('jobs that are the same are kept once, and jobs with an id of their own are
   await untilCounts(queue, { completed: 3 })
 })
 
-test('jobs can be drained, cleaned and obliterated, and then no key is left', async () => {
+test('draining, cleaning and obliterating a queue leaves no key', async () => {
   const queue = parts.queue(queueName(), { defaultJobOptions: { removeOnFail: 2 } })
   const [first] = await queue.addBulk(range(10).map((number) => ({ name: 'job', data: { number } })))
   assert.is(await queue.remove(first?.id as string), 1)
@@ -294,7 +294,7 @@ test('jobs can be drained, cleaned and obliterated, and then no key is left', as
   assert.equal(await server.call('KEYS', `bull:${queue.name}:*`), [])
 })
 
-test('queues, workers, events and flows work over the redis client too', async () => {
+test('queues, workers, events and flows also work over the redis client', async () => {
   const client = opened(createClient({ url: `redis://127.0.0.1:${server.port}` }), (it) => it.close())
   client.on('error', () => {})
   await client.connect()

@@ -38,7 +38,7 @@ interface Defined<Result = Promise<unknown>> {
 }
 
 for (const protocol of [2, 3] as const) {
-  test(`ioredis, RESP${protocol}: commands that are scripts: keys, numbers, bytes, errors, pipelines, and scripts that the server has lost`, async () => {
+  test(`ioredis, RESP${protocol}: script commands take keys, numbers, bytes and pipelines, and are sent again after a flush`, async () => {
     const client = connect({ protocol, keyPrefix: 'app:' })
     client.defineCommand('move', {
       numberOfKeys: 2,
@@ -117,7 +117,7 @@ const FUNCTIONS = {
 }
 
 for (const RESP of [2, 3] as const) {
-  test(`redis, RESP${RESP}: scripts are sent once, by their hash after that, and anew when the server has lost them`, async () => {
+  test(`redis, RESP${RESP}: scripts are sent once, then by hash, and again after a flush`, async () => {
     const client = await open(createClient({ url: url(), RESP, scripts: SCRIPTS }))
     assert.is(await client.addAll('sum', 1, 2, 3), 6)
     assert.is(await client.addAll('sum', 4), 10)
@@ -135,7 +135,7 @@ for (const RESP of [2, 3] as const) {
     assert.is(await client.evalSha(sha, { arguments: ['grün'] }), 'grün')
   })
 
-  test(`redis, RESP${RESP}: functions are libraries that the server keeps`, async () => {
+  test(`redis, RESP${RESP}: functions are called from libraries that survive a restart`, async () => {
     const client = await open(createClient({ url: url(), RESP, functions: FUNCTIONS, socket: { reconnectStrategy: 20 } }))
     assert.is(await client.functionLoad(LIBRARY, { REPLACE: true }), 'shop')
     await client.set('apples', '10')

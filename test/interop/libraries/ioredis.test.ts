@@ -26,7 +26,7 @@ const range = (count: number) => Array.from({ length: count }, (_, i) => i)
 for (const protocol of [2, 3] as const) {
   const named = (name: string) => `RESP${protocol}: ${name}`
 
-  test(named('a pipeline brings its errors in their places'), async () => {
+  test(named('a pipeline returns each error in its place'), async () => {
     const replies = await connect({ protocol })
       .pipeline()
       .set('a', 'text')
@@ -47,7 +47,7 @@ for (const protocol of [2, 3] as const) {
     ])
   })
 
-  test(named('a transaction is all or nothing, in a pipeline and command by command'), async () => {
+  test(named('a transaction is atomic, in a pipeline and command by command'), async () => {
     const client = connect({ protocol })
     assert.equal(await client.multi().set('a', 1).incr('a').get('a').exec(), [
       [null, 'OK'],
@@ -80,7 +80,7 @@ for (const protocol of [2, 3] as const) {
     assert.is(await client.get('d'), '1')
   })
 
-  test(named('with WATCH, none of many changes at once is lost'), async () => {
+  test(named('concurrent changes with WATCH lose no update'), async () => {
     let retries = 0
     const add = async (client: Redis, amount: number) => {
       for (;;) {
@@ -111,7 +111,7 @@ for (const protocol of [2, 3] as const) {
     assert.ok(retries > 0, 'they got in each other’s way')
   })
 
-  test(named('messages by channel and pattern, and of shards, reach every subscriber'), async () => {
+  test(named('messages of channels, patterns and shards reach every subscriber'), async () => {
     const [publisher, subscriber] = [connect({ protocol }), connect({ protocol })]
     const got: unknown[] = []
     subscriber.on('message', (channel, message) => got.push([channel, message]))
@@ -141,7 +141,7 @@ for (const protocol of [2, 3] as const) {
     assert.ok(bytes.equals(await arrived))
   })
 
-  test(named('what happens to keys is told as messages'), async () => {
+  test(named('changes of keys arrive as messages'), async () => {
     const client = connect({ protocol, db: 2 })
     await client.config('SET', 'notify-keyspace-events', 'KEA')
     const subscriber = connect({ protocol })
@@ -160,7 +160,7 @@ for (const protocol of [2, 3] as const) {
     await client.config('SET', 'notify-keyspace-events', '')
   })
 
-  test(named('subscriptions, databases and waiting commands come back with the connection'), async () => {
+  test(named('subscriptions, databases and blocked commands survive a reconnect'), async () => {
     const [client, subscriber, waiting] = [
       connect({ protocol, db: 5 }),
       connect({ protocol }),
@@ -205,7 +205,7 @@ for (const protocol of [2, 3] as const) {
     assert.equal(await producer.lrange('work', 0, -1), ['end', 'end', 'end', 'end'])
   })
 
-  test(named('a group of consumers shares a stream, and takes over what one has left'), async () => {
+  test(named('a consumer group shares a stream and claims abandoned entries'), async () => {
     const client = connect({ protocol })
     await client.xgroup('CREATE', 'stream', 'group', '$', 'MKSTREAM')
     const pipeline = client.pipeline()
@@ -233,7 +233,7 @@ for (const protocol of [2, 3] as const) {
     )
   })
 
-  test(named('a prefix is put before all keys, those of unions and sorting too'), async () => {
+  test(named('keyPrefix applies to all keys, including those of unions and sorts'), async () => {
     const client = connect({ protocol, keyPrefix: 'app:' })
     await client.multi().zadd('a', 1, 'x').zadd('b', 2, 'x', 3, 'y').zunionstore('sum', 2, 'a', 'b').exec()
     assert.equal(await client.zrange('sum', '0', '-1', 'WITHSCORES'), ['x', '3', 'y', '3'])
@@ -247,7 +247,7 @@ for (const protocol of [2, 3] as const) {
     )
   })
 
-  test(named('scan streams go through collections whole'), async () => {
+  test(named('scan streams return complete collections'), async () => {
     const client = connect({ protocol })
     await client.hset('hash', Object.fromEntries(range(2000).map((i) => [`field${i}`, i])))
     await client.sadd('set', range(2000))
@@ -268,7 +268,7 @@ for (const protocol of [2, 3] as const) {
   })
 }
 
-test('a monitor sees what the others do', async () => {
+test('a monitor sees the commands of other clients', async () => {
   const monitor = await connect().monitor()
   opened(monitor, () => monitor.disconnect())
   const seen: string[][] = []

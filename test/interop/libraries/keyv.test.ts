@@ -22,7 +22,7 @@ function cache(namespace: string): Keyv {
   )
 }
 
-test('values of all kinds come back as they were, and undefined where there are none', async () => {
+test('values of all kinds are returned unchanged, and missing ones as undefined', async () => {
   const keyv = cache('kinds')
   const values = { text: 'grün', number: 1.5, none: null, list: [1, [2, { deep: true }]], bytes: Buffer.from([0, 255, 10, 13]) }
   for (const [key, value] of Object.entries(values)) assert.ok(await keyv.set(key, value))
@@ -34,7 +34,7 @@ test('values of all kinds come back as they were, and undefined where there are 
   assert.is(await keyv.has('text'), false)
 })
 
-test('many are set, looked for, read and deleted in one transaction each', async () => {
+test('many values are set, checked, read and deleted at once', async () => {
   const keyv = cache('many')
   const keys = Array.from({ length: 100 }, (_, i) => `key${i}`)
   await keyv.setMany(keys.map((key, value) => ({ key, value })))
@@ -44,7 +44,7 @@ test('many are set, looked for, read and deleted in one transaction each', async
   assert.is((await keyv.getMany(keys)).filter((value) => value === undefined).length, 50)
 })
 
-test('values end with their time', async () => {
+test('values expire', async () => {
   const keyv = cache('times')
   await keyv.set('short', 1, 60_000)
   await keyv.set('long', 2, 60_000)
@@ -55,7 +55,7 @@ test('values end with their time', async () => {
   assert.is(await keyv.get('long'), 2)
 })
 
-test('a namespace is walked and cleared for itself alone', async () => {
+test('a namespace is walked and cleared separately', async () => {
   const [one, other] = [cache('one'), cache('other')]
   await one.setMany(Array.from({ length: 500 }, (_, i) => ({ key: `key${i}`, value: i })))
   await other.set('key', 'kept')
@@ -68,7 +68,7 @@ test('a namespace is walked and cleared for itself alone', async () => {
   assert.is(await other.get('key'), 'kept')
 })
 
-test('the adapter alone works in a database of its own', async () => {
+test('the adapter works alone in a database of its own', async () => {
   const adapter = new KeyvRedis<string>({ url: `redis://127.0.0.1:${server.port}/3` }, { useUnlink: false, noNamespaceAffectsAll: true })
   opened(adapter, () => adapter.disconnect())
   const keyv = new Keyv({ store: adapter, useKeyPrefix: false })

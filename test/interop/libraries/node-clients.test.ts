@@ -23,7 +23,7 @@ for (const RESP of [2, 3] as const) {
     return await client.connect()
   }
 
-  test(`redis, RESP${RESP}: strings, deadlines, errors`, async () => {
+  test(`redis, RESP${RESP}: strings, deadlines and errors work`, async () => {
     const client = await connect()
     assert.is(await client.set('a', '1', { expiration: { type: 'EX', value: 100 } }), 'OK')
     assert.is(await client.incrBy('a', 41), 42)
@@ -42,7 +42,7 @@ for (const RESP of [2, 3] as const) {
     await client.close()
   })
 
-  test(`redis, RESP${RESP}: values of all bytes`, async () => {
+  test(`redis, RESP${RESP}: values may contain any bytes`, async () => {
     const client = await connect()
     await client.set(BINARY, BINARY)
     const buffers = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
@@ -53,7 +53,7 @@ for (const RESP of [2, 3] as const) {
     await client.close()
   })
 
-  test(`redis, RESP${RESP}: commands in one tick, and a walk over all keys`, async () => {
+  test(`redis, RESP${RESP}: thousands of commands in one tick and a scan of all keys work`, async () => {
     const client = await connect()
     await Promise.all(Array.from({ length: 3000 }, (_, i) => client.set(`key:${i}`, String(i))))
     const values = await Promise.all(Array.from({ length: 3000 }, (_, i) => client.get(`key:${i}`)))
@@ -68,7 +68,7 @@ for (const RESP of [2, 3] as const) {
   })
 }
 
-test('redis: goes on by itself after a restart of the server', async () => {
+test('redis: the client reconnects after a restart of the server', async () => {
   const client = createClient({ url: `redis://127.0.0.1:${server.port}`, socket: { reconnectStrategy: 20 } })
   client.on('error', () => {})
   await client.connect()
@@ -78,7 +78,7 @@ test('redis: goes on by itself after a restart of the server', async () => {
   await client.close()
 })
 
-test('redis: many clients at once', async () => {
+test('redis: a hundred clients work at once', async () => {
   const clients = await Promise.all(
     Array.from({ length: 100 }, async () => {
       const client = createClient({ url: `redis://127.0.0.1:${server.port}` })
@@ -95,7 +95,7 @@ test('redis: many clients at once', async () => {
   await Promise.all(clients.map((client) => client.close()))
 })
 
-test('ioredis: strings, buffers, errors, pipelines', async () => {
+test('ioredis: strings, buffers, errors and pipelines work', async () => {
   const client = new Redis({ port: server.port, host: '127.0.0.1' })
   assert.is(await client.set('a', '1', 'EX', 100, 'NX'), 'OK')
   assert.is(await client.set('a', '2', 'NX'), null)
@@ -115,7 +115,7 @@ test('ioredis: strings, buffers, errors, pipelines', async () => {
   client.disconnect()
 })
 
-test('ioredis: scan streams and other databases', async () => {
+test('ioredis: scan streams and other databases work', async () => {
   const client = new Redis({ port: server.port, host: '127.0.0.1', db: 3 })
   await client.mset(Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`key:${i}`, 'v'])))
   const found = new Set<string>()
@@ -127,7 +127,7 @@ test('ioredis: scan streams and other databases', async () => {
   other.disconnect()
 })
 
-test('ioredis: automatic pipelines, and a reconnect after a restart', async () => {
+test('ioredis: automatic pipelines work and reconnect after a restart', async () => {
   const client = new Redis({ port: server.port, host: '127.0.0.1', enableAutoPipelining: true, retryStrategy: () => 20 })
   client.on('error', () => {})
   await Promise.all(Array.from({ length: 500 }, (_, i) => client.set(`key:${i}`, i)))

@@ -51,7 +51,7 @@ async function requests(count: number, consume: () => Promise<RateLimiterRes>): 
 }
 
 for (const [name, client] of Object.entries(CLIENTS)) {
-  test(`${name}: of many requests at once, as many are let through as there are points, and again when their time is over`, async () => {
+  test(`${name}: simultaneous requests pass up to the number of points, and again after the duration`, async () => {
     const options = await client()
     const limiters = [1, 2].map(() => new RateLimiterRedis({ ...options, keyPrefix: `${name}-points`, points: 5, duration: 1 }))
     const some = (key: string) => requests(20, () => (limiters[Math.floor(Math.random() * 2)] as RateLimiterRedis).consume(key))
@@ -66,7 +66,7 @@ for (const [name, client] of Object.entries(CLIENTS)) {
     assert.equal(await some('ann'), { allowed: 5, refused: 15 })
   })
 
-  test(`${name}: points are given back, taken away, and blocked for a time`, async () => {
+  test(`${name}: points can be rewarded, deducted and blocked for a time`, async () => {
     const limiter = new RateLimiterRedis({ ...(await client()), keyPrefix: `${name}-change`, points: 3, duration: 60, blockDuration: 120 })
     assert.is((await limiter.consume('ann', 2)).remainingPoints, 1)
     assert.is((await limiter.reward('ann', 1)).consumedPoints, 1)
@@ -83,7 +83,7 @@ for (const [name, client] of Object.entries(CLIENTS)) {
     assert.is(await server.call('TTL', `${name}-change:for ever`), -1)
   })
 
-  test(`${name}: bursts, several limits as one, and requests that wait for their turn`, async () => {
+  test(`${name}: bursts, combined limits and queued requests work`, async () => {
     const options = await client()
     const limiter = (keyPrefix: string, points: number, duration: number) =>
       new RateLimiterRedis({ ...options, keyPrefix: `${name}-${keyPrefix}`, points, duration })

@@ -51,7 +51,7 @@ for (const RESP of [2, 3] as const) {
     assert.is((await client.xInfoStream('none').catch((error) => error)).message, 'ERR no such key')
   })
 
-  test(named('a transaction brings its replies typed, and its errors'), async () => {
+  test(named('a transaction returns typed replies and its errors'), async () => {
     const client = await connect(RESP)
     const replies = await client
       .multi()
@@ -87,7 +87,7 @@ for (const RESP of [2, 3] as const) {
     assert.is(await client.get('c'), null)
   })
 
-  test(named('with WATCH on connections of a pool, none of many changes at once is lost'), async () => {
+  test(named('concurrent changes with WATCH in a pool lose no update'), async () => {
     const pool = opened(createClientPool({ url: url(), RESP }, { minimum: 1, maximum: 6 }), (it) => it.destroy())
     await pool.connect()
     let retries = 0
@@ -113,7 +113,7 @@ for (const RESP of [2, 3] as const) {
     assert.ok(retries > 0)
   })
 
-  test(named('messages by channel and pattern, and of shards'), async () => {
+  test(named('messages of channels, patterns and shards arrive'), async () => {
     const [publisher, subscriber] = [await connect(RESP), await connect(RESP)]
     const got: string[] = []
     const listener = (message: string, channel: string) => void got.push(`${channel}: ${message}`)
@@ -139,7 +139,7 @@ for (const RESP of [2, 3] as const) {
     await until('the message', () => got.includes('news: again') && got.includes('n* news: again'))
   })
 
-  test(named('streams: fields, groups, waiting, claiming'), async () => {
+  test(named('streams support fields, groups, blocking reads and claims'), async () => {
     const [client, reader] = [await connect(RESP), await connect(RESP)]
     await client.xGroupCreate('stream', 'group', '0', { MKSTREAM: true })
     await Promise.all(range(20).map((i) => client.xAdd('stream', '*', { number: String(i), twice: String(2 * i) })))
@@ -178,7 +178,7 @@ for (const RESP of [2, 3] as const) {
   })
 }
 
-test('a cache at the client answers by itself until what it has read changes', async () => {
+test('a client-side cache answers alone until a value that it has read changes', async () => {
   const cache = new BasicClientSideCache({ maxEntries: 100 })
   const client = await open(createClient({ url: url(), clientSideCache: cache }))
   const writer = await connect()
@@ -209,7 +209,7 @@ test('a cache at the client answers by itself until what it has read changes', a
   await until('its own change to be seen', async () => (await client.get('own')) === '2')
 })
 
-test('a cache at the client never shows an older value after a newer one', async () => {
+test('a client-side cache never shows an older value after a newer one', async () => {
   const client = await open(createClient({ url: url(), clientSideCache: { maxEntries: 1000 } }))
   const writer = await connect()
   const keys = range(20).map((i) => `key:${i}`)
@@ -231,7 +231,7 @@ test('a cache at the client never shows an older value after a newer one', async
   for (const key of keys) await until(key, async () => (await client.get(key)) === '299')
 })
 
-test('a monitor sees what the others do, and scripts before what they do', async () => {
+test('a monitor sees the commands of other clients, and a script before its commands', async () => {
   const [monitor, client] = [await connect(), await connect()]
   const seen: string[] = []
   await monitor.monitor(
@@ -256,7 +256,7 @@ test('a monitor sees what the others do, and scripts before what they do', async
   assert.equal(seen, wanted)
 })
 
-test('a prefix is put before keys, and a database chosen by the address', async () => {
+test('keyPrefix applies to keys, and the URL selects the database', async () => {
   const client = await open(createClient({ url: `${url()}/7`, keyPrefix: 'app:' }))
   await client.multi().set('a', '1').lPush('list', ['x', 'y']).exec()
   assert.is(await client.get('a'), '1')

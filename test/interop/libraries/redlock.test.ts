@@ -58,7 +58,7 @@ async function acquire(redlock: Redlock, ...resources: string[]): Promise<Lock> 
 }
 
 for (const count of [1, 3]) {
-  test(`${count} server(s): what a lock guards is done by one at a time`, async () => {
+  test(`${count} server(s): a lock is held by one client at a time`, async () => {
     const accounts = { a: 1000, b: 0 }
     let inside = 0
     let most = 0
@@ -89,7 +89,7 @@ for (const count of [1, 3]) {
     )
   })
 
-  test(`${count} server(s): a lock is refused while it is held, ends by itself, and can be held longer`, async () => {
+  test(`${count} server(s): a held lock is refused to others, expires, and can be extended`, async () => {
     const [mine, others] = [locks(servers.slice(0, count)), locks(servers.slice(0, count))]
     const short = await mine.acquire(['a', 'b'], 100)
     assert.not(await isFree(others, 'b', 'c'))
@@ -108,7 +108,7 @@ for (const count of [1, 3]) {
   })
 }
 
-test('a lock is held on while its work takes longer', async () => {
+test('a lock is extended while its work lasts', async () => {
   const [mine, others] = [locks(servers), locks(servers)]
   const isFreeMeanwhile = await mine.using(['slow'], 200, async (signal) => {
     await pause(500)
@@ -119,7 +119,7 @@ test('a lock is held on while its work takes longer', async () => {
   assert.ok(await isFree(others, 'slow'))
 })
 
-test('locks survive a server that ends and starts again, and its scripts are sent anew', async () => {
+test('locks survive a restart of a server, and its scripts are sent again', async () => {
   const [mine, others] = [locks(servers), locks(servers)]
   const holding = async () => {
     const values = await Promise.all(servers.map((server) => server.call('GET', 'kept')))

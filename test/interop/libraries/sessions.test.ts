@@ -71,7 +71,7 @@ class Browser {
   }
 }
 
-test('people are known by their sessions on every server of the application, until they leave', async () => {
+test('a session is valid on every server of the application until logout', async () => {
   const [one, other] = [await startApplication(), await startApplication()]
   const [ann, bob, stranger] = [new Browser(), new Browser(), new Browser()]
   await ann.send('POST', `${one.url}/login/ann`)
@@ -94,7 +94,7 @@ test('people are known by their sessions on every server of the application, unt
   assert.is((await bob.send('GET', other.url)).status, 401)
 })
 
-test('a session ends when nobody comes for its time, which every visit begins anew', async () => {
+test('a session expires after inactivity, and each visit extends it', async () => {
   const { url, store } = await startApplication({ maxAge: 1500 })
   const ann = new Browser()
   await ann.send('POST', `${url}/login/ann`)
@@ -107,7 +107,7 @@ test('a session ends when nobody comes for its time, which every visit begins an
   assert.is((await ann.send('GET', url)).status, 401)
 })
 
-test('sessions outlive a server that is killed', async () => {
+test('sessions survive a killed server', async () => {
   const { url, store } = await startApplication()
   const people = Array.from({ length: 30 }, () => new Browser())
   await Promise.all(people.map((browser, i) => browser.send('POST', `${url}/login/person${i}`)))

@@ -114,7 +114,7 @@ async function heard({ one, other, people }: World): Promise<unknown[][][]> {
 }
 
 for (const [name, adapter] of Object.entries(ADAPTERS)) {
-  test(`${name}: everybody hears what is said to all, in order, bytes too`, async () => {
+  test(`${name}: every client receives broadcasts in order, bytes included`, async () => {
     const world = await openWorld(adapter)
     for (let i = 0; i < 50; i++) world.one.emit('number', i)
     world.one.emit('bytes', Buffer.from([0, 255, 13, 10]), { text: 'grün' })
@@ -123,7 +123,7 @@ for (const [name, adapter] of Object.entries(ADAPTERS)) {
     for (const all of await heard(world)) assert.equal(all, said)
   })
 
-  test(`${name}: rooms reach over servers`, async () => {
+  test(`${name}: rooms span servers`, async () => {
     const world = await openWorld(adapter)
     const [ann, , , dora] = world.people
     const ids = [ann.socket.id, dora.socket.id] as [string, string]
@@ -148,7 +148,7 @@ for (const [name, adapter] of Object.entries(ADAPTERS)) {
     assert.is((await world.one.in('house').fetchSockets()).length, 2)
   })
 
-  test(`${name}: sockets of all servers are found, asked and sent away`, async () => {
+  test(`${name}: sockets of all servers are listed, asked and disconnected`, async () => {
     const world = await openWorld(adapter)
     const ids = world.people.map(({ socket }) => socket.id).sort()
     for (const io of [world.one, world.other]) assert.equal((await io.fetchSockets()).map(({ id }) => id).sort(), ids)
@@ -159,7 +159,7 @@ for (const [name, adapter] of Object.entries(ADAPTERS)) {
     await until('three to be left', async () => (await world.one.fetchSockets()).length === 3)
   })
 
-  test(`${name}: servers speak to each other`, async () => {
+  test(`${name}: servers exchange messages`, async () => {
     const world = await openWorld(adapter)
     const told: unknown[] = []
     world.one.on('told', () => told.push('itself'))
@@ -172,7 +172,7 @@ for (const [name, adapter] of Object.entries(ADAPTERS)) {
   })
 
   if (name.startsWith('streams')) {
-    test(`${name}: who was cut off hears what was said meanwhile`, async () => {
+    test(`${name}: a reconnecting client receives what it missed`, async () => {
       const world = await openWorld(adapter, { connectionStateRecovery: { maxDisconnectionDuration: 10_000 } })
       const [ann] = world.people
       const { id } = ann.socket

@@ -294,10 +294,10 @@ if (haveTools('ACL beside redis-server', 'redis-server')) {
     rmSync(directory, { recursive: true })
   })
 
-  test('SETUSER takes and refuses the same rules in the same words, and users are shown alike', () => compareTexts(pair))
-  test('DRYRUN says the same of random users and random requests', () => compareVerdicts(pair))
-  test('categories hold the same commands', () => compareCategories(pair))
-  test('ACL files are taken and refused alike', () => compareFiles(pair))
+  test('SETUSER accepts and refuses the same rules with the same texts, and shows users the same way', () => compareTexts(pair))
+  test('DRYRUN gives the same verdicts on random users and requests', () => compareVerdicts(pair))
+  test('categories contain the same commands', () => compareCategories(pair))
+  test('ACL files are accepted and refused alike', () => compareFiles(pair))
 }
 
 test.run()

@@ -9,7 +9,7 @@ import { RedisServer } from '../../support/servers/redis-server.ts'
 import { haveTools } from '../tools.ts'
 
 if (haveTools('clock readings of redis-server', 'redis-server')) {
-  test('redis-server answers as the cases say', async () => {
+  test('redis-server gives the expected replies', async () => {
     const redis = await RedisServer.start(['--enable-debug-command', 'yes'])
     for (const { name, requests, replies } of CLOCK_CASES) {
       const got = await repliesOf(redis.port, requests)

@@ -85,7 +85,7 @@ function each(language: string, check: (block: Block) => Promise<void>): void {
   for (const block of blocks) test(`${nameOf(block)} (${language})`, () => check(block))
 }
 
-test('every block has a language that is run here, or is named above with the reason', () => {
+test('every block has a language that is run here, or a reason why it is not', () => {
   const wrong = all.filter((block) => {
     const isRun = ['sh', 'console', 'conf', 'sentinel', 'js'].includes(block.language)
     const isKnown = isRun || ['haproxy', 'exchange', 'ts', 'text'].includes(block.language)
@@ -100,7 +100,7 @@ test('every block has a language that is run here, or is named above with the re
   )
 })
 
-test('the example of a command is one of the sources', () => {
+test('the example of a command is copied from a source', () => {
   const sources = readdirSync(join(ROOT, 'commands'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
   for (const { text } of all.filter(({ language }) => language === 'ts'))
     assert.ok(
@@ -111,7 +111,7 @@ test('the example of a command is one of the sources', () => {
 
 const ACTIONS = { version: '1', start: async () => {}, check: async () => 0 }
 
-test('the commands inside of sentences are commands', async () => {
+test('the commands named inside of sentences exist', async () => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
   const wrong: string[] = []
   const conf = join(directory, 'empty.conf')
@@ -131,7 +131,7 @@ test('the commands inside of sentences are commands', async () => {
   assert.equal(wrong, [])
 })
 
-test('the grammar of the command line is what help says', () => {
+test('the documented command line grammar matches help', () => {
   const help = execFileSync(process.execPath, [MAIN, 'help'], { encoding: 'utf8' })
   const grammar = all.find(({ text }) => text.startsWith('haypile [file]'))?.text ?? ''
   for (const line of grammar.trim().split('\n')) assert.ok(help.includes(line.split(/ {3,}/)[0] as string), line)

@@ -214,7 +214,7 @@ const functionOf = (body: string, flags = '') =>
 
 if (haveTools('functions beside redis-server', 'redis-server')) {
   for (const resp of ['2', '3']) {
-    test(`requests about libraries and calls of functions have the answers of Redis, in RESP${resp}`, () =>
+    test(`requests about libraries and function calls have Redis's replies in RESP${resp}`, () =>
       withServers(async ({ redisPort, ours }) => {
         const [redis, own] = await Promise.all([RawClient.connect(redisPort), RawClient.connect(ours.port)])
         const differences: Bytes[] = []
@@ -242,7 +242,7 @@ if (haveTools('functions beside redis-server', 'redis-server')) {
       }))
   }
 
-  test('what one server dumps the other restores', () =>
+  test('each server restores the dumps of the other', () =>
     withServers(async ({ redisPort, ours }) => {
       const [redis, own] = await Promise.all([WireClient.connect({ port: redisPort }), ours.connect()])
       const listed = async (client: WireClient) =>

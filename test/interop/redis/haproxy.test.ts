@@ -103,7 +103,7 @@ class HaProxy {
 }
 
 if (haveTools('HAProxy', 'haproxy')) {
-  test('clients reach the master through HAProxy, after FAILOVER, and after a master that died', async () => {
+  test('HAProxy leads clients to the master, also after FAILOVER and after a master died', async () => {
     const one = await RunningServer.start()
     const [two, three] = [await startReplica(one.port), await startReplica(one.port)]
     await inStep(one, two, three)
@@ -135,7 +135,7 @@ if (haveTools('HAProxy', 'haproxy')) {
     await stopAll(one, two, three)
   })
 
-  test('HAProxy gives a password, and asks for the role alone where there is only one', async () => {
+  test('HAProxy authenticates, and can check the role alone', async () => {
     const master = await RunningServer.start({ flags: { requirepass: 'secret' }, password: 'secret' })
     const proxy = await HaProxy.start(
       [master, master, master],

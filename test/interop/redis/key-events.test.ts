@@ -125,13 +125,13 @@ if (haveTools('keyspace events', 'redis-server')) {
   })
 
   for (const [family, cases] of Object.entries(EVENT_CASES)) {
-    test(`redis-server reports the events of ${family} as we do`, async () => {
+    test(`redis-server reports the expected events of ${family}`, async () => {
       const found = await redis.events.eventsOf(cases.map(([request]) => request.split(' ')))
       for (const [index, [request, ...expected]] of cases.entries()) assert.equal(found[index], expected, request)
     })
   }
 
-  test(`${REQUESTS} requests made by chance`, async () => {
+  test(`${REQUESTS} random requests report the same events`, async () => {
     const chance = seeded('keyspace events')
     const ours = watched()
     let compared = 0
@@ -147,7 +147,7 @@ if (haveTools('keyspace events', 'redis-server')) {
     assert.ok(compared > REQUESTS / 2, `${compared} events`)
   })
 
-  test('what blocked clients get is reported in the same order', async () => {
+  test('events of served clients come in the same order', async () => {
     const waiting = await WireClient.connect({ port: redis.port })
     const eventsOfServing = async (blocking: string, ready: string): Promise<string[]> => {
       const reply = waiting.call(...blocking.split(' '))

@@ -28,12 +28,12 @@ if (haveTools('libraries of scripts', 'redis-server')) {
   })
 
   for (const [library, cases] of Object.entries(LIBRARY_CASES)) {
-    test(`redis-server's ${library} does what the cases say`, async () => {
+    test(`redis-server's ${library} has the expected results`, async () => {
       for (const { lua, expected } of cases) assert.is(await redis.call('EVAL', shownScript(lua), '0'), expected, lua)
     })
   }
 
-  test(`${ROUNDS} pieces of Lua made by chance`, async () => {
+  test(`${ROUNDS} random Lua snippets have redis-server's results`, async () => {
     const chance = seeded('libraries of scripts')
     const machine = new LibraryMachine()
     // The cases have left these otherwise.

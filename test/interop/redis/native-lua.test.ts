@@ -37,7 +37,7 @@ function snippets(what: string): string[] {
 if (!IS_X64) console.log('SKIPPED native Lua: its casts of doubles to integers are compared on x64 only')
 else {
   if (haveTools('native Lua', 'lua5.1')) {
-    test(`${ROUNDS} pieces of Lua come to what they do in native Lua`, async () => {
+    test(`${ROUNDS} random Lua snippets have the results of native Lua`, async () => {
       const pieces = snippets('native Lua')
       const { status, out, error } = await run('lua5.1', ['-e', DRIVER], {
         input: pieces.map((lua) => `${hexadecimal(shownScript(lua))}\n`).join(''),
@@ -62,7 +62,7 @@ else {
       await server.stop()
     })
 
-    test(`${ROUNDS} pieces of Lua come to what they do in redis-server`, async () => {
+    test(`${ROUNDS} random Lua snippets have the results of redis-server`, async () => {
       const pieces = snippets('numbers of scripts')
       const machine = new LibraryMachine()
       for (let from = 0; from < ROUNDS; from += BATCH) {

@@ -82,7 +82,7 @@ async function check(path: string): Promise<void> {
 }
 
 if (haveTools('RDB files beside redis-server', 'redis-server', 'redis-check-rdb')) {
-  test("the reader sees in redis-server's file what a client sees, and redis-server loads the writer's file", async () => {
+  test("our reader and a client see the same in redis-server's file, and redis-server loads our file", async () => {
     const chance = seeded('rdb of redis')
     const { server, client, path } = await startRedis()
     try {
@@ -120,7 +120,7 @@ if (haveTools('RDB files beside redis-server', 'redis-server', 'redis-check-rdb'
     }
   })
 
-  test('payloads of every type go both ways, and redis-server finds nothing to sanitize', async () => {
+  test("payloads of every type are restored in both directions, and pass redis-server's sanitizer", async () => {
     const chance = seeded('payloads of redis')
     const { server, client } = await startRedis()
     try {

@@ -18,7 +18,7 @@ if (haveTools('redis-cli', 'redis-cli')) {
   })
   test.after(() => server.stop())
 
-  test('lines typed into it are run one by one', async () => {
+  test('lines typed into redis-cli are run one by one', async () => {
     const { out, status } = await typed([
       'SET a "b c"',
       'GET a',
@@ -41,14 +41,14 @@ if (haveTools('redis-cli', 'redis-cli')) {
     ]) // biome-ignore format: one reply a place
   })
 
-  test('RESP3, formatted output and JSON', async () => {
+  test('RESP3, formatted and JSON output work', async () => {
     const { out } = await typed(['HELLO 3', 'SET k v', 'GET k', 'CONFIG GET maxclients', 'DEL k'], '-3', '--no-raw')
     assert.match(out, /"proto" => \(integer\) 3/)
     assert.match(out, /1# "maxclients" => "10000"/)
     assert.is((await cli('--json', 'CONFIG', 'GET', 'port')).out, `{"port":"${server.port}"}\n`)
   })
 
-  test('words from standard input and repeated commands', async () => {
+  test('arguments from standard input and repeated commands work', async () => {
     const value = Buffer.from([0, 1, 255, 13, 10])
     assert.is((await run('redis-cli', ['-p', server.port, '-x', 'SET', 'binary'], { input: value })).out, 'OK\n')
     assert.is((await cli('STRLEN', 'binary')).out, '5\n')
@@ -66,7 +66,7 @@ if (haveTools('redis-cli', 'redis-cli')) {
     assert.is((await cli('GET', `mass:${INSERTED - 1}`)).out, `value ${INSERTED - 1}\n`)
   })
 
-  test('--scan finds every key, and those of a pattern', async () => {
+  test('--scan finds every key, or those of a pattern', async () => {
     const all = (await cli('--scan')).out.trim().split('\n')
     assert.is(all.length, INSERTED)
     assert.is(new Set(all).size, INSERTED)
@@ -74,7 +74,7 @@ if (haveTools('redis-cli', 'redis-cli')) {
     assert.equal(some.sort(), ['mass:9999', ...Array.from({ length: 10 }, (_, i) => `mass:9999${i}`)])
   })
 
-  test('--bigkeys and --memkeys find the largest', async () => {
+  test('--bigkeys and --memkeys find the largest keys', async () => {
     await cli('SET', 'largest', 'x'.repeat(5000))
     const { out, status } = await cli('--bigkeys')
     assert.is(status, 0)
@@ -117,13 +117,13 @@ if (haveTools('redis-cli', 'redis-cli')) {
     await cli('DEL', ...Object.keys(counted).flatMap((type) => [`${type}:10`, `${type}:2000`]))
   })
 
-  test('--hotkeys says that no access frequency is tracked', async () => {
+  test('--hotkeys reports that access frequency is not tracked', async () => {
     const { out, error, status } = await cli('--hotkeys')
     assert.is.not(status, 0)
     assert.match(out + error, /Error: ERR An LFU maxmemory policy is not selected, access frequency not tracked/)
   })
 
-  test('--stat shows a line a second', async () => {
+  test('--stat prints a line per second', async () => {
     // It leaves its lines to the C library, which would keep them until its end.
     const linesOf = (out: string) => out.split('\n').filter((line) => /^\d+ +\d/.test(line))
     const words = ['-oL', 'redis-cli', '-p', server.port, '--stat', '-i', '0.2']
@@ -139,7 +139,7 @@ if (haveTools('redis-cli', 'redis-cli')) {
     assert.ok(Number(samples) > 10 && Number(min) <= Number(average) && Number(average) <= Number(max), out)
   })
 
-  test('MONITOR shows what others do', async () => {
+  test('MONITOR shows the commands of other clients', async () => {
     const watching = run('redis-cli', ['-p', server.port, 'MONITOR'], { untilOutput: (out) => out.includes('"watched"') })
     let count = 0
     const isOver = watching.then(() => true)
@@ -150,7 +150,7 @@ if (haveTools('redis-cli', 'redis-cli')) {
 
   if (haveTools('redis-benchmark', 'redis-benchmark')) {
     for (const pipeline of [1, 16]) {
-      test(`redis-benchmark -P ${pipeline} ends without errors`, async () => {
+      test(`redis-benchmark -P ${pipeline} runs without errors`, async () => {
         const words = ['-p', server.port, '-t', 'ping,set,get,incr,mset', '-n', 10_000, '-P', pipeline, '-r', 1000, '-q']
         const { status, out, error } = await run('redis-benchmark', words)
         assert.is(status, 0, `${out}${error}`)

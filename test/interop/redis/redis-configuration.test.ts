@@ -17,7 +17,7 @@ const directory = mkdtempSync(join(tmpdir(), 'haypile-redis-conf-'))
 test.after(() => rmSync(directory, { recursive: true }))
 
 if (haveTools('the configuration of Redis', 'redis-server')) {
-  test('every key that Redis has is a key here', async () => {
+  test('every configuration key of Redis exists here', async () => {
     const redis = await RedisServer.start()
     const client = await redis.connect()
     const names = ((await client.call('CONFIG', 'GET', '*')) as string[]).filter((_, index) => index % 2 === 0)
@@ -30,7 +30,7 @@ if (haveTools('the configuration of Redis', 'redis-server')) {
     )
   })
 
-  test('a haypile starts on the file that Debian installs, and warns of the keys that it ignores', async () => {
+  test("a server starts on Debian's redis.conf and warns about ignored keys", async () => {
     if (!existsSync(DEBIAN)) return console.log(`SKIPPED the file of Debian: ${DEBIAN} is not there or cannot be read`)
     const path = join(directory, 'redis.conf')
     const data = join(directory, 'data')

@@ -6,7 +6,7 @@ import { RunningServer } from '../../support/servers/running-server.ts'
 import { haveTools, run } from '../tools.ts'
 
 if (haveTools('redis-benchmark with replicas', 'redis-benchmark')) {
-  test('redis-benchmark writes to a master with a replica and a replica of that: all hold the same', async () => {
+  test('after redis-benchmark a master, its replica and a sub-replica have equal data', async () => {
     const master = await RunningServer.start()
     const replica = await startReplica(master.port)
     const last = await startReplica(replica.port)

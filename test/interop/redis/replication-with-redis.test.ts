@@ -9,7 +9,7 @@ import { haveTools } from '../tools.ts'
 const REDIS_REFUSED = 'a Redis asks to be a replica of this haypile and is refused: only a haypile can be one'
 
 if (haveTools('replication with redis-server', 'redis-server')) {
-  test('a haypile that follows a Redis says that the master is one', async () => {
+  test('a haypile that follows a Redis reports that its master is one', async () => {
     const redis = await RedisServer.start()
     const replica = await RunningServer.start({ flags: { replicaof: `127.0.0.1 ${redis.port}` } })
     const reason = /^METASYNC: the master is a Redis or the like, not a haypile: ERR unknown command /
@@ -20,7 +20,7 @@ if (haveTools('replication with redis-server', 'redis-server')) {
     await redis.stop()
   })
 
-  test('a Redis that follows a haypile is told, in each try, and logged once', async () => {
+  test('a Redis that follows a haypile is refused on each try, and logged once', async () => {
     const master = await RunningServer.start()
     const redis = await RedisServer.start(['--replicaof', '127.0.0.1', String(master.port)])
     const refusals = async () => Number(/errorstat_ERR:count=(\d+)/.exec((await master.call('INFO', 'errorstats')) as string)?.[1] ?? 0)

@@ -139,7 +139,7 @@ const alone = (request: Request) => [request]
 const inTransaction = (request: Request) => [['MULTI'], request, ['EXEC']]
 
 if (haveTools('refusals of scripts beside redis-server', 'redis-server')) {
-  test('scripts are refused as Redis refuses them, alone and in a transaction', () =>
+  test("scripts are refused with Redis's replies, alone and in a transaction", () =>
     withPairs(async (pairs) => {
       const comparison = await Comparison.of(pairs)
       for (const state of STATES) {
@@ -150,7 +150,7 @@ if (haveTools('refusals of scripts beside redis-server', 'redis-server')) {
       comparison.end()
     }))
 
-  test('a state that a transaction brings about holds for the scripts after it', () =>
+  test('a state entered within a transaction applies to its later scripts', () =>
     withPairs(async (pairs) => {
       const comparison = await Comparison.of(pairs)
       for (const pair of pairs) await enter(pair, MASTER)
@@ -162,7 +162,7 @@ if (haveTools('refusals of scripts beside redis-server', 'redis-server')) {
       comparison.end()
     }))
 
-  test('what is queued is refused by EXEC where the state of the server has become another one', () =>
+  test("EXEC refuses queued scripts after the server's state has changed", () =>
     withPairs(async (pairs) => {
       for (const state of STATES) {
         const answers: Bytes[][] = []
@@ -195,7 +195,7 @@ if (haveTools('refusals of scripts beside redis-server', 'redis-server')) {
       }))
   }
 
-  test('scripts that declare what they do are refused while nothing can be written to disk', () =>
+  test('scripts with declared flags are refused while the disk takes no writes', () =>
     withNode({}, async ({ node, client }) => {
       const redis = await RedisServer.start(['--appendonly', 'yes'], FILE_BLOCKS)
       try {

@@ -71,7 +71,7 @@ async function hellos(server: RunningServer, sentinels: Sentinels): Promise<void
 }
 
 if (haveTools('Sentinel', 'redis-sentinel')) {
-  test('a master dies under load: a replica takes over, the other goes on from where it is, and no confirmed write is lost', async () => {
+  test('when a master dies under load, a replica takes over, the other continues, and no confirmed write is lost', async () => {
     const servers = await startWatched()
     const [master, ...replicas] = servers.all
     const sentinels = await Sentinels.start({ port: master.port })
@@ -98,7 +98,7 @@ if (haveTools('Sentinel', 'redis-sentinel')) {
     await servers.stop()
   })
 
-  test('SENTINEL FAILOVER, with passwords and a user of its own for sentinels', async () => {
+  test('SENTINEL FAILOVER works with passwords and a separate user for sentinels', async () => {
     const servers = await startWatched({
       config: [
         'requirepass secret',
@@ -149,7 +149,7 @@ if (haveTools('Sentinel', 'redis-sentinel')) {
     await servers.stop()
   })
 
-  test('a master that was cut off comes back as a replica, and what it took meanwhile is dropped', async () => {
+  test('a master that was cut off returns as a replica, and its writes meanwhile are dropped', async () => {
     const servers = await startWatched({ config: ['min-replicas-to-write 1', 'min-replicas-max-lag 2'] })
     const [master, ...replicas] = servers.all
     const sentinels = await Sentinels.start({ port: master.port, hurry: 'fast' })
