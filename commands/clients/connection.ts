@@ -172,7 +172,7 @@ const reset = command({
   arity: 1,
   flags: ENTRY_FLAGS,
   run({ session, server, units, tracking }) {
-    if (session.peer !== 'client') throw clientError('ERR can only reset normal client connections')
+    if (session.remoteRole !== 'client') throw clientError('ERR can only reset normal client connections')
     if (session.isMonitoring) server.clients.stopMonitoring(session)
     endTransaction(session, units.watches)
     server.pubsub.forget(session)

@@ -24,8 +24,8 @@ export function requireClientType(word: Bytes): ClientType {
   return found[1]
 }
 
-export function typeOf({ peer, subscriptions }: Session): ClientType {
-  if (peer !== 'client') return peer
+export function typeOf({ remoteRole, subscriptions }: Session): ClientType {
+  if (remoteRole !== 'client') return remoteRole
   return subscriptions === null ? 'normal' : 'pubsub'
 }
 

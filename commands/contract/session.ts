@@ -12,7 +12,7 @@ import type { SessionTransaction, SessionWatch } from './transactions.ts'
 export type ReplyMode = 'on' | 'off' | 'skip' | 'skip-next'
 
 /** The role of the remote end. Replicas of this node and its master are not ordinary clients. */
-export type Peer = 'client' | 'replica' | 'master'
+export type RemoteRole = 'client' | 'replica' | 'master'
 
 /** The state that every session has, with its initial values. */
 export class SessionState {
@@ -52,7 +52,7 @@ export class SessionState {
 
 export interface Session extends SessionState {
   readonly id: number
-  readonly peer: Peer
+  readonly remoteRole: RemoteRole
   /** The authenticated user, whose rules apply. */
   user: SessionUser
   /** True if the client gave a password or needed none at the start. */

@@ -25,8 +25,8 @@ import { integerOf, isToken, requireInteger, requireSafeInteger } from '../parsi
 const FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'no_multi', 'stale']
 
 /** Throws BADSESSION unless METASYNC has made the session a replica's. */
-function mustBeReplica({ peer }: Session): void {
-  if (peer !== 'replica') throw withoutSession()
+function mustBeReplica({ remoteRole }: Session): void {
+  if (remoteRole !== 'replica') throw withoutSession()
 }
 
 const metasync = command({
@@ -127,7 +127,8 @@ function acknowledge({ server, session }: Context, args: Args, at: number): Repl
   const applied = offsetOf(args[at + 1])
   const synced = isToken(args[at + 2], 'fack') ? offsetOf(args[at + 3]) : 0
   const asked = isToken(args[at + 4], 'asked') ? offsetOf(args[at + 5]) : null
-  if (session.peer === 'replica' && applied !== null && synced !== null) server.replication.acknowledge(session, { applied, synced, asked })
+  if (session.remoteRole === 'replica' && applied !== null && synced !== null)
+    server.replication.acknowledge(session, { applied, synced, asked })
   return NO_REPLY
 }
 

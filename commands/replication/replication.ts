@@ -29,7 +29,7 @@ function follow(name: Bytes, { server, session, units }: Context, args: Args): R
     server.replication.leave()
     return OK
   }
-  if (session.peer === 'replica') throw clientError('ERR Command is not valid when client is a replica.')
+  if (session.remoteRole === 'replica') throw clientError('ERR Command is not valid when client is a replica.')
   const port = requireSafeInteger(args[2], 0, 65535, invalidPort)
   const host = hostOf(args[1])
   if (host === null) throw clientError('ERR Invalid master host')

@@ -33,8 +33,8 @@ export class ScriptClient extends SessionState implements Client {
     return this.caller?.id ?? 0
   }
 
-  get peer(): Session['peer'] {
-    return this.caller?.peer ?? 'client'
+  get remoteRole(): Session['remoteRole'] {
+    return this.caller?.remoteRole ?? 'client'
   }
 
   queryBufferBytes(): number {

@@ -26,7 +26,7 @@ import { checkRequester, metaOf } from './introduction.ts'
 import { dateAck, writableUntilMs } from './liveness.ts'
 import type { MasterOptions } from './master-options.ts'
 import { behind, checkPeer, minAllowedOffset } from './peer-limits.ts'
-import { mustBeQuiet, Peers, progressOf, type ReplicaLinkPeer } from './peers.ts'
+import { mustBeQuiet, type Peer, Peers, progressOf } from './peers.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 import { type BinlogPin, type ConflictView, conflictViews, type ReplicaView, replicaView } from './replica-view.ts'
 import { keyOf, type SlaveItem, SlaveItems } from './slave-items.ts'
@@ -47,7 +47,7 @@ export class Master {
   private readonly arrivals: Arrivals
   private readonly source: FullSyncSource
   /** The peer that asked this node to take over. Its session survives the change of role. */
-  private handingOver: ReplicaLinkPeer | null = null
+  private handingOver: Peer | null = null
 
   constructor(options: MasterOptions) {
     this.options = options
@@ -315,7 +315,7 @@ export class Master {
     if (peer !== undefined) mustBeQuiet(peer)
   }
 
-  private inSession(connection: ReplicaConnection, session: number): { item: SlaveItem; peer: ReplicaLinkPeer } {
+  private inSession(connection: ReplicaConnection, session: number): { item: SlaveItem; peer: Peer } {
     const peer = this.peers.get(connection.id)
     if (peer === undefined) throw withoutSession()
     if (peer.over !== null) throw new Refusal('BADSESSION', `session ${peer.session} is over: ${peer.over.reason}`)
@@ -325,7 +325,7 @@ export class Master {
     return { item, peer }
   }
 
-  private takeOver(peer: ReplicaLinkPeer, { runId }: SlaveItem, { replicationIds, offset }: TrySyncRequest): void {
+  private takeOver(peer: Peer, { runId }: SlaveItem, { replicationIds, offset }: TrySyncRequest): void {
     const { storage } = this.options
     if (storage.role === 'master') return // already done: the answer was lost
     const { replicationId, past } = storage.identity
@@ -343,7 +343,7 @@ export class Master {
     }
   }
 
-  private check(peer: ReplicaLinkPeer, now: number): void {
+  private check(peer: Peer, now: number): void {
     if (peer.over !== null) {
       if (now - peer.over.sinceMs > this.options.settings.timeoutMs) this.closePeer(peer)
       return
@@ -362,14 +362,14 @@ export class Master {
     this.closePeer(peer)
   }
 
-  private cut(peer: ReplicaLinkPeer, reason: string): void {
+  private cut(peer: Peer, reason: string): void {
     const item = must(this.items.of(peer.connection.id))
     this.options.log.warn({ replica: keyOf(item) }, `a replica is cut off and has to connect again: ${reason}`)
     this.peers.dismiss(peer, 'BADSESSION', reason, this.now)
     this.closePeer(peer)
   }
 
-  private closePeer(peer: ReplicaLinkPeer): void {
+  private closePeer(peer: Peer): void {
     peer.connection.close()
     this.closed(peer.connection)
   }

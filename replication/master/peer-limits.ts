@@ -1,7 +1,7 @@
 /** The limits on silence and lag, which the master checks on each connection ten times a second. */
 import type { Storage } from '../../storage/storage.ts'
 import type { ReplicationSettings } from '../protocol/settings.ts'
-import { type ReplicaLinkPeer, trackReading, trackStuck } from './peers.ts'
+import { type Peer, trackReading, trackStuck } from './peers.ts'
 import type { SlaveItem } from './slave-items.ts'
 
 export interface LimitsOptions {
@@ -21,14 +21,14 @@ export function behind({ storage }: LimitsOptions, offset: number): number {
 }
 
 /** Returns the lowest offset that is within replica-lag-limit and the allowance of the peer. */
-export function minAllowedOffset({ storage, settings }: LimitsOptions, { lagAllowanceBytes }: ReplicaLinkPeer): number {
+export function minAllowedOffset({ storage, settings }: LimitsOptions, { lagAllowanceBytes }: Peer): number {
   return storage.binlog.end.offset - settings.lagLimitBytes - lagAllowanceBytes
 }
 
 /**
  * Checks a peer, and sends a heartbeat on an idle stream. Returns why to drop the peer, or null.
  */
-export function checkPeer(options: LimitsOptions, peer: ReplicaLinkPeer, item: SlaveItem, nowMs: number): Fault | null {
+export function checkPeer(options: LimitsOptions, peer: Peer, item: SlaveItem, nowMs: number): Fault | null {
   const { timeoutMs, pingPeriodMs } = options.settings
   if (trackReading(peer)) item.heardMs = nowMs
   if (nowMs - item.heardMs > timeoutMs) return 'silent'
@@ -37,7 +37,7 @@ export function checkPeer(options: LimitsOptions, peer: ReplicaLinkPeer, item: S
   return lagOf(options, peer, item)
 }
 
-function lagOf(options: LimitsOptions, peer: ReplicaLinkPeer, item: SlaveItem): Fault | null {
+function lagOf(options: LimitsOptions, peer: Peer, item: SlaveItem): Fault | null {
   const { storage, settings } = options
   // Before the stream begins, the replica acknowledges nothing: its pinned offset counts.
   const has = peer.feed === null ? item.pinned : item.applied

@@ -13,7 +13,7 @@ import type { GivenFullSyncReason, ReplicaProgress } from './replica-view.ts'
 import type { SnapshotTransfer } from './transfer.ts'
 
 /** A connection with a granted METASYNC. */
-export interface ReplicaLinkPeer {
+export interface Peer {
   readonly connection: ReplicaConnection
   readonly session: number
   feed: Feed | null
@@ -38,14 +38,14 @@ export interface PeersOptions {
   /** The end of what may be sent: an offset between groups. */
   feedLimit(): number
   /** Called when the binlog cannot be read at the offset of a peer. */
-  broken(peer: ReplicaLinkPeer, error: unknown): void
+  broken(peer: Peer, error: unknown): void
 }
 
 /** The connections with a granted METASYNC, and their streams. */
 export class Peers {
   private readonly options: PeersOptions
-  private readonly peers = new Map<number, ReplicaLinkPeer>()
-  private readonly feeding = new Set<ReplicaLinkPeer>()
+  private readonly peers = new Map<number, Peer>()
+  private readonly feeding = new Set<Peer>()
   private readonly tail = new FeedTail()
   private beginning: SnapshotTransfer[] = []
   private isIdle = true
@@ -55,16 +55,16 @@ export class Peers {
   }
 
   /** All peers. Peers may be removed during the iteration. */
-  get all(): Iterable<ReplicaLinkPeer> {
+  get all(): Iterable<Peer> {
     return this.peers.values()
   }
 
   /** The peers that are sent the binlog. */
-  get fed(): ReadonlySet<ReplicaLinkPeer> {
+  get fed(): ReadonlySet<Peer> {
     return this.feeding
   }
 
-  get(connection: number): ReplicaLinkPeer | undefined {
+  get(connection: number): Peer | undefined {
     return this.peers.get(connection)
   }
 
@@ -84,7 +84,7 @@ export class Peers {
   }
 
   /** Returns the removed peer, or undefined if the connection had none. */
-  remove(connection: ReplicaConnection): ReplicaLinkPeer | undefined {
+  remove(connection: ReplicaConnection): Peer | undefined {
     const peer = this.peers.get(connection.id)
     if (peer === undefined) return undefined
     this.peers.delete(connection.id)
@@ -97,7 +97,7 @@ export class Peers {
   }
 
   /** Sends a full sync to a peer, from the next flush on. */
-  transfer(peer: ReplicaLinkPeer, transfer: SnapshotTransfer): void {
+  transfer(peer: Peer, transfer: SnapshotTransfer): void {
     peer.transfer = transfer
     peer.takenBytes = 0
     this.beginning.push(transfer)
@@ -105,7 +105,7 @@ export class Peers {
   }
 
   /** Streams the binlog to a peer, from the next flush on. */
-  feed(peer: ReplicaLinkPeer, offset: number): void {
+  feed(peer: Peer, offset: number): void {
     const { tail } = this
     const { storage } = this.options
     const { binlog } = storage
@@ -141,7 +141,7 @@ export class Peers {
   }
 
   /** Ends a session and its stream. The replica learns of it on its next request. */
-  fence(peer: ReplicaLinkPeer, reason: string, nowMs: number): void {
+  fence(peer: Peer, reason: string, nowMs: number): void {
     peer.over ??= { reason, sinceMs: nowMs, isTorn: peer.feed?.isBetweenGroups === false }
     this.stopStream(peer)
   }
@@ -150,7 +150,7 @@ export class Peers {
    * Ends a session and sends the reason. Returns false if the stream is within a group, where no
    * line can be sent.
    */
-  dismiss(peer: ReplicaLinkPeer, code: RefusalCode, reason: string, nowMs: number): boolean {
+  dismiss(peer: Peer, code: RefusalCode, reason: string, nowMs: number): boolean {
     const { feed, transfer } = peer
     transfer?.fail(code, reason)
     const hasSentReason = feed === null || feed.endWith(code, reason)
@@ -158,7 +158,7 @@ export class Peers {
     return hasSentReason
   }
 
-  private stopStream(peer: ReplicaLinkPeer): void {
+  private stopStream(peer: Peer): void {
     peer.transfer?.stop()
     peer.feed?.close()
     peer.feed = null
@@ -169,7 +169,7 @@ export class Peers {
 }
 
 /** Throws Refusal while a stream is under way: a reply would be read as a part of it. */
-export function mustBeQuiet({ feed, transfer }: ReplicaLinkPeer): void {
+export function mustBeQuiet({ feed, transfer }: Peer): void {
   if (feed !== null) throw new Refusal('ERR', 'this connection carries the binlog')
   if (transfer?.isUnderWay === true) throw new Refusal('ERR', 'this connection carries a full sync')
 }
@@ -178,7 +178,7 @@ export function mustBeQuiet({ feed, transfer }: ReplicaLinkPeer): void {
  * Records how much of a full sync the socket has sent. Returns true if that is more than at the
  * last call, or all of it. A replica that receives a full sync sends little, but it reads.
  */
-export function trackReading(peer: ReplicaLinkPeer): boolean {
+export function trackReading(peer: Peer): boolean {
   const { transfer, connection } = peer
   if (transfer === null || !transfer.isUnderWay) return false
   const { unsentBytes } = connection
@@ -194,7 +194,7 @@ export function trackReading(peer: ReplicaLinkPeer): boolean {
  * length was damaged on the way. All that comes is read as a part of that group, so the replica
  * cannot notice the damage.
  */
-export function trackStuck(peer: ReplicaLinkPeer, applied: number, timeoutMs: number, nowMs: number): boolean {
+export function trackStuck(peer: Peer, applied: number, timeoutMs: number, nowMs: number): boolean {
   const { feed, connection, stuck } = peer
   const isWaiting = feed !== null && feed.offset > applied && connection.unsentBytes === 0
   if (isWaiting && stuck.applied === applied) return nowMs - stuck.sinceMs > timeoutMs
@@ -202,7 +202,7 @@ export function trackStuck(peer: ReplicaLinkPeer, applied: number, timeoutMs: nu
   return false
 }
 
-export function progressOf(peer: ReplicaLinkPeer | undefined): ReplicaProgress {
+export function progressOf(peer: Peer | undefined): ReplicaProgress {
   if (peer === undefined || peer.over !== null) return { state: 'handshake', fullSync: null }
   if (peer.feed !== null) return { state: 'online', fullSync: null }
   const { transfer, fullSyncReason: reason } = peer

@@ -46,7 +46,7 @@ export const ASK_FOR_ACK = 0x3f
 export type RefusalCode = 'ERR' | 'STALE' | 'DUPLICATE' | 'CYCLE' | 'VERSION' | 'BADSESSION' | 'BEHIND' | 'NOMASTERLINK'
 
 /**
- * A refused request of a peer or a client, who gets the code and the reason. Nothing has changed.
+ * A refused request. The requester gets the code and the reason, and nothing has changed.
  */
 export class Refusal extends ClientError {
   override readonly name = 'Refusal'

@@ -3,7 +3,7 @@
  * parts read it on each use.
  */
 export interface ReplicationSettings {
-  /** repl-timeout, ms: a peer that is silent for longer is taken for dead. */
+  /** repl-timeout, ms: a replica or master that is silent for longer is taken for dead. */
   timeoutMs: number
   /** repl-ping-replica-period, ms: the interval of heartbeats on an idle link. */
   pingPeriodMs: number

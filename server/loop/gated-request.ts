@@ -44,7 +44,7 @@ export function gatedRequest(
 /** True if a pause holds the request. A pause of everything also holds a replica's reads. */
 export function isHeldByPause({ command, mayWrite, client }: GatedRequest, paused: 'all' | 'write' | null): boolean {
   if (mayWrite) return true
-  return paused === 'all' && (client.peer === 'client' || command.flags.includes('readonly'))
+  return paused === 'all' && (client.remoteRole === 'client' || command.flags.includes('readonly'))
 }
 
 /** True if a request runs while a script is suspended. SHUTDOWN runs only if it saves nothing,

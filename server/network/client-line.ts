@@ -63,8 +63,8 @@ function secondsSince(thenMs: number, nowMs: number): number {
 function flagsOf(session: Session, state: 'blocked' | 'free'): string {
   let flags = ''
   if (session.isMonitoring) flags += 'O'
-  else if (session.peer === 'replica') flags += 'S'
-  if (session.peer === 'master') flags += 'M'
+  else if (session.remoteRole === 'replica') flags += 'S'
+  if (session.remoteRole === 'master') flags += 'M'
   if (session.subscriptions !== null) flags += 'P'
   if (session.transaction !== null) flags += 'x'
   if (state === 'blocked') flags += 'b'

@@ -5,7 +5,7 @@ import type { Turn } from '../loop/turn.ts'
 import type { Prefetcher } from '../protocol/prefetch.ts'
 import type { DecoderLimits } from '../protocol/request-decoder.ts'
 import type { Connection } from './connection.ts'
-import type { ReplicaPeer } from './replica-peer.ts'
+import type { ReplicaSocket } from './replica-socket.ts'
 
 /** Hard and soft limit in bytes, and the seconds of the soft limit; 0 means none. */
 interface UnsentLimit {
@@ -33,7 +33,7 @@ export interface ConnectionHost {
   /** Like `sent`, for binlog bytes sent to a replica. */
   fed(bytes: number): void
   /** The replica's socket has drained. */
-  drained(peer: ReplicaPeer): void
+  drained(socket: ReplicaSocket): void
   /** The connection is about to close: its client must be sent nothing more. */
   leaving(connection: Connection): void
   /** The client sends nothing more and may have gone, so it no longer waits for others. */

@@ -17,12 +17,12 @@ import { SealedReplies } from '../protocol/sealed-replies.ts'
 import { type ConnectionHost, OutputLimit } from './connection-host.ts'
 import { CLOSE_TIMEOUT_MS, MAX_HELD_INPUT_BYTES, MAX_SEALED_TURNS, MAX_UNSENT_BYTES } from './connection-limits.ts'
 import type { HoldReason } from './hold-reason.ts'
-import { ReplicaPeer } from './replica-peer.ts'
+import { ReplicaSocket } from './replica-socket.ts'
 
 /** One client's socket, with its session. */
 export class Connection extends SessionState implements Client, TurnClient {
   readonly id: number
-  replica: ReplicaPeer | null = null
+  replica: ReplicaSocket | null = null
   readonly address: string
   readonly localAddress: string
   readonly createdAtMs: number
@@ -76,13 +76,13 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.decoder.isAuthenticated = value
   }
 
-  get peer(): 'client' | 'replica' {
+  get remoteRole(): 'client' | 'replica' {
     return this.replica === null ? 'client' : 'replica'
   }
 
   /** The connection as replication sees it, which sets `replica` once it accepts the replica. */
-  asReplica(): ReplicaPeer {
-    return this.replica ?? new ReplicaPeer(this.socket, this.id, this.address, this.host)
+  asReplica(): ReplicaSocket {
+    return this.replica ?? new ReplicaSocket(this.socket, this.id, this.address, this.host)
   }
 
   queryBufferBytes(): number {

@@ -83,7 +83,7 @@ export function connectionHost(parts: ConnectionParts): ConnectionHost {
       statistics.replicationOutputBytes += bytes
       statistics.writes++
     },
-    drained: (peer) => state.replication?.master.drained(peer),
+    drained: (socket) => state.replication?.master.drained(socket),
     leaving: (connection) => executor.forget(connection),
     inputEnded: (connection) => {
       state.replication?.waiters.unblock(connection, null)

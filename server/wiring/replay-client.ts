@@ -12,7 +12,7 @@ import type { Replayer } from '../../storage/recovery/recovery.ts'
 /** A client that discards its replies. */
 export class ReplayClient extends SessionState implements Client {
   readonly id: number
-  readonly peer: Session['peer']
+  readonly remoteRole: Session['remoteRole']
   readonly address: Bytes
   readonly createdAtMs: number
   user = SUPERUSER
@@ -23,10 +23,10 @@ export class ReplayClient extends SessionState implements Client {
   outputBufferBytes = () => 0
   readonly close: () => void
 
-  constructor(id = 0, peer: Session['peer'] = 'client', address: Bytes = '', createdAtMs = 0, close: () => void = () => {}) {
+  constructor(id = 0, remoteRole: Session['remoteRole'] = 'client', address: Bytes = '', createdAtMs = 0, close: () => void = () => {}) {
     super()
     this.id = id
-    this.peer = peer
+    this.remoteRole = remoteRole
     this.address = address
     this.createdAtMs = createdAtMs
     this.close = close

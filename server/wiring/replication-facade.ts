@@ -18,14 +18,14 @@ import type {
 import type { Replication } from '../../replication/replication.ts'
 import type { WaitCondition } from '../../replication/waiters.ts'
 import type { Storage } from '../../storage/storage.ts'
-import type { ReplicaPeer } from '../network/replica-peer.ts'
+import type { ReplicaSocket } from '../network/replica-socket.ts'
 import { roleReply } from './role-reply.ts'
 
 /** A connection that may become a replica's. */
-interface ReplicaSocket {
+interface RequestConnection {
   /** Null until METASYNC was granted. */
-  replica: ReplicaPeer | null
-  asReplica(): ReplicaPeer
+  replica: ReplicaSocket | null
+  asReplica(): ReplicaSocket
 }
 
 export interface FacadeOptions {
@@ -33,7 +33,7 @@ export interface FacadeOptions {
   /** Its replication is null until the binlog has been replayed. */
   readonly state: { readonly replication: Replication | null }
   /** The open connections by the ids of their sessions. */
-  readonly connections: ReadonlyMap<number, ReplicaSocket>
+  readonly connections: ReadonlyMap<number, RequestConnection>
   /** Ports on which clients reach this server. */
   ownPorts(): readonly number[]
   /** The addresses that this server announces. */
@@ -107,26 +107,26 @@ export class ReplicationFacade implements ReplicationPort {
 
   metaSync(session: Session, request: MetaSyncRequest): MetaSyncReply {
     const connection = this.connectionOf(session)
-    const peer = connection.asReplica()
-    const meta = this.started.master.metaSync(peer, request)
-    connection.replica = peer
+    const socket = connection.asReplica()
+    const meta = this.started.master.metaSync(socket, request)
+    connection.replica = socket
     return meta
   }
 
   trySync(session: Session, request: TrySyncRequest): TrySyncReply {
-    return this.started.master.trySync(this.peerOf(session), request)
+    return this.started.master.trySync(this.socketOf(session), request)
   }
 
   dbSync(session: Session, request: DbSyncRequest): void {
-    this.started.master.dbSync(this.peerOf(session), request)
+    this.started.master.dbSync(this.socketOf(session), request)
   }
 
   binlogSync(session: Session, request: BinlogSyncRequest): void {
-    this.started.master.binlogSync(this.peerOf(session), request.session, request.offset)
+    this.started.master.binlogSync(this.socketOf(session), request.session, request.offset)
   }
 
   acknowledge(session: Session, ack: AckRequest): void {
-    this.started.master.ack(this.peerOf(session), ack)
+    this.started.master.ack(this.socketOf(session), ack)
   }
 
   /** Throws LOADING until the binlog has been replayed. */
@@ -136,11 +136,11 @@ export class ReplicationFacade implements ReplicationPort {
     return replication
   }
 
-  private connectionOf({ id }: Session): ReplicaSocket {
+  private connectionOf({ id }: Session): RequestConnection {
     return must(this.options.connections.get(id), 'requests of replicas come on open connections')
   }
 
-  private peerOf(session: Session): ReplicaPeer {
+  private socketOf(session: Session): ReplicaSocket {
     return must(this.connectionOf(session).replica, 'METASYNC comes before other requests of replicas')
   }
 

@@ -12,9 +12,9 @@ import { Histories, keyOf } from './histories.ts'
 import { checkAck, checkCluster, checkFullSync } from './invariants.ts'
 import { Network } from './network.ts'
 import { type NodeHost, SimulatedNode } from './node.ts'
-import type { Peer } from './peer.ts'
 import type { SimulatedProcess } from './process.ts'
 import { Schedule } from './schedule.ts'
+import type { ServerEnd } from './server-end.ts'
 import { type ClusterSettings, drawSettings, PORT } from './settings.ts'
 import { StrayConnections } from './stray-connections.ts'
 import { preload } from './workload.ts'
@@ -181,12 +181,12 @@ export class Cluster implements NodeHost {
     this.strays.heard(node.ip, socket, bytes)
   }
 
-  acked(node: SimulatedNode, peer: Peer, ack: AckRequest): void {
-    checkAck(this, node, peer, ack)
+  acked(node: SimulatedNode, end: ServerEnd, ack: AckRequest): void {
+    checkAck(this, node, end, ack)
   }
 
-  refused(node: SimulatedNode, peer: Peer, request: TrySyncRequest, reply: TrySyncReply): void {
-    checkFullSync(this, node, peer, request, reply)
+  refused(node: SimulatedNode, end: ServerEnd, request: TrySyncRequest, reply: TrySyncReply): void {
+    checkFullSync(this, node, end, request, reply)
   }
 
   wroteUnasked(position: BinlogPosition): void {

@@ -1,6 +1,6 @@
 /** Faults of a connection between two machines that both continue. Each returns a description. */
 import type { Network, Socket } from './network.ts'
-import { Peer } from './peer.ts'
+import { ServerEnd } from './server-end.ts'
 
 type Fault = (network: Network, socket: Socket, peer: Socket) => string
 
@@ -60,7 +60,7 @@ const held =
  * own.)
  */
 const corrupted: Fault = (_network, _socket, peer) => {
-  if (!(peer.events instanceof Peer) || peer.events.streamingEpoch < 0) return 'is as it was'
+  if (!(peer.events instanceof ServerEnd) || peer.events.streamingEpoch < 0) return 'is as it was'
   peer.out.corrupt()
   return 'turns a bit'
 }

@@ -3,12 +3,12 @@ import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication
 import type { Cluster } from './cluster.ts'
 import { keyOf } from './histories.ts'
 import type { SimulatedNode } from './node.ts'
-import { Peer } from './peer.ts'
+import { ServerEnd } from './server-end.ts'
 
 /** The node that feeds a linked replica, if the stream has had no break since. */
-function masterOf(cluster: Cluster, node: SimulatedNode): { readonly master: SimulatedNode; readonly peer: Peer } | null {
+function masterOf(cluster: Cluster, node: SimulatedNode): { readonly master: SimulatedNode; readonly peer: ServerEnd } | null {
   const accepted = node.process?.dialled?.peer
-  if (node.process?.dialled?.isOpen !== true || accepted?.isOpen !== true || !(accepted.events instanceof Peer)) return null
+  if (node.process?.dialled?.isOpen !== true || accepted?.isOpen !== true || !(accepted.events instanceof ServerEnd)) return null
   const master = cluster.nodes.find(({ process }) => process === accepted.party)
   return master?.isUp === true && accepted.events.streamingEpoch === master.process?.epoch ? { master, peer: accepted.events } : null
 }
@@ -28,7 +28,7 @@ export function checkCluster(cluster: Cluster): void {
 }
 
 /** Checks that a replica's binlog is a prefix of its master's. */
-function checkPair(replica: SimulatedNode, master: SimulatedNode, peer: Peer): void {
+function checkPair(replica: SimulatedNode, master: SimulatedNode, peer: ServerEnd): void {
   const { end } = replica.track
   if (end.offset < master.track.start.offset) return
   const there = master.track.crcAt(end.offset)
@@ -54,7 +54,7 @@ function checkItems({ name, process }: SimulatedNode): void {
 }
 
 /** Checks that an accepted ack is about the master's own history. */
-export function checkAck(cluster: Cluster, master: SimulatedNode, peer: Peer, { applied }: AckRequest): void {
+export function checkAck(cluster: Cluster, master: SimulatedNode, peer: ServerEnd, { applied }: AckRequest): void {
   const { process, track } = master
   const party = peer.socket.peer?.party
   const replica = cluster.nodes.find((node) => node.process === party)
@@ -67,7 +67,13 @@ export function checkAck(cluster: Cluster, master: SimulatedNode, peer: Peer, { 
 }
 
 /** Checks that a node gets no full sync if its change of roles has lost no client's write. */
-export function checkFullSync(cluster: Cluster, master: SimulatedNode, peer: Peer, { offset }: TrySyncRequest, reply: TrySyncReply): void {
+export function checkFullSync(
+  cluster: Cluster,
+  master: SimulatedNode,
+  peer: ServerEnd,
+  { offset }: TrySyncRequest,
+  reply: TrySyncReply,
+): void {
   if (cluster.hasForgotten || reply.type !== 'full-sync' || reply.reason === 'new' || reply.reason === 'purged') return
   const party = peer.socket.peer?.party
   const replica = cluster.nodes.find((node) => node.process === party)

@@ -14,8 +14,8 @@ import { Disk } from '../support/harness/engine.ts'
 import { liveContent } from '../support/harness/engine-invariants.ts'
 import { type Histories, keyOf, Track } from './histories.ts'
 import type { Network } from './network.ts'
-import type { Peer } from './peer.ts'
 import { BROKEN_COMMAND, type ProcessHost, SimulatedProcess } from './process.ts'
+import type { ServerEnd } from './server-end.ts'
 import type { ClusterSettings } from './settings.ts'
 
 /** Keyspaces are compared at one in this number of positions, the same positions on all nodes. */
@@ -36,9 +36,9 @@ export interface NodeHost {
   /** A replica has sent bytes on a connection. */
   said(node: SimulatedNode, socket: number, bytes: Buffer): void
   /** The master has accepted an ack. */
-  acked(node: SimulatedNode, peer: Peer, ack: AckRequest): void
+  acked(node: SimulatedNode, end: ServerEnd, ack: AckRequest): void
   /** The master has refused a replica's request to continue. */
-  refused(node: SimulatedNode, peer: Peer, request: TrySyncRequest, reply: TrySyncReply): void
+  refused(node: SimulatedNode, end: ServerEnd, request: TrySyncRequest, reply: TrySyncReply): void
   /** A master has logged something unrequested, soon after it started or was promoted. */
   wroteUnasked(position: BinlogPosition): void
 }
@@ -339,8 +339,8 @@ export class SimulatedNode {
         host.said(this, socket, data)
         this.guarded(() => this.saidToMaster(data))
       },
-      acked: (peer, ack) => this.guarded(() => host.acked(this, peer, ack)),
-      refused: (peer, request, reply) => this.guarded(() => host.refused(this, peer, request, reply)),
+      acked: (end, ack) => this.guarded(() => host.acked(this, end, ack)),
+      refused: (end, request, reply) => this.guarded(() => host.refused(this, end, request, reply)),
       wroteUnasked: (position) => host.wroteUnasked(position),
     }
   }

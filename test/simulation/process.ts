@@ -25,7 +25,7 @@ import type { Seeded } from '../support/generators/seed.ts'
 import type { Disk } from '../support/harness/engine.ts'
 import { quietHooks } from '../support/harness/quiet-hooks.ts'
 import type { Network, Party, Socket, SocketEvents } from './network.ts'
-import { Peer } from './peer.ts'
+import { ServerEnd } from './server-end.ts'
 import { type ClusterSettings, DATABASES, PORT } from './settings.ts'
 
 export interface ProcessHost {
@@ -40,8 +40,8 @@ export interface ProcessHost {
   swapped(): void
   /** A replica has sent bytes to its master. */
   sent(socket: number, data: Buffer): void
-  acked(peer: Peer, ack: AckRequest): void
-  refused(peer: Peer, request: TrySyncRequest, reply: TrySyncReply): void
+  acked(peer: ServerEnd, ack: AckRequest): void
+  refused(peer: ServerEnd, request: TrySyncRequest, reply: TrySyncReply): void
   /**
    * A master has logged something before any client wrote, soon after it started or was promoted.
    */
@@ -231,7 +231,7 @@ export class SimulatedProcess implements Party {
   private accept(socket: Socket): SocketEvents {
     const { host } = this
     const process = this
-    const peer = new Peer(
+    const peer = new ServerEnd(
       socket,
       {
         get master() {

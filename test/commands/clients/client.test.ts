@@ -109,8 +109,8 @@ test('CLIENT KILL with filters counts the matching clients, and spares the calle
 
 test('replicas and the master are clients of their own types', () => {
   const { second, third, run, listed, closed } = harness()
-  second.peer = 'replica'
-  third.peer = 'master'
+  second.remoteRole = 'replica'
+  third.remoteRole = 'master'
   assert.equal(listed('TYPE', 'normal'), [1])
   assert.equal(listed('TYPE', 'replica'), [2])
   assert.equal(listed('TYPE', 'slave'), [2])

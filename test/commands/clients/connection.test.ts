@@ -136,7 +136,7 @@ test("RESET restores a new connection's state, except for its library", () => {
 
 test('RESET is not for replicas', () => {
   const { session, refusal } = harness()
-  session.peer = 'replica'
+  session.remoteRole = 'replica'
   assert.is(refusal('RESET'), 'ERR can only reset normal client connections')
 })
 

@@ -36,7 +36,7 @@ test("replicas' messages reach the port as requests, and its answers become repl
   assert.equal(run(`METASYNC 10.0.0.2 6380 ${ID} 1 1`), metaReply(replication.meta))
   assert.equal(run(`metasync 10.0.0.2 6380 ${ID} 2 1 FAILOVER`), metaReply(replication.meta))
   assert.equal(run(`METASYNC 10.0.0.2 6380 ${ID} 3 1 ASK`), metaReply(replication.meta))
-  session.peer = 'replica'
+  session.remoteRole = 'replica'
   assert.equal(run(`TRYSYNC 5 ${ID} 100 0badcafe ${ID}`), trySyncReplyWords({ type: 'full-sync', reason: 'new', text: 'no data' }))
   assert.is(run('DBSYNC 5 ? -'), NO_REPLY)
   assert.is(run('BINLOGSYNC 5 100'), NO_REPLY)
@@ -54,7 +54,7 @@ test('METASYNC must come first on a connection, and malformed messages do not re
   const { refusal, server, session } = harness()
   for (const line of [`TRYSYNC 5 ${ID} x 0badcafe`, 'DBSYNC x ? -', 'BINLOGSYNC x 100'])
     assert.is(refusal(line), 'BADSESSION METASYNC has to come first on a connection', line)
-  session.peer = 'replica'
+  session.remoteRole = 'replica'
   assert.is(refusal(`METASYNC ip x ${ID} 1 1`), 'ERR invalid port')
   assert.is(refusal(`TRYSYNC 5 ${ID} x 0badcafe`), 'ERR invalid offset')
   assert.is(refusal('BINLOGSYNC x 100'), 'ERR invalid session')
@@ -86,7 +86,7 @@ test('messages are refused while the server loads and in a transaction', () => {
 
 test('REPLCONF ACK reaches the port and has no reply', () => {
   const { run, server, session } = harness()
-  session.peer = 'replica'
+  session.remoteRole = 'replica'
   assert.is(run('REPLCONF ACK 100 FACK 90'), NO_REPLY)
   assert.is(run('replconf ack 110'), NO_REPLY)
   assert.is(run('REPLCONF ACK x'), NO_REPLY)
@@ -100,7 +100,7 @@ test('REPLCONF ACK reaches the port and has no reply', () => {
 
 test('REPLCONF ACK of an ended session is answered with the error', () => {
   const { refusal, server, session } = harness()
-  session.peer = 'replica'
+  session.remoteRole = 'replica'
   server.replication.refusal = clientError('BADSESSION session 3 has ended')
   assert.is(refusal('REPLCONF ACK 100 FACK 90'), 'BADSESSION session 3 has ended')
 })

@@ -66,7 +66,7 @@ test("SLAVEOF refuses invalid masters with Redis's texts", () => {
 
 test('SLAVEOF is refused on the connection of a replica, but SLAVEOF NO ONE is not', () => {
   const { run, refusal, session } = harness()
-  session.peer = 'replica'
+  session.remoteRole = 'replica'
   assert.is(refusal('SLAVEOF a 1'), 'ERR Command is not valid when client is a replica.')
   assert.is(run('SLAVEOF NO ONE'), OK)
 })

@@ -33,7 +33,7 @@ const script = (name: string, ...flags: CommandFlag[]) =>
 
 const families = [sets, keys, sorts, databases, [script('eval', 'may_replicate'), script('eval_ro', 'readonly')]]
 
-const CLIENT = { peer: 'client', database: 0, transaction: null, retryGate() {} }
+const CLIENT = { remoteRole: 'client', database: 0, transaction: null, retryGate() {} }
 
 function made(storage: object, client: object = CLIENT) {
   const table = new CommandTable(families)
@@ -86,7 +86,7 @@ test('during a reopening of LevelDB, commands whose keys may be on disk only are
 test('while a group waits to be written, scripts and reads of keys that it changed are held', () => {
   const group = { close: () => [bytesInLog(['SELECT', '3'], ['SADD', 'changed', 'a'], ['SELECT', '0'])] }
   const { keyspace } = harness(families)
-  const client = { peer: 'client', database: 3, transaction: null as Transaction | null, retryGate() {} }
+  const client = { remoteRole: 'client', database: 3, transaction: null as Transaction | null, retryGate() {} }
   const verdict = made(
     { isReady: false, stalled: 'EIO', isDiskLow: false, isOverloaded: false, recordsFailure: null, group, keyspace },
     client,

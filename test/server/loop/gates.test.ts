@@ -34,7 +34,7 @@ function made() {
   gates.refresh()
   const clientOf = (runtime: CommandRuntime) => {
     const client = {
-      peer: 'client',
+      remoteRole: 'client',
       transaction: null,
       tries: 0,
       verdict: null as unknown,
@@ -103,7 +103,7 @@ test('a reason that comes and goes between two checks releases every client', ()
 
 test('isOpen tells whether a blocked command may run without holding its client, and the opening is reported', () => {
   const { gates, storage, around } = made()
-  const client = { peer: 'client' } as unknown as Client
+  const client = { remoteRole: 'client' } as unknown as Client
   const canRun = (runtime: CommandRuntime) => gates.admit(new Request(client, [], runtime))
   assert.equal([canRun(WRITE), canRun(READ)], [true, true])
   storage.isDiskLow = true // not looked at since

@@ -1,12 +1,12 @@
 /** A session for commands, without a connection behind it. */
 import { openDefaultUser } from '../../../commands/acl/user.ts'
 import type { Message } from '../../../commands/contract/reply.ts'
-import { type Peer, type Session, SessionState } from '../../../commands/contract/session.ts'
+import { type RemoteRole, type Session, SessionState } from '../../../commands/contract/session.ts'
 
 /** A session that records the messages pushed to it and the way it was closed. */
 export class FakeSession extends SessionState implements Session {
   readonly id: number
-  peer: Peer = 'client'
+  remoteRole: RemoteRole = 'client'
   user = openDefaultUser()
   isAuthenticated = true
   address = '127.0.0.1:50000'

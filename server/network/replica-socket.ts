@@ -5,19 +5,19 @@
 import type { Socket } from 'node:net'
 import type { ReplicaConnection } from '../../replication/master/master.ts'
 
-export interface PeerHooks {
+export interface ReplicaSocketHooks {
   fed(bytes: number): void
 }
 
 /** A replica's connection, for replication to send binlog to. */
-export class ReplicaPeer implements ReplicaConnection {
+export class ReplicaSocket implements ReplicaConnection {
   readonly id: number
   readonly address: string
   readonly remoteIp: string
   private readonly socket: Socket
-  private readonly hooks: PeerHooks
+  private readonly hooks: ReplicaSocketHooks
 
-  constructor(socket: Socket, id: number, address: string, hooks: PeerHooks) {
+  constructor(socket: Socket, id: number, address: string, hooks: ReplicaSocketHooks) {
     this.socket = socket
     this.id = id
     this.address = address

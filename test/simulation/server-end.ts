@@ -22,20 +22,20 @@ import {
 import { encodedLength, readCommand, writeCommand } from '../../storage/binlog/command-codec.ts'
 import type { Socket, SocketEvents } from './network.ts'
 
-export interface PeerHost {
+export interface ServerEndHost {
   /** Null while the data is being loaded. */
   readonly master: Master | null
   wake(): void
   /** Adds a line to the log of the simulation. */
   note(text: string): void
   /** The master has accepted an ack of a replica. */
-  acked(peer: Peer, ack: AckRequest): void
+  acked(end: ServerEnd, ack: AckRequest): void
   /** The master has refused a replica's request to continue. */
-  refused(peer: Peer, request: TrySyncRequest, reply: TrySyncReply): void
+  refused(end: ServerEnd, request: TrySyncRequest, reply: TrySyncReply): void
 }
 
 /** The server's end of a simulated connection. */
-export class Peer implements ReplicaConnection, SocketEvents {
+export class ServerEnd implements ReplicaConnection, SocketEvents {
   readonly id: number
   readonly remoteIp: string
   readonly address: string
@@ -44,11 +44,11 @@ export class Peer implements ReplicaConnection, SocketEvents {
   streamingEpoch = -1
   /** The offset where the stream began. */
   streamingFrom = 0
-  private readonly host: PeerHost
+  private readonly host: ServerEndHost
   private readonly epoch: () => number
   private unread = Buffer.alloc(0)
 
-  constructor(socket: Socket, host: PeerHost, epoch: () => number) {
+  constructor(socket: Socket, host: ServerEndHost, epoch: () => number) {
     this.socket = socket
     this.host = host
     this.epoch = epoch
