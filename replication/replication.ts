@@ -80,7 +80,7 @@ export class Replication {
     this.failover = new Failover({
       log,
       binlogEnd: () => storage.binlog.end.offset,
-      online: () => this.master.online(),
+      online: () => this.master.replicas.online(),
       askForAcks: () => this.master.askForAcks(),
       pauseWrites: () => this.pauseWrites('failover'),
       resumeWrites: () => this.resumeWrites('failover'),
@@ -96,7 +96,7 @@ export class Replication {
     })
     this.origin = this.currentOrigin
     this.storageEvents = {
-      pinned: () => this.master.pinned,
+      pinned: () => this.master.replicas.pinned,
       onInstalled: () => this.master.dropSessions('a full sync has replaced the data', 'discard'),
       onSynced: () => this.synced(),
     }
@@ -189,7 +189,7 @@ export class Replication {
   startFailover(request: FailoverRequest): void {
     if (this.failover.state !== 'no-failover') throw new Refusal('ERR', 'FAILOVER already in progress.')
     if (this.isReplica) throw new Refusal('ERR', 'FAILOVER is not valid when server is a replica.')
-    refuseImpossible(request, this.master.attached())
+    refuseImpossible(request, this.master.replicas.attached())
     this.commit()
     this.failover.start(request, this.options.clock.monotonicMs())
   }
@@ -241,7 +241,7 @@ export class Replication {
    * replica leaves.
    */
   get writableUntilMs(): number {
-    return this.isReplica ? Number.POSITIVE_INFINITY : this.master.writableUntilMs
+    return this.isReplica ? Number.POSITIVE_INFINITY : this.master.replicas.writableUntilMs
   }
 
   /** Called at the end of a turn, after its group is appended and its replies are out. */
@@ -264,7 +264,7 @@ export class Replication {
   /** The number of online replicas that lack a part of the binlog. A shutdown waits for them. */
   get laggards(): number {
     const { offset } = this.options.storage.binlog.end
-    return this.master.online().filter(({ applied }) => applied < offset).length
+    return this.master.replicas.online().filter(({ applied }) => applied < offset).length
   }
 
   /** Resolves when nothing reads or writes storage any more. */
@@ -372,6 +372,6 @@ export class Replication {
   }
 
   private measure({ after, what }: WaitCondition): { local: number; replicas: number } {
-    return { local: this.options.storage.binlog.synced > after ? 1 : 0, replicas: this.master.ackedCount(after, what) }
+    return { local: this.options.storage.binlog.synced > after ? 1 : 0, replicas: this.master.replicas.ackedCount(after, what) }
   }
 }

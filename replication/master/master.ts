@@ -23,12 +23,12 @@ import {
 import { FullSyncSource } from './full-sync-source.ts'
 import { decideTrySync, historyOf, mayGiveData } from './history.ts'
 import { checkRequester, metaOf } from './introduction.ts'
-import { dateAck, writableUntilMs } from './liveness.ts'
+import { dateAck } from './liveness.ts'
 import type { MasterOptions } from './master-options.ts'
-import { behind, checkPeer, minAllowedOffset } from './peer-limits.ts'
-import { mustBeQuiet, type Peer, Peers, progressOf } from './peers.ts'
+import { behind, checkPeer } from './peer-limits.ts'
+import { mustBeQuiet, type Peer, Peers } from './peers.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
-import { type BinlogPin, type ConflictView, conflictViews, type ReplicaView, replicaView } from './replica-view.ts'
+import { ReplicaOverview } from './replica-overview.ts'
 import { keyOf, type SlaveItem, SlaveItems } from './slave-items.ts'
 
 export type { ReplicaConnection } from './replica-connection.ts'
@@ -41,6 +41,8 @@ export class Master {
   fullSyncs = 0
   partialSyncs = 0
   partialSyncsRefused = 0
+  /** The replicas as INFO, WAIT, FAILOVER and the purge of the binlog see them. */
+  readonly replicas: ReplicaOverview
   private readonly options: MasterOptions
   private readonly items = new SlaveItems()
   private readonly peers: Peers
@@ -58,6 +60,7 @@ export class Master {
       broken: (peer, error) => this.cut(peer, `the binlog cannot be read for it: ${String(error)}`),
     })
     this.source = new FullSyncSource(options)
+    this.replicas = new ReplicaOverview({ options, items: this.items, peers: this.peers, source: this.source })
   }
 
   /**
@@ -226,72 +229,6 @@ export class Master {
     if (this.peers.fed.size > 0) this.options.wake()
   }
 
-  /** True if a replica is attached, online or not. */
-  get hasReplicas(): boolean {
-    return this.items.attachedCount > 0
-  }
-
-  /** The attached replicas, in any state. */
-  attached(): readonly ReplicaView[] {
-    return [...this.items.attached].map((item) => this.view(item))
-  }
-
-  online(): readonly ReplicaView[] {
-    return this.attached().filter(({ state }) => state === 'online')
-  }
-
-  /** The replicas that have left and are not forgotten yet. */
-  absent(): readonly ReplicaView[] {
-    return [...this.items.all].filter(({ connection }) => connection === null).map((item) => this.view(item))
-  }
-
-  conflicts(): readonly ConflictView[] {
-    return [...this.items.all].flatMap((item) => conflictViews(item, this.moment))
-  }
-
-  /** The number of online replicas whose acknowledged offset is greater than `after`. */
-  ackedCount(after: number, what: 'applied' | 'synced'): number {
-    return this.countOnline((item) => item[what] > after)
-  }
-
-  /**
-   * The number of online replicas known to be alive within min-replicas-max-lag, if that is set.
-   */
-  goodReplicas(): number {
-    const { minReplicasMaxLagMs } = this.options.settings
-    const since = minReplicasMaxLagMs === 0 ? Number.NEGATIVE_INFINITY : this.now - minReplicasMaxLagMs
-    return this.countOnline(({ ackedMs }) => ackedMs >= since)
-  }
-
-  /**
-   * Monotonic time until which min-replicas-to-write is met, unless an ACK arrives or a replica
-   * leaves.
-   */
-  get writableUntilMs(): number {
-    const { settings } = this.options
-    if (settings.minReplicas === 0) return Number.POSITIVE_INFINITY
-    return writableUntilMs(
-      [...this.peers.fed].map(({ connection }) => must(this.items.of(connection.id)).ackedMs),
-      settings,
-    )
-  }
-
-  /** The replica or full sync that needs the oldest binlog; null if none needs any. */
-  get pin(): BinlogPin | null {
-    let { pin } = this.source
-    for (const item of this.items.attached) {
-      const peer = this.peers.get(must(item.connection)) // undefined after `close`
-      const offset = peer === undefined ? item.pinned : Math.max(item.pinned, minAllowedOffset(this.options, peer))
-      if (offset < (pin?.offset ?? Number.POSITIVE_INFINITY)) pin = { offset, by: `replica ${keyOf(item)}` }
-    }
-    return pin
-  }
-
-  /** The binlog from this offset on must stay; Infinity if none is needed. */
-  get pinned(): number {
-    return this.pin?.offset ?? Number.POSITIVE_INFINITY
-  }
-
   /** Resolves when nothing reads storage any more. The connections stay with their owner. */
   async close(): Promise<void> {
     this.peers.clear()
@@ -300,10 +237,6 @@ export class Master {
 
   private get now(): number {
     return this.options.clock.monotonicMs()
-  }
-
-  private get moment() {
-    return { nowMs: this.now, end: this.options.storage.binlog.end.offset }
   }
 
   private checkMetaSync(connection: ReplicaConnection, request: MetaSyncRequest): void {
@@ -383,16 +316,5 @@ export class Master {
         log.info({ replica: keyOf(item), runId }, 'an address conflict has ended: the refused process is silent')
       }
     }
-  }
-
-  private countOnline(isCounted: (item: SlaveItem) => boolean): number {
-    let count = 0
-    for (const { connection } of this.peers.fed) if (isCounted(must(this.items.of(connection.id)))) count++
-    return count
-  }
-
-  private view(item: SlaveItem): ReplicaView {
-    const peer = item.connection === null ? undefined : this.peers.get(item.connection)
-    return replicaView(item, progressOf(peer), this.moment)
   }
 }

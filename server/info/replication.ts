@@ -68,8 +68,8 @@ function replicationOf(source: InfoSource) {
     previous: previousOf(storage.identity),
     /** Null on a master. */
     link: replication?.isReplica === true ? linkOf(source, replication) : null,
-    attached: replication?.master.attached() ?? [],
-    pin: replication?.master.pin ?? null,
+    attached: replication?.master.replicas.attached() ?? [],
+    pin: replication?.master.replicas.pin ?? null,
   }
 }
 
@@ -160,8 +160,8 @@ export const replicationRows: Rows = [
     // line of that name. Exporters would take both for a database of the keyspace.
     ['pika_db0', ({ source, binlog }) => `binlog_offset=0 ${binlog.end},safety_purge=${safetyPurge(source)}`],
     group(({ link }) => link, ownLinkRows),
-    ({ master, binlog }) => each(master?.absent() ?? [], (view, i) => line(`offline_slave${i}`, absentLine(view, binlog.end))),
-    ({ master }) => each(master?.conflicts() ?? [], (view, i) => line(`repl_conflict${i}`, conflictLine(view))),
+    ({ master, binlog }) => each(master?.replicas.absent() ?? [], (view, i) => line(`offline_slave${i}`, absentLine(view, binlog.end))),
+    ({ master }) => each(master?.replicas.conflicts() ?? [], (view, i) => line(`repl_conflict${i}`, conflictLine(view))),
     ({ attached }) => each(attached.flatMap(givenLine), (given, i) => line(`repl_full_sync_to${i}`, given)),
     ['repl_pinned_offset', ({ pin }) => pin?.offset ?? null],
     ['repl_pinned_by', ({ pin }) => (pin === null ? null : oneLine(pin.by))],
@@ -170,7 +170,7 @@ export const replicationRows: Rows = [
 
 /** Returns the number of replicas in step; null unless min-replicas-to-write is set. */
 function goodReplicas(replication: Replication | null): number | null {
-  return replication !== null && replication.minReplicas > 0 ? replication.master.goodReplicas() : null
+  return replication !== null && replication.minReplicas > 0 ? replication.master.replicas.goodCount() : null
 }
 
 function replicaLine({ ip, port, state, applied, synced, lagSeconds }: ReplicaView, end: number): Bytes {
@@ -201,7 +201,7 @@ function pikaState({ state, view }: LinkSource): string {
  */
 function safetyPurge({ storage, replication }: InfoSource): string {
   if (!storage.isReady) return 'none'
-  const needed = Math.min(storage.checkpointer.landedOffset, replication?.master.pinned ?? Number.POSITIVE_INFINITY)
+  const needed = Math.min(storage.checkpointer.landedOffset, replication?.master.replicas.pinned ?? Number.POSITIVE_INFINITY)
   const { segments } = storage.binlog
   const last = segments.filter(({ start }) => start <= needed).at(-1)
   return last === undefined || last === segments[0] ? 'none' : segmentPath('', last.start)

@@ -55,7 +55,7 @@ export class ReplicationFacade implements ReplicationPort {
   get mustLogMessages(): boolean {
     const { storage, state } = this.options
     if (state.replication === null || this.isReplica || storage.stalled !== null || storage.isDiskLow) return false
-    return state.replication.master.hasReplicas && !state.replication.isWritingPaused
+    return state.replication.master.replicas.hasAttached && !state.replication.isWritingPaused
   }
 
   role(): Reply {

@@ -25,9 +25,9 @@ export function roleReply(storage: Storage, replication: Replication | null): Re
     const state = replication?.link.view.state ?? 'connect'
     return ['slave', master.host, master.port, STATES[state] ?? state, replication?.link.isUp === true ? end : -1]
   }
-  const online = replication?.master.online() ?? []
+  const online = replication?.master.replicas.online() ?? []
   // Redis counts from its first replica on: a master that never had a replica or a master answers
   // 0.
-  const hadCompany = past.length > 0 || online.length > 0 || (replication?.master.absent().length ?? 0) > 0
+  const hadCompany = past.length > 0 || online.length > 0 || (replication?.master.replicas.absent().length ?? 0) > 0
   return ['master', hadCompany ? end : 0, online.map(({ ip, port, applied }) => [ip, String(port), String(applied)])]
 }

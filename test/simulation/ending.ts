@@ -191,7 +191,7 @@ function view(cluster: Cluster): string {
       if (process === null || process.replication === null) return `${name}: not up`
       const { storage, replication } = process
       const { link, master, failover } = replication
-      const replicas = master.online().map(({ ip, state, applied }) => `${ip} ${state} ${applied}`)
+      const replicas = master.replicas.online().map(({ ip, state, applied }) => `${ip} ${state} ${applied}`)
       return [
         `${name}: ${storage.role} at ${keyOf(track.end)}, id ${storage.identity.replicationId.slice(0, 8)}, master ${JSON.stringify(storage.identity.master)}`,
         `  link ${JSON.stringify(link.view)}`,

@@ -47,9 +47,9 @@ function checkItems({ name, process }: SimulatedNode): void {
   const replication = process?.replication
   if (replication === undefined || replication === null) return
   const { master, link } = replication
-  if (master.pinned < 0 || link.view.masterPort < 0 || master.conflicts().some(({ ip }) => ip === ''))
+  if (master.replicas.pinned < 0 || link.view.masterPort < 0 || master.replicas.conflicts().some(({ ip }) => ip === ''))
     throw new Error(`${name} shows what cannot be`)
-  const addresses = [...master.online(), ...master.absent()].map(({ ip, port }) => `${ip}:${port}`)
+  const addresses = [...master.replicas.online(), ...master.replicas.absent()].map(({ ip, port }) => `${ip}:${port}`)
   if (new Set(addresses).size !== addresses.length) throw new Error(`${name} has an address twice: ${addresses.join(', ')}`)
 }
 

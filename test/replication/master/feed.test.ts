@@ -215,11 +215,11 @@ test('a connection fenced inside a group is closed when something arrives from i
 test('the binlog is pinned from the offset that a replica has made durable', async () => {
   const bench = await MasterBench.open({ binlog: { fileSizeBytes: 1024 } })
   const { storage } = bench.engine
-  assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
+  assert.is(bench.master.replicas.pinned, Number.POSITIVE_INFINITY)
   const connection = bench.connect()
   const { session } = bench.metaSync(connection)
   bench.trySync(connection, session, START)
-  assert.is(bench.master.pinned, 0)
+  assert.is(bench.master.replicas.pinned, 0)
   bench.master.binlogSync(connection, session, 0)
   for (let i = 0; i < 50; i++) {
     bench.write('SET', 'key', 'x'.repeat(200))
@@ -229,7 +229,7 @@ test('the binlog is pinned from the offset that a replica has made durable', asy
   assert.is(storage.binlog.startOffset, 0)
   const { offset } = storage.binlog.end
   bench.ack(connection, offset, 5000)
-  assert.is(bench.master.pinned, 5000)
+  assert.is(bench.master.replicas.pinned, 5000)
   bench.write('SET', 'key', '1')
   await bench.engine.checkpoint()
   assert.ok(storage.binlog.startOffset > 0 && storage.binlog.startOffset <= 5000)
@@ -238,7 +238,7 @@ test('the binlog is pinned from the offset that a replica has made durable', asy
   await bench.engine.checkpoint()
   assert.ok(storage.binlog.startOffset > 5000)
   bench.lose(connection)
-  assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
+  assert.is(bench.master.replicas.pinned, Number.POSITIVE_INFINITY)
   await bench.close()
 })
 
@@ -250,9 +250,9 @@ test('the pin of a vanished replica stays while its item is bound, also through 
   bench.write('SET', 'key', '2')
   const back = bench.connect()
   const { session } = bench.metaSync(back, { attempt: 2 })
-  assert.is(bench.master.pinned, end.offset)
+  assert.is(bench.master.replicas.pinned, end.offset)
   bench.trySync(back, session, bench.engine.storage.binlog.end)
-  assert.is(bench.master.pinned, bench.engine.storage.binlog.end.offset)
+  assert.is(bench.master.replicas.pinned, bench.engine.storage.binlog.end.offset)
   await bench.close()
 })
 
@@ -264,14 +264,14 @@ test('a replica that lags more than replica-lag-limit is disconnected with one w
   bench.pass(100)
   assert.is(connection.isClosed, false)
   for (let i = 0; i < 4; i++) bench.write('SET', 'key', 'x'.repeat(50_000))
-  assert.ok(bench.master.pinned > 0, 'not even before that is noticed')
+  assert.ok(bench.master.replicas.pinned > 0, 'not even before that is noticed')
   bench.pass(100)
   assert.is(connection.isClosed, true)
-  assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
+  assert.is(bench.master.replicas.pinned, Number.POSITIVE_INFINITY)
   bench.pass(1000)
   assert.is(bench.levels('warn').length, 1)
   assert.match(bench.levels('warn')[0] as string, /replica-lag-limit/)
-  assert.is(bench.master.absent().length, 1)
+  assert.is(bench.master.replicas.absent().length, 1)
   await bench.close()
 })
 
@@ -283,7 +283,7 @@ test('a replica that attaches beyond replica-lag-limit may catch up, and the lim
   for (let i = 0; i < 8; i++) bench.write('SET', 'key', 'x'.repeat(100_000))
   bench.pass(100)
   assert.is(connection.isClosed, false)
-  assert.is(bench.master.pinned, 0)
+  assert.is(bench.master.replicas.pinned, 0)
   connection.isTaking = true
   connection.take()
   bench.turnsWhileAwake()

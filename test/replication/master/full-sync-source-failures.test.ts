@@ -17,7 +17,7 @@ test('a replica that reads nothing for repl-timeout is disconnected, and its tra
   bench.pass(300)
   assert.is(connection.isClosed, true)
   bench.pass(60_000)
-  assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
+  assert.is(bench.master.replicas.pinned, Number.POSITIVE_INFINITY)
   await bench.close()
 })
 
@@ -58,8 +58,8 @@ test('when LevelDB is reopened under a snapshot, the replica gets an error and i
   bench.master.drained(connection)
   await bench.engine.settle()
   assert.match(parse(connection.take()).errors.join(), /^-ERR the snapshot could not be read/)
-  assert.is(bench.master.attached()[0]?.state, 'handshake')
-  assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
+  assert.is(bench.master.replicas.attached()[0]?.state, 'handshake')
+  assert.is(bench.master.replicas.pinned, Number.POSITIVE_INFINITY)
   connection.isTaking = true
   bench.write('SET', 'key', '1')
   bench.master.dbSync(connection, { session: 1, snapshot: first.id, after: '00' })
@@ -79,7 +79,7 @@ test('a replica receives the reason why no snapshot could be made', async () => 
   await bench.engine.settle()
   assert.match(parse(connection.take()).errors.join(), /^-ERR no snapshot of the data could be made: .*No space left/)
   assert.is(bench.levels('warn').length, 1)
-  assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
+  assert.is(bench.master.replicas.pinned, Number.POSITIVE_INFINITY)
   await bench.close()
 })
 
@@ -94,7 +94,7 @@ test('dropping sessions with their data makes every snapshot void', async () => 
   for (const each of [connection, waiting]) {
     assert.equal(parse(each.take()).errors.slice(-1), ['-BADSESSION a full sync has replaced the data'])
   }
-  assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
+  assert.is(bench.master.replicas.pinned, Number.POSITIVE_INFINITY)
   await bench.engine.settle()
   assert.match(
     refusal(() => bench.master.dbSync(connection, { session: 1, snapshot: null, after: null })),
@@ -126,11 +126,11 @@ test('a full sync pins its binlog past replica-lag-limit, but not on a full disk
   const { offset } = parse(connection.take()).heads[0] as SnapshotHead
   bench.write('SET', 'key', 'x'.repeat(2 * MEBIBYTE))
   bench.pass(1000)
-  assert.is(bench.master.pinned, offset)
+  assert.is(bench.master.replicas.pinned, offset)
   Object.defineProperty(bench.engine.storage, 'isDiskLow', { get: () => true })
   bench.pass(100)
   assert.match(parse(connection.take()).errors.join(), /^-ERR the disk is full/)
-  assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
+  assert.is(bench.master.replicas.pinned, Number.POSITIVE_INFINITY)
   await bench.close()
 })
 
@@ -139,10 +139,10 @@ test('an unused snapshot is dropped while the disk is full', async () => {
   bench.lose(ask(bench))
   await checkpoint(bench)
   bench.pass(1000)
-  assert.ok(bench.master.pinned < Number.POSITIVE_INFINITY)
+  assert.ok(bench.master.replicas.pinned < Number.POSITIVE_INFINITY)
   Object.defineProperty(bench.engine.storage, 'isDiskLow', { get: () => true })
   bench.pass(100)
-  assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
+  assert.is(bench.master.replicas.pinned, Number.POSITIVE_INFINITY)
   await bench.close()
 })
 

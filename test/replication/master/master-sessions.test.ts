@@ -131,8 +131,8 @@ test('a replica that is silent for repl-timeout in any state is disconnected and
   assert.equal([waiting.isClosed, online.isClosed], [true, false])
   bench.pass(60_000)
   assert.is(online.isClosed, true)
-  assert.is(bench.master.absent().length, 2)
-  assert.is(bench.master.hasReplicas, false)
+  assert.is(bench.master.replicas.absent().length, 2)
+  assert.is(bench.master.replicas.hasAttached, false)
   await bench.close()
 })
 
@@ -167,26 +167,26 @@ test('acknowledged offsets count for online replicas only, and never past the en
   const second = bench.online({ offset: 0, crc: 0 }, { port: 7002, runId: id(2) })
   const handshake = bench.connect()
   bench.metaSync(handshake, { port: 7003, runId: id(3) })
-  assert.is(bench.master.ackedCount(0, 'applied'), 1, 'TRYSYNC has shown what the first one has')
-  assert.is(bench.master.ackedCount(0, 'synced'), 0)
+  assert.is(bench.master.replicas.ackedCount(0, 'applied'), 1, 'TRYSYNC has shown what the first one has')
+  assert.is(bench.master.replicas.ackedCount(0, 'synced'), 0)
   bench.ack(second, offset, 10)
   assert.is(bench.acks, 1)
   bench.ack(second, offset, 10)
   assert.is(bench.acks, 1, 'nothing has moved')
-  assert.is(bench.master.ackedCount(offset - 1, 'applied'), 2)
-  assert.is(bench.master.ackedCount(offset, 'applied'), 0)
-  assert.is(bench.master.ackedCount(9, 'synced'), 1)
+  assert.is(bench.master.replicas.ackedCount(offset - 1, 'applied'), 2)
+  assert.is(bench.master.replicas.ackedCount(offset, 'applied'), 0)
+  assert.is(bench.master.replicas.ackedCount(9, 'synced'), 1)
   bench.ack(first, 10 ** 12)
   bench.ack(handshake, offset)
   assert.equal(
-    bench.master.attached().map(({ applied, synced, state }) => [applied, synced, state]),
+    bench.master.replicas.attached().map(({ applied, synced, state }) => [applied, synced, state]),
     [
       [offset, offset, 'online'],
       [offset, 10, 'online'],
       [0, 0, 'handshake'],
     ],
   )
-  assert.is(bench.master.online().length, 2)
+  assert.is(bench.master.replicas.online().length, 2)
   await bench.close()
 })
 
@@ -195,10 +195,10 @@ test('a replica that returns with less data counts for what it has', async () =>
   bench.write('SET', 'key', '1')
   const { offset } = bench.engine.storage.binlog.end
   bench.ack(bench.online(), offset)
-  assert.is(bench.master.ackedCount(0, 'synced'), 1)
+  assert.is(bench.master.replicas.ackedCount(0, 'synced'), 1)
   bench.online({ offset: 0, crc: 0 }, { runId: id(2) })
-  assert.is(bench.master.ackedCount(0, 'synced'), 0)
-  assert.is(bench.master.ackedCount(0, 'applied'), 0)
+  assert.is(bench.master.replicas.ackedCount(0, 'synced'), 0)
+  assert.is(bench.master.replicas.ackedCount(0, 'applied'), 0)
   await bench.close()
 })
 
@@ -206,17 +206,17 @@ test('a replica is good while its last ACK is not older than min-replicas-max-la
   const bench = await MasterBench.open({ settings: { minReplicasMaxLagMs: 3000 } })
   const connection = bench.online()
   bench.pass(3000)
-  assert.is(bench.master.goodReplicas(), 1)
+  assert.is(bench.master.replicas.goodCount(), 1)
   bench.pass(100)
-  assert.is(bench.master.goodReplicas(), 0)
-  assert.is(bench.master.online()[0]?.lagSeconds, 3)
+  assert.is(bench.master.replicas.goodCount(), 0)
+  assert.is(bench.master.replicas.online()[0]?.lagSeconds, 3)
   bench.ack(connection, 0)
-  assert.is(bench.master.goodReplicas(), 0, 'it may have been sent long ago')
+  assert.is(bench.master.replicas.goodCount(), 0, 'it may have been sent long ago')
   bench.turn()
   bench.ack(connection, 0, 0, 1)
-  assert.is(bench.master.goodReplicas(), 1)
+  assert.is(bench.master.replicas.goodCount(), 1)
   bench.pass(100_000)
-  assert.is(bench.master.goodReplicas(), 0, 'it has left')
+  assert.is(bench.master.replicas.goodCount(), 0, 'it has left')
   await bench.close()
 })
 

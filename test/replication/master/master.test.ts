@@ -12,7 +12,7 @@ test('a METASYNC repeated a thousand times on one connection gets one answer whi
     if (i % 100 === 0) bench.write('SET', 'key', String(i))
     assert.equal(bench.metaSync(connection), first)
   }
-  assert.is(bench.master.attached().length, 1)
+  assert.is(bench.master.replicas.attached().length, 1)
   assert.equal(bench.levels('info', 'warn', 'error'), [])
   assert.is(bench.levels('debug').length, 1001, 'a line each')
   await bench.close()
@@ -24,7 +24,7 @@ test('a METASYNC repeated on a thousand connections is granted each time, and ma
   for (let i = 0; i < 1000; i++) metas.push(bench.metaSync(bench.connect()))
   assert.is(new Set(metas.map(({ session }) => session)).size, 1000)
   for (const meta of metas) assert.equal({ ...meta, session: 0 }, { ...metas[0], session: 0 })
-  assert.is(bench.master.attached().length + bench.master.absent().length, 1)
+  assert.is(bench.master.replicas.attached().length + bench.master.replicas.absent().length, 1)
   assert.equal(bench.levels('info', 'warn', 'error'), [])
   await bench.close()
 })
@@ -58,7 +58,7 @@ test('another format, this node itself and a master of this node are refused and
   assert.match(refused({ runId: OWN_RUN_ID }), /^CYCLE/)
   assert.match(refused({ runId: OWN_RUN_ID, isFailover: true }), /^CYCLE/)
   assert.match(refused({ runId: id(50) }), /^CYCLE/)
-  assert.is(bench.master.hasReplicas, false)
+  assert.is(bench.master.replicas.hasAttached, false)
   assert.equal(bench.metaSync(connection, { runId: id(50), isFailover: true }).chain, [OWN_RUN_ID], 'it stands above this node no more')
   await bench.close()
 })
@@ -85,7 +85,7 @@ test('a fenced connection has its requests refused, its close ignored, and is st
   bench.trySync(fresh, session, end)
   bench.lose(old)
   assert.equal(
-    bench.master.attached().map(({ address }) => address),
+    bench.master.replicas.attached().map(({ address }) => address),
     [fresh.address],
   )
   bench.master.binlogSync(fresh, session, end.offset)
@@ -125,7 +125,7 @@ test('a half-open link does not delay the replica that returns', async () => {
   bench.master.binlogSync(back, session, binlog.end.offset)
   bench.write('SET', 'c', '3')
   assert.is(back.take().length > 0, true)
-  assert.is(bench.master.online().length, 1)
+  assert.is(bench.master.replicas.online().length, 1)
   assert.is(vanished.isClosed, false)
   await bench.close()
 })
@@ -180,13 +180,13 @@ test('two processes with one address cause one warning, a conflict in INFO and o
   }
   assert.is(bench.levels('warn').length, 1)
   assert.match(bench.levels('warn')[0] as string, new RegExp(`${id(1)} at ${first.address} takes it back, ${id(2)} at .* is refused`))
-  const [conflict, ...others] = bench.master.conflicts()
+  const [conflict, ...others] = bench.master.replicas.conflicts()
   assert.equal(others, [])
   assert.equal([conflict?.holderRunId, conflict?.holderAddress, conflict?.refusedRunId], [id(1), first.address, id(2)])
   assert.is(conflict?.refusedMs, bench.clock.monotonicMs() - sinceMs)
   bench.lose(first)
   bench.metaSync(bench.connect(), { runId: id(2), attempt: 30 })
-  assert.equal(bench.master.conflicts(), [])
+  assert.equal(bench.master.replicas.conflicts(), [])
   assert.is(bench.levels('warn').length, 1)
   await bench.close()
 })
@@ -199,14 +199,14 @@ test('a detached replica is shown for replica-forget-after with its acknowledged
   bench.ack(connection, offset)
   bench.write('SET', 'key', '22')
   bench.lose(connection)
-  assert.equal(bench.master.attached(), [])
-  assert.is(bench.master.hasReplicas, false)
+  assert.equal(bench.master.replicas.attached(), [])
+  assert.is(bench.master.replicas.hasAttached, false)
   bench.pass(4900)
-  const [view] = bench.master.absent()
+  const [view] = bench.master.replicas.absent()
   assert.equal([view?.ip, view?.port, view?.applied, view?.goneMs], ['10.0.0.1', 7001, offset, 4900])
   assert.is(view?.lagBytes, bench.engine.storage.binlog.end.offset - offset)
   bench.pass(100)
-  assert.equal(bench.master.absent(), [])
+  assert.equal(bench.master.replicas.absent(), [])
   await bench.close()
 })
 
@@ -218,12 +218,12 @@ test('a replica granted TRYSYNC that never sends BINLOGSYNC pins no more than re
   const position = bench.engine.storage.binlog.end
   assert.is(bench.trySync(connection, session, position).type, 'continue')
   for (let written = 0; written < lagLimitBytes; written += 1000) bench.write('SET', 'key', 'v'.repeat(1000))
-  assert.ok(bench.master.pinned >= bench.engine.storage.binlog.end.offset - lagLimitBytes)
+  assert.ok(bench.master.replicas.pinned >= bench.engine.storage.binlog.end.offset - lagLimitBytes)
   bench.ack(connection, 0) // a heartbeat
   bench.pass(100)
   assert.is(connection.isClosed, true)
   assert.match(bench.levels('warn')[0] as string, /more than replica-lag-limit/)
-  assert.is(bench.master.pinned, Number.POSITIVE_INFINITY)
+  assert.is(bench.master.replicas.pinned, Number.POSITIVE_INFINITY)
   await bench.close()
 })
 
@@ -234,8 +234,8 @@ test('an ACK beyond the sent offset counts as one of the sent offset', async () 
   bench.feedLimit = before
   bench.write('SET', 'key', '1')
   bench.ack(connection, before + 1_000_000)
-  assert.is(bench.master.ackedCount(before, 'applied'), 0)
-  assert.is(bench.master.attached()[0]?.applied, before)
+  assert.is(bench.master.replicas.ackedCount(before, 'applied'), 0)
+  assert.is(bench.master.replicas.attached()[0]?.applied, before)
   await bench.close()
 })
 
@@ -244,7 +244,7 @@ test("a replica's ip is the announced one, or else its connection's", async () =
   bench.metaSync(bench.connect('10.9.9.9'), { ip: 'replica.example', runId: id(1) })
   bench.metaSync(bench.connect('10.9.9.9'), { ip: '', runId: id(2) })
   assert.equal(
-    bench.master.attached().map(({ ip, port }) => `${ip}:${port}`),
+    bench.master.replicas.attached().map(({ ip, port }) => `${ip}:${port}`),
     ['replica.example:7001', '10.9.9.9:7001'],
   )
   await bench.close()
@@ -254,24 +254,24 @@ test('an attached replica shows its full sync with reason and progress, and the 
   const bench = await MasterBench.open()
   bench.write('SET', 'key', '1')
   const { end } = bench.engine.storage.binlog
-  assert.is(bench.master.pin, null)
+  assert.is(bench.master.replicas.pin, null)
   const follower = bench.online(end)
-  assert.equal(bench.master.pin, { offset: end.offset, by: 'replica 10.0.0.1:7001' })
-  assert.is(bench.master.attached()[0]?.fullSync, null)
+  assert.equal(bench.master.replicas.pin, { offset: end.offset, by: 'replica 10.0.0.1:7001' })
+  assert.is(bench.master.replicas.attached()[0]?.fullSync, null)
   bench.lose(follower)
   const stranger = bench.connect()
   const { session } = bench.metaSync(stranger, { port: 7002 })
   const reply = bench.trySync(stranger, session, { offset: 0, crc: 77 })
   assert.is(reply.type, 'full-sync')
   bench.master.dbSync(stranger, { session, snapshot: null, after: null })
-  const given = () => bench.master.attached()[0]?.fullSync
+  const given = () => bench.master.replicas.attached()[0]?.fullSync
   assert.equal(given(), { reason: (reply as { reason: string }).reason, isResumed: false, sentBytes: 0, totalBytes: 0 })
-  assert.is(bench.master.pin?.by, 'full sync of 10.0.0.1:7002')
+  assert.is(bench.master.replicas.pin?.by, 'full sync of 10.0.0.1:7002')
   const asking = bench.connect()
   const other = bench.metaSync(asking, { port: 7003 })
   bench.master.dbSync(asking, { session: other.session, snapshot: null, after: null })
-  assert.is(bench.master.attached()[1]?.fullSync?.reason, 'requested')
-  assert.is(bench.master.pin?.by, 'full sync of 10.0.0.1:7002 and 10.0.0.1:7003')
+  assert.is(bench.master.replicas.attached()[1]?.fullSync?.reason, 'requested')
+  assert.is(bench.master.replicas.pin?.by, 'full sync of 10.0.0.1:7002 and 10.0.0.1:7003')
   await bench.close()
 })
 

@@ -177,7 +177,7 @@ test("repl_connect_status has Pika's word for each state", () => {
 
 test("replicas have Redis's lines followed by fields of our own", () => {
   const attached = () => [REPLICA, { ...REPLICA, ip: 'fe80::1', port: 1, state: 'send_bulk' as const, applied: 0, synced: 0 }]
-  const all = lines({ replication: { minReplicas: 1, master: { attached, goodReplicas: () => 1 } } })
+  const all = lines({ replication: { minReplicas: 1, master: { replicas: { attached, goodCount: () => 1 } } } })
   assert.equal(all.slice(0, 6), [
     'role:master',
     'connected_slaves:2',
@@ -189,7 +189,7 @@ test("replicas have Redis's lines followed by fields of our own", () => {
 })
 
 test('a replica shows its own replicas', () => {
-  const all = replicaOf(LINK, { attached: () => [REPLICA] })
+  const all = replicaOf(LINK, { replicas: { attached: () => [REPLICA] } })
   assert.equal(valuesIn(all, 'role', 'connected_slaves'), ['slave', '1'])
 })
 
@@ -197,28 +197,30 @@ test('detached replicas and conflicting processes come last', () => {
   const all = lines({
     replication: {
       master: {
-        absent: () => [{ ...REPLICA, ip: '10.0.0.3', port: 7, applied: 100, synced: 90, goneMs: 12_345 }],
-        conflicts: () => [
-          {
-            ip: '10.0.0.4',
-            port: 8,
-            holderRunId: A,
-            holderAddress: '10.0.0.4:5001',
-            refusedRunId: B,
-            refusedAddress: '[::1]:5002',
-            refusedMs: 1000,
-          },
-        ],
-        attached: () => [
-          {
-            ...REPLICA,
-            ip: '10.0.0.5',
-            port: 9,
-            fullSync: { reason: 'purged', isResumed: true, sentBytes: 250, totalBytes: 1000 },
-          },
-          { ...REPLICA, ip: '10.0.0.6', port: 9, fullSync: { reason: 'new', isResumed: false, sentBytes: 0, totalBytes: 0 } },
-        ],
-        pin: { offset: 100, by: 'full sync of 10.0.0.5:9' },
+        replicas: {
+          absent: () => [{ ...REPLICA, ip: '10.0.0.3', port: 7, applied: 100, synced: 90, goneMs: 12_345 }],
+          conflicts: () => [
+            {
+              ip: '10.0.0.4',
+              port: 8,
+              holderRunId: A,
+              holderAddress: '10.0.0.4:5001',
+              refusedRunId: B,
+              refusedAddress: '[::1]:5002',
+              refusedMs: 1000,
+            },
+          ],
+          attached: () => [
+            {
+              ...REPLICA,
+              ip: '10.0.0.5',
+              port: 9,
+              fullSync: { reason: 'purged', isResumed: true, sentBytes: 250, totalBytes: 1000 },
+            },
+            { ...REPLICA, ip: '10.0.0.6', port: 9, fullSync: { reason: 'new', isResumed: false, sentBytes: 0, totalBytes: 0 } },
+          ],
+          pin: { offset: 100, by: 'full sync of 10.0.0.5:9' },
+        },
       },
     },
   })
@@ -233,7 +235,7 @@ test('detached replicas and conflicting processes come last', () => {
 })
 
 test('line breaks in an announced address are replaced', () => {
-  const [, , line] = lines({ replication: { master: { attached: () => [{ ...REPLICA, ip: 'a,b=c\r\nd' }] } } })
+  const [, , line] = lines({ replication: { master: { replicas: { attached: () => [{ ...REPLICA, ip: 'a,b=c\r\nd' }] } } } })
   assert.match(line as string, /^slave0:ip=a_b_c__d,port=6381,/)
 })
 

@@ -101,7 +101,7 @@ export class MasterBench {
       acked: () => void this.acks++,
       wake: () => void this.wakes++,
     })
-    engine.events.pinned = () => this.master.pinned
+    engine.events.pinned = () => this.master.replicas.pinned
   }
 
   static async open(options: EngineOptions & { settings?: Partial<ReplicationSettings>; disk?: Disk } = {}): Promise<MasterBench> {
