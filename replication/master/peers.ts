@@ -104,17 +104,22 @@ export class Peers {
     this.isIdle = false
   }
 
-  /** Streams the binlog to a peer, from the next flush on. */
+  /**
+   * Streams the binlog to a peer, from the next flush on. Throws Refusal if a full disk has purged
+   * what TRYSYNC granted; the replica asks again and gets a full sync.
+   */
   feed(peer: Peer, offset: number): void {
     const { tail } = this
     const { storage } = this.options
     const { binlog } = storage
+    const { startOffset } = binlog
+    if (offset < startOffset) throw new Refusal('ERR', `BINLOGSYNC at offset ${offset}: the binlog begins only at offset ${startOffset}`)
     if (this.feeding.size === 0) {
       tail.reset(binlog.end.offset)
       binlog.follower = tail
     }
     assert(peer.feed === null, 'a replica is fed by one stream')
-    assert(offset >= binlog.startOffset && offset <= binlog.end.offset, 'a replica is fed from an offset that the binlog has')
+    assert(offset <= binlog.end.offset, 'a replica is fed from an offset that the binlog has')
     peer.feed = new Feed({ connection: peer.connection, offset, tail, open: (from) => storage.openTailReader(from) })
     peer.lagAllowanceBytes = binlog.end.offset - offset
     this.feeding.add(peer)

@@ -31,6 +31,25 @@ test('BINLOGSYNC is granted once, after TRYSYNC has let the session continue at 
   await bench.close()
 })
 
+test('BINLOGSYNC is refused if the granted offset has been purged meanwhile, as on a full disk', async () => {
+  const bench = await MasterBench.open({ binlog: { fileSizeBytes: 1 } })
+  const { binlog } = bench.engine.storage
+  for (const value of ['1', '2', '3']) {
+    bench.write('SET', 'key', value)
+    await binlog.syncTo(binlog.end.offset)
+  }
+  const connection = bench.connect()
+  const { session } = bench.metaSync(connection)
+  assert.is(bench.trySync(connection, session, { offset: 0, crc: 0 }).type, 'continue')
+  assert.ok(binlog.purge(binlog.end.offset, Number.POSITIVE_INFINITY, 0, 'none') > 0)
+  assert.match(
+    refusal(() => bench.master.binlogSync(connection, session, 0)),
+    `ERR BINLOGSYNC at offset 0: the binlog begins only at offset ${binlog.startOffset}`,
+  )
+  assert.is(bench.trySync(connection, session, { offset: 0, crc: 0 }).type, 'full-sync')
+  await bench.close()
+})
+
 test('a replica that hands its role over is accepted despite the cycle, and learns the new history under the same session', async () => {
   const bench = await MasterBench.open()
   const { storage } = bench.engine
