@@ -11,7 +11,7 @@
  * replica's groups come from its master (`binlog.appendGroups`). A full sync installs another data
  * set (installer.ts).
  */
-import { rethrowAssertion } from '../base/assert.ts'
+import { assert, rethrowAssertion } from '../base/assert.ts'
 import type { Binlog } from './binlog/binlog.ts'
 import type { BinlogPosition } from './binlog/group.ts'
 import { GroupWriter } from './binlog/group-writer.ts'
@@ -199,6 +199,7 @@ export class Storage {
 
   /** Reads the clock for the next units. REQUIRES: the open group is empty or stalled. */
   beginTurn(): void {
+    assert(this.group.isEmpty || this.stalled !== null, 'a turn begins with no group that is still to be written')
     this.keyspace.readClock(this.options.clock)
   }
 

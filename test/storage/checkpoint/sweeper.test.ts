@@ -47,7 +47,7 @@ test('the garbage record is removed last, so an interrupted sweep is repeated', 
     const disk = new Disk()
     const engine = await Engine.open(disk)
     engine.write('SET', 'k', LARGE)
-    engine.runIn(1, 'SET', 'other', LARGE)
+    engine.turn(() => engine.runIn(1, 'SET', 'other', LARGE))
     engine.turn(() => engine.runIn(1, 'SET', 'volatile', 'v', 'PXAT', String(NOW + 1000)))
     await engine.checkpoint()
     engine.write('DEL', 'k')

@@ -87,8 +87,9 @@ test('background work ends when nothing may be evicted', async () => {
 test('a database full of dirty entries does not protect entries of another database', async () => {
   const engine = await Engine.open(new Disk(), { cacheBytes: 50_000 })
   const { storage } = engine
-  for (let i = 0; i < 1000; i++) engine.runIn(1, 'SET', `k${i}`, 'value')
-  engine.turn()
+  engine.turn(() => {
+    for (let i = 0; i < 1000; i++) engine.runIn(1, 'SET', `k${i}`, 'value')
+  })
   await engine.checkpoint()
   for (let i = 0; i < 3000; i++) engine.write('SET', `k${i}`, 'dirty')
   evictAll(engine)
