@@ -50,8 +50,8 @@ const CONVERTED: readonly (readonly [Bytes | null, Bytes, (value: number) => num
 /** Elements further below a table's first one are not shifted one by one. */
 const MAX_SHIFTED_BELOW = 1_000_000
 
-/** Replaces functions by ones that answer as on 64 bits. `nowMs` is a monotonic clock. */
-export function replaceIntegers(stack: LuaStack, nowMs: () => number): void {
+/** Replaces functions by ones that answer as on 64 bits. */
+export function replaceIntegers(stack: LuaStack, monotonicMs: () => number): void {
   const { api, module } = stack
   for (const [library, name, convert, first, last] of CONVERTED) {
     replace(stack, library, name, (native) =>
@@ -90,7 +90,8 @@ export function replaceIntegers(stack: LuaStack, nowMs: () => number): void {
   replace(stack, 'math', 'frexp', (native) => module.addFunction('ii', (state) => frexp(api, state, native)))
   replace(stack, 'os', 'clock', () =>
     stack.hostFunction((args) => {
-      args.push(nowMs() / 1000) // C's clock_t has 32 bits here and would overflow after 36 minutes
+      // C's clock_t has 32 bits here and would overflow after 36 minutes
+      args.push(monotonicMs() / 1000)
       return 1
     }),
   )

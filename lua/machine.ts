@@ -31,7 +31,7 @@ export interface MachineOptions {
   /** Limit of Lua's memory. */
   readonly limitBytes: number
   /** A monotonic clock. */
-  readonly nowMs: () => number
+  readonly monotonicMs: () => number
   /** Libraries in addition to Lua's own. Each pushes its table, which becomes read-only. */
   readonly libraries: readonly (readonly [name: Bytes, open: (stack: LuaStack) => void])[]
 }
@@ -71,7 +71,7 @@ export class LuaMachine {
 
   constructor(options: MachineOptions) {
     this.options = options
-    this.module = new LuaModule(options.limitBytes, options.nowMs)
+    this.module = new LuaModule(options.limitBytes, options.monotonicMs)
     const { api } = this.module
     this.main = api.luaL_newstate()
     this.stack = new LuaStack(this.module, this.main)
@@ -83,7 +83,7 @@ export class LuaMachine {
     }
     replaceRandom(this.stack)
     replaceSearch(this.stack)
-    replaceIntegers(this.stack, options.nowMs)
+    replaceIntegers(this.stack, options.monotonicMs)
     this.sandbox = new Sandbox(this.stack, {
       pushResumer: (stack) => this.hook.pushResumer(stack),
       isSuspended: (state) => this.isSuspended(state),
@@ -137,7 +137,7 @@ export class LuaMachine {
   /** Runs a function with the arguments that `pushArguments` pushes. It returns their number. */
   start(reference: FunctionReference, pushArguments: (stack: LuaStack) => number = () => 0): RunState {
     const { stack, options } = this
-    this.sliceEndMs = options.nowMs() + this.firstSliceMs
+    this.sliceEndMs = options.monotonicMs() + this.firstSliceMs
     this.stopReason = null
     this.isYielding = false
     this.garbage.beginCycle()
@@ -154,7 +154,7 @@ export class LuaMachine {
   /** Resumes the suspended function. */
   resume(): RunState {
     const { stack, options } = this
-    this.sliceEndMs = options.nowMs() + this.sliceMs
+    this.sliceEndMs = options.monotonicMs() + this.sliceMs
     this.isYielding = false
     try {
       stack.on(this.thread)
@@ -165,19 +165,21 @@ export class LuaMachine {
     }
   }
 
-  /** Has the hook called soon if the slice is over at `nowMs`, which the host has just read. */
-  noteTime(nowMs: number): void {
-    if (nowMs >= this.sliceEndMs) this.hook.callSoon()
+  /**
+   * Has the hook called soon if the slice is over at `monotonicMs`, which the host has just read.
+   */
+  noteTime(monotonicMs: number): void {
+    if (monotonicMs >= this.sliceEndMs) this.hook.callSoon()
   }
 
   /** True once the slice that `start`, `resume` or `beginSlice` began is over. */
   get isSliceOver(): boolean {
-    return this.options.nowMs() >= this.sliceEndMs
+    return this.options.monotonicMs() >= this.sliceEndMs
   }
 
   /** Begins a slice for work of the host on the stack of a finished function. */
   beginSlice(): void {
-    this.sliceEndMs = this.options.nowMs() + this.sliceMs
+    this.sliceEndMs = this.options.monotonicMs() + this.sliceMs
     this.stack.on(this.thread)
   }
 
@@ -234,18 +236,18 @@ export class LuaMachine {
   private checkTime(state: number): void {
     if (this.stopReason !== null) this.raiseOn(state, this.stopReason)
     this.garbage.collectIfCrowded('running')
-    const nowMs = this.options.nowMs()
+    const monotonicMs = this.options.monotonicMs()
     // While the prelude passes a yield on, its own code must not be suspended.
-    if (nowMs < this.sliceEndMs || this.isYielding) return
+    if (monotonicMs < this.sliceEndMs || this.isYielding) return
     if (this.mayYield(state)) {
       this.isYielding = true
       this.module.api.lua_yield(state, 0)
-    } else this.failIfOverdue(state, nowMs)
+    } else this.failIfOverdue(state, monotonicMs)
   }
 
   /** Makes a function fail if it has overrun its slice by `firstSliceMs`. */
-  private failIfOverdue(state: number, nowMs: number): void {
-    if (nowMs - this.sliceEndMs < this.firstSliceMs) return
+  private failIfOverdue(state: number, monotonicMs: number): void {
+    if (monotonicMs - this.sliceEndMs < this.firstSliceMs) return
     this.stopReason = TOO_LONG // otherwise the script could catch the error and continue forever
     this.raiseOn(state, TOO_LONG)
   }
@@ -281,7 +283,7 @@ export class LuaMachine {
   /** Gives up a yield that a function of C keeps from the host. */
   private cancelYield(state: number): void {
     this.isYielding = false
-    this.failIfOverdue(state, this.options.nowMs())
+    this.failIfOverdue(state, this.options.monotonicMs())
   }
 
   /**

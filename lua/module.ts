@@ -55,12 +55,11 @@ export class LuaModule {
   private readonly table: WasmTable
 
   /**
-   * `nowMs` is a monotonic clock. Memory grows up to the limit; past it, allocations fail with
-   * Lua's "not enough memory".
+   * Memory grows up to the limit; past it, allocations fail with Lua's "not enough memory".
    */
-  constructor(limitBytes: number, nowMs: () => number) {
+  constructor(limitBytes: number, monotonicMs: () => number) {
     this.limitBytes = limitBytes
-    const instance = new wasm.Instance(compile(), this.imports(nowMs))
+    const instance = new wasm.Instance(compile(), this.imports(monotonicMs))
     this.api = instance.exports as unknown as LuaApi
     this.table = this.api.__indirect_function_table
     this.bytes = Buffer.from(this.api.memory.buffer)
@@ -100,7 +99,7 @@ export class LuaModule {
     this.onMuchWork()
   }
 
-  private imports(nowMs: () => number): Imports {
+  private imports(monotonicMs: () => number): Imports {
     const fails = () => ENOSYS
     const env: Record<string, (...args: number[]) => unknown> = {
       exit() {
@@ -115,9 +114,9 @@ export class LuaModule {
         this.bytes.copyWithin(to as number, from as number, (from as number) + (count as number))
         this.charge(count as number) // C's memcpy calls this for 512 bytes and more
       },
-      emscripten_date_now: nowMs,
+      emscripten_date_now: monotonicMs,
       _emscripten_get_now_is_monotonic: () => 1,
-      emscripten_get_now: nowMs,
+      emscripten_get_now: monotonicMs,
     }
     const wasi: Record<string, () => number> = {}
     for (const { module, name } of wasm.Module.imports(compile())) {

@@ -78,16 +78,16 @@ export class Failover {
   }
 
   /** REQUIRES: the caller has checked the request, and the named replica exists. */
-  start(request: FailoverRequest, nowMs: number): void {
+  start(request: FailoverRequest, monotonicMs: number): void {
     const { to, timeoutMs } = request
-    this.current = { request, deadlineMs: timeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs + timeoutMs }
+    this.current = { request, deadlineMs: timeoutMs === 0 ? Number.POSITIVE_INFINITY : monotonicMs + timeoutMs }
     this.phase = 'waiting-for-sync'
     this.host.log.info(
       { to: to === null ? 'any' : `${to.host}:${to.port}`, timeoutMs },
       'failover: pausing writes until the replica has everything',
     )
     this.host.pauseWrites()
-    this.advance(nowMs)
+    this.advance(monotonicMs)
   }
 
   /**
@@ -105,12 +105,12 @@ export class Failover {
   }
 
   /** Moves the failover on. Called after each acknowledgement and on every tick. */
-  advance(nowMs: number): void {
+  advance(monotonicMs: number): void {
     const { current, host } = this
     if (current === null) return
     if (this.phase === 'failover-in-progress') {
       if (!host.isLinked()) {
-        this.takeBackInTime(nowMs)
+        this.takeBackInTime(monotonicMs)
         return
       }
       this.finish()
@@ -124,7 +124,7 @@ export class Failover {
     // writes.
     const replica = candidates.find(({ synced }) => synced >= host.binlogEnd())
     if (replica !== undefined && this.hasAnswered(replica)) this.handOver(replica.ip, replica.port)
-    else if (nowMs >= current.deadlineMs) this.onTimeout(request, nowMs)
+    else if (monotonicMs >= current.deadlineMs) this.onTimeout(request, monotonicMs)
     else {
       const toAsk = replica ?? (request.to === null ? undefined : candidates[0])
       if (toAsk !== undefined) this.inquire(toAsk)
@@ -164,20 +164,20 @@ export class Failover {
     return this.asked?.runId === runId && this.asked.hasAnswered
   }
 
-  private onTimeout(request: FailoverRequest, nowMs: number): void {
+  private onTimeout(request: FailoverRequest, monotonicMs: number): void {
     const { isForced, to } = request
     if (isForced && to !== null && this.asked?.hasAnswered === true) {
       this.host.log.warn({}, 'failover: timeout reached, FORCE promotes the replica with the data that it has')
-      this.current = { request, deadlineMs: nowMs + FORCED_TIMEOUT_MS }
+      this.current = { request, deadlineMs: monotonicMs + FORCED_TIMEOUT_MS }
       this.handOver(to.host, to.port)
     } else if (isForced) this.abort('the time was up before the replica had answered on its address')
     else this.abort('the time was up before the replica had everything')
   }
 
   /** Applies the timeout as long as the replica cannot have been asked to take over. */
-  private takeBackInTime(nowMs: number): void {
+  private takeBackInTime(monotonicMs: number): void {
     const { current, host } = this
-    if (current === null || nowMs < current.deadlineMs || !host.mayTakeBack()) return
+    if (current === null || monotonicMs < current.deadlineMs || !host.mayTakeBack()) return
     try {
       this.abort('the time was up before the replica could be asked to take over')
     } catch (error) {

@@ -251,13 +251,13 @@ export class Replication {
   }
 
   tick(): void {
-    const now = this.options.clock.monotonicMs()
-    if (now >= this.settlesAtMs) this.settle()
+    const monotonicMs = this.options.clock.monotonicMs()
+    if (monotonicMs >= this.settlesAtMs) this.settle()
     this.link.tick()
     this.master.tick()
-    this.inquiry?.tick(now)
-    this.failover.advance(now)
-    this.waiters.check(now)
+    this.inquiry?.tick(monotonicMs)
+    this.failover.advance(monotonicMs)
+    this.waiters.check(monotonicMs)
     if (this.waiters.wantSync) this.options.storage.binlog.sync() // regardless of appendfsync
   }
 
@@ -283,7 +283,7 @@ export class Replication {
       host: ip,
       port,
       runId,
-      nowMs: clock.monotonicMs(),
+      monotonicMs: clock.monotonicMs(),
       introduction: {
         ip: settings.announceIp,
         port: settings.announcePort === 0 ? ownPort() : settings.announcePort,
@@ -360,9 +360,9 @@ export class Replication {
   }
 
   private acked(): void {
-    const now = this.options.clock.monotonicMs()
-    this.waiters.check(now)
-    this.failover.advance(now)
+    const monotonicMs = this.options.clock.monotonicMs()
+    this.waiters.check(monotonicMs)
+    this.failover.advance(monotonicMs)
   }
 
   private synced(): void {

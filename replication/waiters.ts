@@ -52,21 +52,21 @@ export class Waiters {
   }
 
   /** Resolves at once if the condition holds. `owner` is the client, for `forget` and `unblock`. */
-  wait(owner: object, condition: WaitCondition, nowMs: number): Promise<WaitResult> {
+  wait(owner: object, condition: WaitCondition, monotonicMs: number): Promise<WaitResult> {
     const result = this.measure(condition)
     if (isMet(condition, result)) return Promise.resolve(result)
-    const deadlineMs = condition.timeoutMs === 0 ? Number.POSITIVE_INFINITY : nowMs + condition.timeoutMs
+    const deadlineMs = condition.timeoutMs === 0 ? Number.POSITIVE_INFINITY : monotonicMs + condition.timeoutMs
     return new Promise((resolve, reject) => this.waiting.push({ owner, condition, deadlineMs, resolve, reject }))
   }
 
   /**
    * Ends the waiters whose condition holds or whose time is up. Called after progress and on ticks.
    */
-  check(nowMs: number): void {
+  check(monotonicMs: number): void {
     if (this.waiting.length === 0) return
     this.release((waiter) => {
       const result = this.measure(waiter.condition)
-      if (!isMet(waiter.condition, result) && nowMs < waiter.deadlineMs) return false
+      if (!isMet(waiter.condition, result) && monotonicMs < waiter.deadlineMs) return false
       waiter.resolve(result)
       return true
     })

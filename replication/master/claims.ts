@@ -55,7 +55,7 @@ export class Claims {
    * Decides one METASYNC and records it. A holder is alive if its connection is open and not
    * silent.
    */
-  claim(runId: string, attempt: number, address: string, isHolderAlive: boolean, nowMs: number): AddressClaim {
+  claim(runId: string, attempt: number, address: string, isHolderAlive: boolean, monotonicMs: number): AddressClaim {
     const known = this.claimants.find((claimant) => claimant.runId === runId)
     const isOther = known !== this.current && isHolderAlive
     if (known !== undefined && (attempt < known.attempt || (attempt === known.attempt && isOther)))
@@ -63,28 +63,28 @@ export class Claims {
     const claimant = known ?? this.add(runId)
     claimant.attempt = attempt
     claimant.address = address
-    claimant.seenMs = nowMs
+    claimant.seenMs = monotonicMs
     const holder = this.current
     const isContested = known !== undefined && holder !== null && holder !== claimant && isHolderAlive
     if (isContested && this.claimants.indexOf(holder) < this.claimants.indexOf(claimant)) {
       const isNew = claimant.refusedSinceMs === null
-      if (isNew) claimant.refusedSinceMs = nowMs
+      if (isNew) claimant.refusedSinceMs = monotonicMs
       return { type: 'refused', holder, isNew }
     }
     const wasRefused = claimant.refusedSinceMs !== null
     this.current = claimant
     claimant.refusedSinceMs = null
     if (!isContested) return { type: 'granted', evicted: null, wasRefused }
-    holder.refusedSinceMs = nowMs
-    holder.seenMs = nowMs
+    holder.refusedSinceMs = monotonicMs
+    holder.seenMs = monotonicMs
     return { type: 'granted', evicted: holder, wasRefused }
   }
 
   /**
    * Ends conflicts whose refused process has been silent for `silentMs`. Returns those processes.
    */
-  expireConflicts(silentMs: number, nowMs: number): readonly Claimant[] {
-    const ended = this.refused.filter(({ seenMs }) => nowMs - seenMs > silentMs)
+  expireConflicts(silentMs: number, monotonicMs: number): readonly Claimant[] {
+    const ended = this.refused.filter(({ seenMs }) => monotonicMs - seenMs > silentMs)
     for (const claimant of ended) claimant.refusedSinceMs = null
     return ended
   }

@@ -86,12 +86,12 @@ export class Feed {
   }
 
   /** Sends a heartbeat if nothing was sent for `periodMs`. Called on ticks. */
-  sendHeartbeatIfIdle(periodMs: number, nowMs: number): void {
-    if (this.hasSent) this.sentMs = nowMs
+  sendHeartbeatIfIdle(periodMs: number, monotonicMs: number): void {
+    if (this.hasSent) this.sentMs = monotonicMs
     this.hasSent = false
-    if (nowMs - this.sentMs < periodMs || !this.isBetweenGroups || !this.hasRoom) return
+    if (monotonicMs - this.sentMs < periodMs || !this.isBetweenGroups || !this.hasRoom) return
     this.connection.send(NEWLINE)
-    this.sentMs = nowMs
+    this.sentMs = monotonicMs
   }
 
   /**

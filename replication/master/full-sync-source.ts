@@ -127,15 +127,15 @@ export class FullSyncSource {
   }
 
   /** Ten times a second. */
-  tick(nowMs: number): void {
+  tick(monotonicMs: number): void {
     const { settings } = this.options
-    this.limit.refill(nowMs)
+    this.limit.refill(monotonicMs)
     for (const transfer of [...this.transfers]) {
       // Each transfer that finds the rate limit open sends one chunk. Then all of them wait.
       transfer.pump()
-      transfer.sendHeartbeatIfIdle(settings.pingPeriodMs, nowMs)
+      transfer.sendHeartbeatIfIdle(settings.pingPeriodMs, monotonicMs)
     }
-    for (const snapshot of [...this.snapshots]) this.check(snapshot, nowMs)
+    for (const snapshot of [...this.snapshots]) this.check(snapshot, monotonicMs)
   }
 
   /** Discards all snapshots: the data of this node has been replaced. */
@@ -261,12 +261,12 @@ export class FullSyncSource {
     this.own(snapshot.quiet.then(() => this.closeData(data)))
   }
 
-  private check(snapshot: Snapshot, nowMs: number): void {
+  private check(snapshot: Snapshot, monotonicMs: number): void {
     const { settings, storage } = this.options
     const isTooFar = this.behind(snapshot) > settings.lagLimitBytes
     if (snapshot.users.size > 0) {
       if (isTooFar && storage.isDiskLow) this.discard(snapshot, 'ERR', 'the disk is full, and a full sync pins the binlog')
-    } else if (snapshot.data !== null && (nowMs - snapshot.idleSinceMs >= MAX_IDLE_MS || isTooFar || storage.isDiskLow)) {
+    } else if (snapshot.data !== null && (monotonicMs - snapshot.idleSinceMs >= MAX_IDLE_MS || isTooFar || storage.isDiskLow)) {
       this.discard(snapshot, 'ERR', '')
     }
   }

@@ -22,7 +22,7 @@ export interface InquiryOptions {
   readonly runId: string
   /** The METASYNC words of this node. */
   readonly introduction: Omit<MetaSyncRequest, 'isFailover'>
-  readonly nowMs: number
+  readonly monotonicMs: number
   /**
    * Called once, unless `close` comes first. `failure` is null if the replica answered, else the
    * reason.
@@ -40,9 +40,9 @@ export class Inquiry {
   private isOver = false
 
   constructor(options: InquiryOptions) {
-    const { dial, host, port, nowMs } = options
+    const { dial, host, port, monotonicMs } = options
     this.options = options
-    this.deadlineMs = nowMs + INQUIRY_TIMEOUT_MS
+    this.deadlineMs = monotonicMs + INQUIRY_TIMEOUT_MS
     const returnReply = (reply: LinkReply) => this.replied(reply)
     this.parser = new RedisParser({
       returnBuffers: true,
@@ -60,8 +60,8 @@ export class Inquiry {
   }
 
   /** Applies the time limit. Called on ticks. */
-  tick(nowMs: number): void {
-    if (nowMs >= this.deadlineMs) this.conclude(`has not answered within ${INQUIRY_TIMEOUT_MS / 1000} s`)
+  tick(monotonicMs: number): void {
+    if (monotonicMs >= this.deadlineMs) this.conclude(`has not answered within ${INQUIRY_TIMEOUT_MS / 1000} s`)
   }
 
   close(): void {

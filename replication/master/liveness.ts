@@ -15,22 +15,22 @@ import type { SlaveItem } from './slave-items.ts'
  * Dates an ACK. `asked`: the number of questions that it answers, or null if the replica does not
  * count them. Returns true, and sets `feed.mustAsk`, if the replica has to be asked.
  */
-export function dateAck(item: SlaveItem, feed: Feed, asked: number | null, settings: ReplicationSettings, nowMs: number): boolean {
+export function dateAck(item: SlaveItem, feed: Feed, asked: number | null, settings: ReplicationSettings, monotonicMs: number): boolean {
   const { openQuestion } = item
   const limitMs = settings.minReplicasMaxLagMs === 0 ? settings.timeoutMs : settings.minReplicasMaxLagMs
   if (openQuestion !== null) {
     if (asked === null) {
-      if (nowMs - openQuestion.sinceMs < limitMs) return false
-      item.ackedMs = nowMs // ACKs that had waited in the socket have all been read by now
+      if (monotonicMs - openQuestion.sinceMs < limitMs) return false
+      item.ackedMs = monotonicMs // ACKs that had waited in the socket have all been read by now
     } else if (asked < openQuestion.number) return false
     else item.ackedMs = openQuestion.sinceMs
     item.openQuestion = null
   }
-  if (nowMs - item.ackedMs <= limitMs) {
-    item.ackedMs = nowMs
+  if (monotonicMs - item.ackedMs <= limitMs) {
+    item.ackedMs = monotonicMs
     return false
   }
-  item.openQuestion = { number: feed.asked + 1, sinceMs: nowMs }
+  item.openQuestion = { number: feed.asked + 1, sinceMs: monotonicMs }
   feed.mustAsk = true
   return true
 }

@@ -53,7 +53,7 @@ export class Master {
 
   constructor(options: MasterOptions) {
     this.options = options
-    this.arrivals = new Arrivals(this.now)
+    this.arrivals = new Arrivals(this.monotonicMs)
     this.peers = new Peers({
       storage: options.storage,
       feedLimit: () => options.feedLimit(),
@@ -72,7 +72,7 @@ export class Master {
     const ip = request.ip === '' ? connection.remoteIp : request.ip
     const replica = keyOf({ ip, port: request.port })
     const { runId, attempt } = request
-    const binding = this.items.metaSync(request, ip, connection, settings.timeoutMs, this.now)
+    const binding = this.items.metaSync(request, ip, connection, settings.timeoutMs, this.monotonicMs)
     log.debug({ replica, runId, attempt, connection: connection.address, outcome: binding.type }, 'METASYNC')
     if (binding.type === 'refused') {
       if (binding.conflict?.isNew === true) log.warn({ replica, refused: runId }, `${binding.text}; ${CONFLICT_ADVICE}`)
@@ -87,7 +87,7 @@ export class Master {
       log.warn({ replica, refused: evicted.runId }, `${text}; ${CONFLICT_ADVICE}`)
     }
     const old = fenced === null ? undefined : this.peers.get(fenced)
-    if (old !== undefined) this.peers.fence(old, `${replica} has come on another connection, ${connection.address}`, this.now)
+    if (old !== undefined) this.peers.fence(old, `${replica} has come on another connection, ${connection.address}`, this.monotonicMs)
     this.peers.add(connection, item.session, behind(this.options, item.pinned))
     item.meta = metaOf(this.options, item.session, request)
     return item.meta
@@ -110,7 +110,7 @@ export class Master {
     peer.fullSyncReason = reply.type === 'continue' ? 'requested' : reply.reason
     const goesOn = reply.type === 'continue'
     item.grantedOffset = goesOn ? request.offset : null
-    item.ackedMs = this.now // BINLOGSYNC confirms this reply
+    item.ackedMs = this.monotonicMs // BINLOGSYNC confirms this reply
     item.applied = goesOn ? request.offset : 0
     item.synced = Math.min(item.synced, item.applied)
     item.pinned = goesOn ? request.offset : Number.POSITIVE_INFINITY
@@ -172,7 +172,7 @@ export class Master {
     // No replica has more than it was sent, whatever its ACK says.
     const applied = Math.min(ack.applied, peer.feed.offset)
     const synced = Math.min(ack.synced, applied)
-    if (dateAck(item, peer.feed, ack.asked, this.options.settings, this.now)) this.options.wake()
+    if (dateAck(item, peer.feed, ack.asked, this.options.settings, this.monotonicMs)) this.options.wake()
     assert(synced <= applied && applied <= this.options.storage.binlog.end.offset, 'no replica has more than the binlog')
     if (applied === item.applied && synced === item.synced) return
     item.applied = applied
@@ -184,7 +184,7 @@ export class Master {
   /** Called for every connection that was a peer, whichever side closed it. */
   closed(connection: ReplicaConnection): void {
     if (this.peers.remove(connection) === undefined) return
-    const item = this.items.detach(connection.id, this.now)
+    const item = this.items.detach(connection.id, this.monotonicMs)
     if (item !== undefined) this.options.log.info({ replica: keyOf(item), offset: item.applied }, 'a replica has disconnected')
   }
 
@@ -203,11 +203,11 @@ export class Master {
 
   /** Called ten times a second. */
   tick(): void {
-    const { now } = this
-    this.arrivals.tick(now)
-    this.source.tick(now)
-    for (const peer of this.peers.all) this.check(peer, now)
-    this.forgetAbsent(now)
+    const { monotonicMs } = this
+    this.arrivals.tick(monotonicMs)
+    this.source.tick(monotonicMs)
+    for (const peer of this.peers.all) this.check(peer, monotonicMs)
+    this.forgetAbsent(monotonicMs)
   }
 
   /**
@@ -220,7 +220,7 @@ export class Master {
       const item = this.items.of(peer.connection.id)
       if (peer.over !== null || item === undefined || peer === this.handingOver) continue
       this.items.endSession(item)
-      if (!this.peers.dismiss(peer, 'BADSESSION', reason, this.now)) this.closePeer(peer)
+      if (!this.peers.dismiss(peer, 'BADSESSION', reason, this.monotonicMs)) this.closePeer(peer)
     }
   }
 
@@ -235,7 +235,7 @@ export class Master {
     await this.source.close()
   }
 
-  private get now(): number {
+  private get monotonicMs(): number {
     return this.options.clock.monotonicMs()
   }
 
@@ -254,7 +254,7 @@ export class Master {
     if (peer.over !== null) throw new Refusal('BADSESSION', `session ${peer.session} is over: ${peer.over.reason}`)
     const item = this.items.withSession(session, connection.id)
     if (item === undefined) throw new Refusal('BADSESSION', `session ${session} is not this connection's, which has ${peer.session}`)
-    item.heardMs = this.arrivals.dateOf(this.now)
+    item.heardMs = this.arrivals.dateOf(this.monotonicMs)
     return { item, peer }
   }
 
@@ -276,20 +276,20 @@ export class Master {
     }
   }
 
-  private check(peer: Peer, now: number): void {
+  private check(peer: Peer, monotonicMs: number): void {
     if (peer.over !== null) {
-      if (now - peer.over.sinceMs > this.options.settings.timeoutMs) this.closePeer(peer)
+      if (monotonicMs - peer.over.sinceMs > this.options.settings.timeoutMs) this.closePeer(peer)
       return
     }
     const item = must(this.items.of(peer.connection.id))
-    const fault = checkPeer(this.options, peer, item, now)
+    const fault = checkPeer(this.options, peer, item, monotonicMs)
     if (fault === null) return
     if (fault !== 'silent') {
       this.cut(peer, fault.reason)
       return
     }
     this.options.log.info(
-      { replica: keyOf(item), ms: Math.round(now - item.heardMs) },
+      { replica: keyOf(item), ms: Math.round(monotonicMs - item.heardMs) },
       'a replica was silent for repl-timeout, closing its connection',
     )
     this.closePeer(peer)
@@ -298,7 +298,7 @@ export class Master {
   private cut(peer: Peer, reason: string): void {
     const item = must(this.items.of(peer.connection.id))
     this.options.log.warn({ replica: keyOf(item) }, `a replica is cut off and has to connect again: ${reason}`)
-    this.peers.dismiss(peer, 'BADSESSION', reason, this.now)
+    this.peers.dismiss(peer, 'BADSESSION', reason, this.monotonicMs)
     this.closePeer(peer)
   }
 
@@ -307,12 +307,12 @@ export class Master {
     this.closed(peer.connection)
   }
 
-  private forgetAbsent(now: number): void {
+  private forgetAbsent(monotonicMs: number): void {
     const { log, settings } = this.options
-    for (const item of this.items.removeAbsent(settings.forgetAfterMs, now))
+    for (const item of this.items.removeAbsent(settings.forgetAfterMs, monotonicMs))
       log.debug({ replica: keyOf(item) }, 'forgetting a replica that left')
     for (const item of this.items.all) {
-      for (const { runId } of item.claims.expireConflicts(settings.timeoutMs, now)) {
+      for (const { runId } of item.claims.expireConflicts(settings.timeoutMs, monotonicMs)) {
         log.info({ replica: keyOf(item), runId }, 'an address conflict has ended: the refused process is silent')
       }
     }

@@ -28,12 +28,12 @@ export function minAllowedOffset({ storage, settings }: LimitsOptions, { lagAllo
 /**
  * Checks a peer, and sends a heartbeat on an idle stream. Returns why to drop the peer, or null.
  */
-export function checkPeer(options: LimitsOptions, peer: Peer, item: SlaveItem, nowMs: number): Fault | null {
+export function checkPeer(options: LimitsOptions, peer: Peer, item: SlaveItem, monotonicMs: number): Fault | null {
   const { timeoutMs, pingPeriodMs } = options.settings
-  if (trackReading(peer)) item.heardMs = nowMs
-  if (nowMs - item.heardMs > timeoutMs) return 'silent'
-  peer.feed?.sendHeartbeatIfIdle(pingPeriodMs, nowMs)
-  if (trackStuck(peer, item.applied, timeoutMs, nowMs)) return { reason: 'it has received all groups and applies none of them' }
+  if (trackReading(peer)) item.heardMs = monotonicMs
+  if (monotonicMs - item.heardMs > timeoutMs) return 'silent'
+  peer.feed?.sendHeartbeatIfIdle(pingPeriodMs, monotonicMs)
+  if (trackStuck(peer, item.applied, timeoutMs, monotonicMs)) return { reason: 'it has received all groups and applies none of them' }
   return lagOf(options, peer, item)
 }
 

@@ -146,8 +146,8 @@ export class Peers {
   }
 
   /** Ends a session and its stream. The replica learns of it on its next request. */
-  fence(peer: Peer, reason: string, nowMs: number): void {
-    peer.over ??= { reason, sinceMs: nowMs, isTorn: peer.feed?.isBetweenGroups === false }
+  fence(peer: Peer, reason: string, monotonicMs: number): void {
+    peer.over ??= { reason, sinceMs: monotonicMs, isTorn: peer.feed?.isBetweenGroups === false }
     this.stopStream(peer)
   }
 
@@ -155,11 +155,11 @@ export class Peers {
    * Ends a session and sends the reason. Returns false if the stream is within a group, where no
    * line can be sent.
    */
-  dismiss(peer: Peer, code: RefusalCode, reason: string, nowMs: number): boolean {
+  dismiss(peer: Peer, code: RefusalCode, reason: string, monotonicMs: number): boolean {
     const { feed, transfer } = peer
     transfer?.fail(code, reason)
     const hasSentReason = feed === null || feed.endWith(code, reason)
-    this.fence(peer, reason, nowMs)
+    this.fence(peer, reason, monotonicMs)
     return hasSentReason
   }
 
@@ -199,11 +199,11 @@ export function trackReading(peer: Peer): boolean {
  * length was damaged on the way. All that comes is read as a part of that group, so the replica
  * cannot notice the damage.
  */
-export function trackStuck(peer: Peer, applied: number, timeoutMs: number, nowMs: number): boolean {
+export function trackStuck(peer: Peer, applied: number, timeoutMs: number, monotonicMs: number): boolean {
   const { feed, connection, stuck } = peer
   const isWaiting = feed !== null && feed.offset > applied && connection.unsentBytes === 0
-  if (isWaiting && stuck.applied === applied) return nowMs - stuck.sinceMs > timeoutMs
-  peer.stuck = { applied: isWaiting ? applied : -1, sinceMs: nowMs }
+  if (isWaiting && stuck.applied === applied) return monotonicMs - stuck.sinceMs > timeoutMs
+  peer.stuck = { applied: isWaiting ? applied : -1, sinceMs: monotonicMs }
   return false
 }
 

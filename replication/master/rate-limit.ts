@@ -13,9 +13,9 @@ export class RateLimit {
   private refilledMs: number
 
   /** `bytesPerSecond` is called on each use because CONFIG SET changes it; 0 means no limit. */
-  constructor(bytesPerSecond: () => number, nowMs: number) {
+  constructor(bytesPerSecond: () => number, monotonicMs: number) {
     this.bytesPerSecond = bytesPerSecond
-    this.refilledMs = nowMs
+    this.refilledMs = monotonicMs
     this.tokensBytes = bytesPerSecond() * MAX_BURST_SECONDS
   }
 
@@ -27,9 +27,10 @@ export class RateLimit {
     if (this.bytesPerSecond() > 0) this.tokensBytes -= bytes
   }
 
-  refill(nowMs: number): void {
+  refill(monotonicMs: number): void {
     const rate = this.bytesPerSecond()
-    this.tokensBytes = rate === 0 ? 0 : Math.min(rate * MAX_BURST_SECONDS, this.tokensBytes + (rate * (nowMs - this.refilledMs)) / 1000)
-    this.refilledMs = nowMs
+    this.tokensBytes =
+      rate === 0 ? 0 : Math.min(rate * MAX_BURST_SECONDS, this.tokensBytes + (rate * (monotonicMs - this.refilledMs)) / 1000)
+    this.refilledMs = monotonicMs
   }
 }

@@ -59,7 +59,7 @@ export class ReplicaOverview {
    */
   goodCount(): number {
     const { minReplicasMaxLagMs } = this.parts.options.settings
-    const since = minReplicasMaxLagMs === 0 ? Number.NEGATIVE_INFINITY : this.moment.nowMs - minReplicasMaxLagMs
+    const since = minReplicasMaxLagMs === 0 ? Number.NEGATIVE_INFINITY : this.moment.monotonicMs - minReplicasMaxLagMs
     return this.countOnline(({ ackedMs }) => ackedMs >= since)
   }
 
@@ -96,7 +96,7 @@ export class ReplicaOverview {
 
   private get moment() {
     const { clock, storage } = this.parts.options
-    return { nowMs: clock.monotonicMs(), end: storage.binlog.end.offset }
+    return { monotonicMs: clock.monotonicMs(), end: storage.binlog.end.offset }
   }
 
   private countOnline(isCounted: (item: SlaveItem) => boolean): number {

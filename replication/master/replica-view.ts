@@ -68,11 +68,11 @@ export interface ReplicaProgress {
 
 /** The moment of a view: the monotonic time that dates items, ms, and the end of the binlog. */
 export interface ViewMoment {
-  readonly nowMs: number
+  readonly monotonicMs: number
   readonly end: number
 }
 
-export function replicaView(item: SlaveItem, { state, fullSync }: ReplicaProgress, { nowMs, end }: ViewMoment): ReplicaView {
+export function replicaView(item: SlaveItem, { state, fullSync }: ReplicaProgress, { monotonicMs, end }: ViewMoment): ReplicaView {
   const { ip, port, runId, address, applied, synced, ackedMs, leftMs } = item
   return {
     ip,
@@ -84,12 +84,12 @@ export function replicaView(item: SlaveItem, { state, fullSync }: ReplicaProgres
     synced,
     fullSync,
     lagBytes: Math.max(0, end - applied),
-    lagSeconds: state === 'online' ? Math.floor((nowMs - ackedMs) / 1000) : 0,
-    goneMs: leftMs === null ? null : nowMs - leftMs,
+    lagSeconds: state === 'online' ? Math.floor((monotonicMs - ackedMs) / 1000) : 0,
+    goneMs: leftMs === null ? null : monotonicMs - leftMs,
   }
 }
 
-export function conflictViews({ ip, port, claims }: SlaveItem, { nowMs }: ViewMoment): ConflictView[] {
+export function conflictViews({ ip, port, claims }: SlaveItem, { monotonicMs }: ViewMoment): ConflictView[] {
   const { holder } = claims
   if (holder === null) return []
   return claims.refused.map(({ runId, address, refusedSinceMs }) => ({
@@ -99,6 +99,6 @@ export function conflictViews({ ip, port, claims }: SlaveItem, { nowMs }: ViewMo
     holderAddress: holder.address,
     refusedRunId: runId,
     refusedAddress: address,
-    refusedMs: nowMs - must(refusedSinceMs),
+    refusedMs: monotonicMs - must(refusedSinceMs),
   }))
 }

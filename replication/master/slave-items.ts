@@ -113,13 +113,13 @@ export class SlaveItems {
   }
 
   /** Binds the item of the announced address to the caller's connection, or refuses. */
-  metaSync(request: MetaSyncRequest, ip: string, caller: Caller, timeoutMs: number, nowMs: number): Binding {
+  metaSync(request: MetaSyncRequest, ip: string, caller: Caller, timeoutMs: number, monotonicMs: number): Binding {
     const { port, runId, attempt } = request
     const key = `${ip}:${port}`
-    const item = this.items.get(key) ?? this.create(ip, port, nowMs)
+    const item = this.items.get(key) ?? this.create(ip, port, monotonicMs)
     if (item === null) return refused('ERR', `${MAX_SLAVE_ITEMS} replicas are attached`)
-    const isAlive = item.connection !== null && nowMs - item.heardMs <= timeoutMs
-    const claim = item.claims.claim(runId, attempt, caller.address, isAlive, nowMs)
+    const isAlive = item.connection !== null && monotonicMs - item.heardMs <= timeoutMs
+    const claim = item.claims.claim(runId, attempt, caller.address, isAlive, monotonicMs)
     if (claim.type === 'stale') return refused('STALE', staleText(attempt, runId, claim.attempt))
     if (claim.type === 'refused') {
       const { holder, isNew } = claim
@@ -128,11 +128,11 @@ export class SlaveItems {
     }
     const isSame = item.runId === runId && item.attempt === attempt && item.connection === caller.id && item.session > 0
     if (isSame) {
-      item.heardMs = nowMs
+      item.heardMs = monotonicMs
       return { type: 'same', item }
     }
     const { evicted, wasRefused } = claim
-    return { type: 'bound', item, fenced: this.bind(item, request, caller, nowMs), evicted, wasRefused }
+    return { type: 'bound', item, fenced: this.bind(item, request, caller, monotonicMs), evicted, wasRefused }
   }
 
   /** The item with this session, if the session was given on this connection. */
@@ -149,28 +149,28 @@ export class SlaveItems {
   }
 
   /** Handles a closed connection. Returns the item that was still bound to it. */
-  detach(connection: number, nowMs: number): SlaveItem | undefined {
+  detach(connection: number, monotonicMs: number): SlaveItem | undefined {
     const item = this.bound.get(connection)
     if (item === undefined) return undefined
     this.bound.delete(connection)
     this.endSession(item)
     item.connection = null
-    item.leftMs = nowMs
+    item.leftMs = monotonicMs
     return item
   }
 
   /** Drops the items that left at least `afterMs` ago. Returns them. */
-  removeAbsent(afterMs: number, nowMs: number): readonly SlaveItem[] {
-    const forgotten = [...this.items.values()].filter(({ leftMs }) => leftMs !== null && nowMs - leftMs >= afterMs)
+  removeAbsent(afterMs: number, monotonicMs: number): readonly SlaveItem[] {
+    const forgotten = [...this.items.values()].filter(({ leftMs }) => leftMs !== null && monotonicMs - leftMs >= afterMs)
     for (const item of forgotten) this.items.delete(keyOf(item))
     return forgotten
   }
 
   /** Begins a session on a connection. Returns the connection that had the item before, or null. */
-  private bind(item: SlaveItem, { runId, attempt }: MetaSyncRequest, caller: Caller, nowMs: number): number | null {
+  private bind(item: SlaveItem, { runId, attempt }: MetaSyncRequest, caller: Caller, monotonicMs: number): number | null {
     const other = this.bound.get(caller.id)
     // The replica on this connection announces another address than before.
-    if (other !== undefined && other !== item) this.detach(caller.id, nowMs)
+    if (other !== undefined && other !== item) this.detach(caller.id, monotonicMs)
     const fenced = item.connection === caller.id ? null : item.connection
     if (fenced !== null) this.bound.delete(fenced)
     this.bound.set(caller.id, item)
@@ -181,13 +181,13 @@ export class SlaveItems {
     item.attempt = attempt
     item.connection = caller.id
     item.address = caller.address
-    item.heardMs = nowMs
+    item.heardMs = monotonicMs
     item.leftMs = null
     return fenced
   }
 
   /** Returns a new item; null if all of MAX_SLAVE_ITEMS are attached. */
-  private create(ip: string, port: number, nowMs: number): SlaveItem | null {
+  private create(ip: string, port: number, monotonicMs: number): SlaveItem | null {
     if (this.items.size >= MAX_SLAVE_ITEMS && !this.makeRoom()) return null
     const item: SlaveItem = {
       ip,
@@ -203,8 +203,8 @@ export class SlaveItems {
       applied: 0,
       synced: 0,
       pinned: Number.POSITIVE_INFINITY,
-      heardMs: nowMs,
-      ackedMs: nowMs,
+      heardMs: monotonicMs,
+      ackedMs: monotonicMs,
       openQuestion: null,
       leftMs: null,
     }

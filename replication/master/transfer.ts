@@ -97,13 +97,13 @@ export class SnapshotTransfer {
   }
 
   /** Sends a heartbeat if nothing was sent for `periodMs`. Called on ticks. */
-  sendHeartbeatIfIdle(periodMs: number, nowMs: number): void {
-    if (this.hasSent) this.sentMs = nowMs
+  sendHeartbeatIfIdle(periodMs: number, monotonicMs: number): void {
+    if (this.hasSent) this.sentMs = monotonicMs
     this.hasSent = false
-    if (!this.hasBegun || !this.isUnderWay || nowMs - this.sentMs < periodMs || this.connection.unsentBytes > 0) return
+    if (!this.hasBegun || !this.isUnderWay || monotonicMs - this.sentMs < periodMs || this.connection.unsentBytes > 0) return
     this.send(WAIT)
     this.hasSent = false
-    this.sentMs = nowMs
+    this.sentMs = monotonicMs
   }
 
   /** Ends the transfer with an error reply: the replica asks again. */

@@ -14,20 +14,20 @@ export class Arrivals {
   private tickedMs: number
   private gap = { startMs: 0, endMs: Number.NEGATIVE_INFINITY }
 
-  constructor(nowMs: number) {
-    this.tickedMs = nowMs
+  constructor(monotonicMs: number) {
+    this.tickedMs = monotonicMs
   }
 
   /** Ten times a second. */
-  tick(nowMs: number): void {
-    if (nowMs - this.tickedMs > MIN_GAP_MS) this.gap = { startMs: this.tickedMs, endMs: nowMs }
-    this.tickedMs = nowMs
+  tick(monotonicMs: number): void {
+    if (monotonicMs - this.tickedMs > MIN_GAP_MS) this.gap = { startMs: this.tickedMs, endMs: monotonicMs }
+    this.tickedMs = monotonicMs
   }
 
   /** Returns the arrival date of bytes read now; monotonic. */
-  dateOf(nowMs: number): number {
+  dateOf(monotonicMs: number): number {
     // No tick has come since the pause, which began at the last tick or later.
-    if (nowMs - this.tickedMs > MIN_GAP_MS) return this.tickedMs
-    return nowMs - this.gap.endMs < DRAIN_MS ? this.gap.startMs : nowMs
+    if (monotonicMs - this.tickedMs > MIN_GAP_MS) return this.tickedMs
+    return monotonicMs - this.gap.endMs < DRAIN_MS ? this.gap.startMs : monotonicMs
   }
 }

@@ -34,28 +34,28 @@ export class AckClock {
    * Returns true if an ACK is due, and counts it as sent. A newly durable offset is reported
    * at once, because clients of the master may be blocked on it.
    */
-  beginAckIfDue({ applied, synced }: AckRequest, nowMs: number): boolean {
-    const sinceMs = nowMs - this.sentMs
+  beginAckIfDue({ applied, synced }: AckRequest, monotonicMs: number): boolean {
+    const sinceMs = monotonicMs - this.sentMs
     const isLate = sinceMs >= MAX_ACK_INTERVAL_MS || (applied !== this.applied && sinceMs >= MIN_MOVING_INTERVAL_MS)
     if (!this.isAsked && synced === this.synced && !isLate) return false
     this.isAsked = false
     this.applied = applied
     this.synced = synced
-    this.sentMs = nowMs
+    this.sentMs = monotonicMs
     return true
   }
 
   /** Returns true if a question may cause an fsync now, and counts the fsync as begun. */
-  beginSyncIfDue(nowMs: number): boolean {
-    if (nowMs - this.syncedMs < MIN_SYNC_INTERVAL_MS) return false
-    this.syncedMs = nowMs
+  beginSyncIfDue(monotonicMs: number): boolean {
+    if (monotonicMs - this.syncedMs < MIN_SYNC_INTERVAL_MS) return false
+    this.syncedMs = monotonicMs
     return true
   }
 
   /** Returns true if a heartbeat is due, and counts it as sent. */
-  beginHeartbeatIfDue(nowMs: number): boolean {
-    if (nowMs - this.sentMs < MAX_ACK_INTERVAL_MS) return false
-    this.sentMs = nowMs
+  beginHeartbeatIfDue(monotonicMs: number): boolean {
+    if (monotonicMs - this.sentMs < MAX_ACK_INTERVAL_MS) return false
+    this.sentMs = monotonicMs
     return true
   }
 }

@@ -36,12 +36,12 @@ export class ByteRate {
 
   /** Adds a completed second to the average. */
   private closeWindow(): void {
-    const now = this.clock.monotonicMs()
-    const elapsedMs = now - this.startedMs
+    const monotonicMs = this.clock.monotonicMs()
+    const elapsedMs = monotonicMs - this.startedMs
     if (elapsedMs < SAMPLE_MS) return
     const latest = (this.bytes * 1000) / elapsedMs
     this.smoothed = this.smoothed === null ? latest : this.smoothed + (latest - this.smoothed) * WEIGHT
-    this.startedMs = now
+    this.startedMs = monotonicMs
     this.bytes = 0
   }
 }

@@ -42,7 +42,7 @@ export function linkFacts(
     settings,
     runId,
     databases,
-    get nowMs() {
+    get monotonicMs() {
       return clock.monotonicMs()
     },
     get port() {

@@ -390,11 +390,11 @@ export class ReplicaLink {
     const applied = storage.binlog.end.offset
     const ack = { applied, synced: Math.min(storage.binlog.synced, applied), asked: this.acks.asked }
     assert(ack.synced <= ack.applied && applied <= storage.binlog.end.offset, 'only what is in the binlog is acknowledged')
-    const now = clock.monotonicMs()
+    const monotonicMs = clock.monotonicMs()
     if (state === 'binlog_sync') {
-      if (this.acks.beginAckIfDue(ack, now)) this.send(ackWords(ack))
+      if (this.acks.beginAckIfDue(ack, monotonicMs)) this.send(ackWords(ack))
     } else if (state === 'db_sync' || state === 'installing') {
-      if (this.acks.beginHeartbeatIfDue(now)) this.send(ackWords(ack))
+      if (this.acks.beginHeartbeatIfDue(monotonicMs)) this.send(ackWords(ack))
     }
   }
 }

@@ -63,7 +63,7 @@ export type LinkAction =
 /** The state of the node at the time of the call. */
 export interface LinkFacts {
   /** Monotonic time. */
-  readonly nowMs: number
+  readonly monotonicMs: number
   readonly random: Random
   readonly settings: ReplicationSettings
   readonly runId: string

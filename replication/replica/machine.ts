@@ -186,7 +186,7 @@ export class ReplicaMachine implements LinkStatus {
     } else this.dial()
   }
 
-  heard(atMs = this.facts.nowMs): void {
+  heard(atMs = this.facts.monotonicMs): void {
     this.lastIoMs = atMs
     this.quietSinceMs = atMs
   }
@@ -194,7 +194,7 @@ export class ReplicaMachine implements LinkStatus {
   streamBegins(): void {
     if (this.isStreaming) return
     this.isStreaming = true
-    this.enteredMs = this.facts.nowMs
+    this.enteredMs = this.facts.monotonicMs
     this.downSinceMs = null
     if (!this.hasInstalled) this.partialSyncs++
     this.hasInstalled = false
@@ -218,7 +218,7 @@ export class ReplicaMachine implements LinkStatus {
 
   /** Drops the link after its connection broke. A link that was stable is dialled again at once. */
   lose(reason: string): void {
-    const wasStable = this.isStreaming && this.facts.nowMs - this.enteredMs >= MIN_STABLE_MS
+    const wasStable = this.isStreaming && this.facts.monotonicMs - this.enteredMs >= MIN_STABLE_MS
     this.failures = wasStable ? 0 : this.failures + 1
     this.disconnect(reason)
   }
@@ -230,23 +230,24 @@ export class ReplicaMachine implements LinkStatus {
   }
 
   dialWhenDue(): void {
-    if (this.facts.nowMs >= this.retryAtMs || this.room.isFree(this.facts)) this.dial()
+    if (this.facts.monotonicMs >= this.retryAtMs || this.room.isFree(this.facts)) this.dial()
   }
 
   /** Drops the link if a prompt reply is overdue. `lack` says what is missing, for the reason. */
   checkPrompt(lack: string): void {
     const limitMs = Math.min(PROMPT_TIMEOUT_MS, this.facts.settings.timeoutMs)
-    if (this.facts.nowMs - this.enteredMs >= limitMs) this.lose(`${lack} within ${limitMs / 1000} s`)
+    if (this.facts.monotonicMs - this.enteredMs >= limitMs) this.lose(`${lack} within ${limitMs / 1000} s`)
   }
 
   checkSilence(): void {
-    const { nowMs, settings, isPaused } = this.facts
-    if (isPaused) this.quietSinceMs = nowMs
-    if (nowMs - this.quietSinceMs >= settings.timeoutMs) this.lose(`nothing was heard from the master for ${settings.timeoutMs / 1000} s`)
+    const { monotonicMs, settings, isPaused } = this.facts
+    if (isPaused) this.quietSinceMs = monotonicMs
+    if (monotonicMs - this.quietSinceMs >= settings.timeoutMs)
+      this.lose(`nothing was heard from the master for ${settings.timeoutMs / 1000} s`)
   }
 
   checkLink(): void {
-    const isStable = this.isStreaming && this.facts.nowMs - this.enteredMs >= MIN_STABLE_MS
+    const isStable = this.isStreaming && this.facts.monotonicMs - this.enteredMs >= MIN_STABLE_MS
     if (isStable && (this.reason !== null || this.failures > 0)) {
       if (this.reason !== null) this.logUp()
       this.failures = 0
@@ -302,7 +303,7 @@ export class ReplicaMachine implements LinkStatus {
   /** Drops the link for lack of space. Tries again after a delay, or once there is room. */
   waitForRoom(reason = this.room.fullReason): void {
     this.fail(reason)
-    this.retryAtMs = this.facts.nowMs + this.room.waitMs(this.facts.random)
+    this.retryAtMs = this.facts.monotonicMs + this.room.waitMs(this.facts.random)
   }
 
   private continueStream({ offset, replicationId, past }: Extract<TrySyncReply, { type: 'continue' }>): void {
@@ -349,7 +350,7 @@ export class ReplicaMachine implements LinkStatus {
     if (this.isWired) this.actions.push({ type: 'hang-up' })
     this.isWired = false
     this.session = 0
-    if (this.isStreaming) this.downSinceMs = this.facts.nowMs
+    if (this.isStreaming) this.downSinceMs = this.facts.monotonicMs
     this.isStreaming = false
   }
 
@@ -364,10 +365,10 @@ export class ReplicaMachine implements LinkStatus {
     this.hangUp()
     if (this.reason === null || kindOf(reason) !== kindOf(this.reason)) {
       this.tell(reason)
-      this.reasonSinceMs = facts.nowMs
+      this.reasonSinceMs = facts.monotonicMs
     }
     this.reason = reason
-    this.retryAtMs = facts.nowMs + backoffMs(this.failures, facts.random)
+    this.retryAtMs = facts.monotonicMs + backoffMs(this.failures, facts.random)
     if (this.failures === 0) this.dial()
     else this.enter('connect')
   }
@@ -379,7 +380,7 @@ export class ReplicaMachine implements LinkStatus {
 
   private enter(state: LinkState): void {
     this.state = state
-    this.enteredMs = this.facts.nowMs
+    this.enteredMs = this.facts.monotonicMs
   }
 
   private send(words: readonly string[]): void {

@@ -42,7 +42,7 @@ type LinkSource = ReturnType<typeof linkOf>
 
 /** The link to the master, and the parts of the server that its fields need. */
 function linkOf({ config, storage, clock }: InfoSource, { link }: Replication) {
-  const nowMs = clock.monotonicMs()
+  const monotonicMs = clock.monotonicMs()
   const { view } = link
   const state = STATES[view.state]
   return {
@@ -51,9 +51,9 @@ function linkOf({ config, storage, clock }: InfoSource, { link }: Replication) {
     state,
     isUp: state === 'BINLOG_SYNC',
     end: storage.isReady ? storage.binlog.end.offset : 0,
-    nowMs,
+    monotonicMs,
     /** Milliseconds since a moment; null before the first such event. */
-    since: (thenMs: number | null) => (thenMs === null ? null : Math.max(0, nowMs - thenMs)),
+    since: (thenMs: number | null) => (thenMs === null ? null : Math.max(0, monotonicMs - thenMs)),
   }
 }
 
@@ -120,7 +120,7 @@ const ownLinkRows: Rows<LinkSource> = [
   ['repl_state', ({ state }) => state],
   ['repl_last_error', ({ view }) => oneLine(view.reason ?? '')],
   ['repl_last_error_seconds_ago', ({ view, since }) => seconds(since(view.reasonSinceMs))],
-  ['repl_next_try_seconds', ({ view, nowMs }) => (view.nextTryMs === null ? null : seconds(view.nextTryMs - nowMs))],
+  ['repl_next_try_seconds', ({ view, monotonicMs }) => (view.nextTryMs === null ? null : seconds(view.nextTryMs - monotonicMs))],
   group(progressOf, [
     ['repl_full_sync_percent', ({ percent }) => percent],
     ['repl_full_sync_bytes', ({ bytes }) => bytes],

@@ -70,14 +70,14 @@ export class Cron {
     if (this.ticker === null) return
     const first = storage.keyspace.deadlines.first
     if (first === undefined) return
-    const nowMs = clock.wallMs()
-    if (first.dueAtMs > nowMs + TICK_MS) return // the next tick comes first
+    const wallMs = clock.wallMs()
+    if (first.dueAtMs > wallMs + TICK_MS) return // the next tick comes first
     if (this.deadlineTimer !== null) {
       if (this.nextDeadlineMs <= first.dueAtMs) return
       clearTimeout(this.deadlineTimer)
     }
     this.nextDeadlineMs = first.dueAtMs
-    const delayMs = storage.expiry.delayMs(nowMs)
+    const delayMs = storage.expiry.delayMs(wallMs)
     if (!storage.expiry.isActive) return
     this.deadlineTimer = setTimeout(() => {
       this.deadlineTimer = null
@@ -87,37 +87,37 @@ export class Cron {
 
   private tick(): void {
     const { storage, turn, gates, statistics, clock, config, state, storagePort } = this.parts
-    const nowMs = clock.monotonicMs()
+    const monotonicMs = clock.monotonicMs()
     turn.begin()
-    statistics.tick(nowMs)
+    statistics.tick(monotonicMs)
     if (storage.stalled !== null && storage.retry()) turn.unstall()
-    if (nowMs - this.lastRoomMs >= ROOM_EVERY_MS) {
-      this.lastRoomMs = nowMs
+    if (monotonicMs - this.lastRoomMs >= ROOM_EVERY_MS) {
+      this.lastRoomMs = monotonicMs
       storage.recoverRoom()
     }
-    if (nowMs - this.lastSampleMs >= SAMPLE_EVERY_MS) {
-      this.lastSampleMs = nowMs
+    if (monotonicMs - this.lastSampleMs >= SAMPLE_EVERY_MS) {
+      this.lastSampleMs = monotonicMs
       storagePort.sample()
     }
     const policy = config.text('appendfsync')
-    if (policy === 'everysec' && nowMs - this.lastSyncMs >= SYNC_EVERY_MS) {
-      this.lastSyncMs = nowMs
+    if (policy === 'everysec' && monotonicMs - this.lastSyncMs >= SYNC_EVERY_MS) {
+      this.lastSyncMs = monotonicMs
       storage.binlog.sync()
     }
     if (!storage.checkpointer.isReopening) storage.expiry.lookAhead(clock.wallMs())
     state.replication?.tick()
-    gates.refresh(nowMs)
-    this.closeIdle(nowMs)
+    gates.refresh(monotonicMs)
+    this.closeIdle(monotonicMs)
   }
 
-  private closeIdle(nowMs: number): void {
+  private closeIdle(monotonicMs: number): void {
     const { config, clients } = this.parts
     const timeoutMs = config.number('timeout') * 1000
     for (const client of clients.connections.values()) {
       client.checkLimits()
       if (
         timeoutMs > 0 &&
-        nowMs - client.lastActiveMs > timeoutMs &&
+        monotonicMs - client.lastActiveMs > timeoutMs &&
         !client.isMonitoring &&
         client.subscriptions === null &&
         !client.isHeld &&

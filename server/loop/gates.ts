@@ -134,9 +134,9 @@ export class Gates implements GateState, RequestGates {
 
   /** Computes the reasons again and schedules a retry of held clients. To be called after each
    *  turn, by cron with the monotonic time, and after a change of state. */
-  refresh(nowMs?: number): void {
+  refresh(monotonicMs?: number): void {
     const { storage } = this
-    if (this.pausedUntilMs > 0 && nowMs !== undefined && nowMs >= this.pausedUntilMs) {
+    if (this.pausedUntilMs > 0 && monotonicMs !== undefined && monotonicMs >= this.pausedUntilMs) {
       this.unpause()
       return
     }
@@ -154,8 +154,8 @@ export class Gates implements GateState, RequestGates {
   }
 
   /** Refreshes expired reasons. To be called before received requests run. */
-  refreshIfDue(nowMs: number): void {
-    if (nowMs > this.validUntilMs) this.refresh()
+  refreshIfDue(monotonicMs: number): void {
+    if (monotonicMs > this.validUntilMs) this.refresh()
   }
 
   /** Suspends expiry during a pause. If the pause begins inside a transaction, expiry stops at its

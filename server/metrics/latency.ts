@@ -86,8 +86,8 @@ export class LatencyMonitor implements LatencyPort {
   }
 
   aged(event: Bytes): readonly (readonly [number, number])[] {
-    const nowMs = this.clock.monotonicMs()
-    return this.samplesOf(event).map(({ durationMs, atMs }) => [Math.floor((nowMs - atMs) / 1000), durationMs])
+    const monotonicMs = this.clock.monotonicMs()
+    return this.samplesOf(event).map(({ durationMs, atMs }) => [Math.floor((monotonicMs - atMs) / 1000), durationMs])
   }
 
   latest(): (readonly [Bytes, number, number, number])[] {

@@ -11,8 +11,8 @@ import type { SessionTracker } from '../../commands/contract/tracking.ts'
  */
 const CONNECTION_BYTES = 8 * 1024
 
-/** Returns the line without a line end. `nowMs` is monotonic, as a session's times are. */
-export function describeClient(session: Session, nowMs: number, state: 'blocked' | 'free' = 'free'): Bytes {
+/** Returns the line without a line end. */
+export function describeClient(session: Session, monotonicMs: number, state: 'blocked' | 'free' = 'free'): Bytes {
   const queryBytes = session.queryBufferBytes()
   const outputBytes = session.outputBufferBytes()
   const queuedBytes = session.transaction?.bytes ?? 0
@@ -22,8 +22,8 @@ export function describeClient(session: Session, nowMs: number, state: 'blocked'
     ['laddr', session.localAddress],
     ['fd', -1],
     ['name', session.name],
-    ['age', secondsSince(session.createdAtMs, nowMs)],
-    ['idle', secondsSince(session.lastActiveMs, nowMs)],
+    ['age', secondsSince(session.createdAtMs, monotonicMs)],
+    ['idle', secondsSince(session.lastActiveMs, monotonicMs)],
     ['flags', flagsOf(session, state)],
     ['db', session.database],
     ['sub', session.subscriptions?.channel.size ?? 0],
@@ -51,8 +51,8 @@ export function describeClient(session: Session, nowMs: number, state: 'blocked'
   return fields.map(([name, value]) => `${name}=${value}`).join(' ')
 }
 
-function secondsSince(thenMs: number, nowMs: number): number {
-  return Math.max(0, Math.floor((nowMs - thenMs) / 1000))
+function secondsSince(thenMs: number, monotonicMs: number): number {
+  return Math.max(0, Math.floor((monotonicMs - thenMs) / 1000))
 }
 
 /**

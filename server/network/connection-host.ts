@@ -74,10 +74,10 @@ export class OutputLimit {
   /** Records since when the soft limit is exceeded. Returns true if the bytes exceed a limit. */
   private noteUnsent(what: 'normal' | 'pubsub', unsentBytes: number): boolean {
     const { hard, soft, softSeconds } = this.host.outputLimits[what]
-    const nowMs = this.host.monotonicMs()
-    if (soft > 0 && unsentBytes > soft) this.softSinceMs ||= nowMs
+    const monotonicMs = this.host.monotonicMs()
+    if (soft > 0 && unsentBytes > soft) this.softSinceMs ||= monotonicMs
     else this.softSinceMs = 0
-    return (hard > 0 && unsentBytes > hard) || (this.softSinceMs !== 0 && nowMs - this.softSinceMs > softSeconds * 1000)
+    return (hard > 0 && unsentBytes > hard) || (this.softSinceMs !== 0 && monotonicMs - this.softSinceMs > softSeconds * 1000)
   }
 
   /** To be called when everything has been sent. */

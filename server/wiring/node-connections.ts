@@ -98,9 +98,9 @@ export function connectionHost(parts: ConnectionParts): ConnectionHost {
     log: (fields, text) => log.debug(fields, text),
     monotonicMs: () => clock.monotonicMs(),
     beginRequests: () => {
-      const nowMs = clock.monotonicMs()
-      executor.clock.startMs = nowMs
-      gates.refreshIfDue(nowMs)
+      const monotonicMs = clock.monotonicMs()
+      executor.clock.startMs = monotonicMs
+      gates.refreshIfDue(monotonicMs)
     },
   }
   config.observe('client-query-buffer-limit', (bytes) => {

@@ -88,7 +88,11 @@ function runLater(parts: ScriptingParts, run: () => void): void {
 
 /** Creates a Lua machine with the libraries and the API of scripts and functions. */
 export function scriptMachine({ config, clock }: MachineSettings, host: ScriptHost): LuaMachine {
-  const machine = new LuaMachine({ limitBytes: config.number('lua-memory-limit'), nowMs: () => clock.monotonicMs(), libraries: LIBRARIES })
+  const machine = new LuaMachine({
+    limitBytes: config.number('lua-memory-limit'),
+    monotonicMs: () => clock.monotonicMs(),
+    libraries: LIBRARIES,
+  })
   openApi(machine, host)
   return machine
 }

@@ -157,7 +157,7 @@ test('a bug in rewriting the configuration file is no error reply', () => {
 })
 
 test('a bug in a function of the host passes every pcall of the script', () => {
-  const machine = new LuaMachine({ limitBytes: 2 ** 24, nowMs: () => 0, libraries: [] })
+  const machine = new LuaMachine({ limitBytes: 2 ** 24, monotonicMs: () => 0, libraries: [] })
   machine.stack.pushFunction(machine.stack.hostFunction(fails))
   machine.sandbox.setGlobal('broken')
   const script = machine.compile('pcall(pcall, broken) return 1', '@script') as number

@@ -24,7 +24,7 @@ interface Ran {
  */
 function newMachine(): LuaMachine {
   let ms = 0
-  const machine = new LuaMachine({ limitBytes: 64 * MEGABYTE, nowMs: () => ms++, libraries: LIBRARIES })
+  const machine = new LuaMachine({ limitBytes: 64 * MEGABYTE, monotonicMs: () => ms++, libraries: LIBRARIES })
   machine.firstSliceMs = 1
   machine.sliceMs = 1
   return machine

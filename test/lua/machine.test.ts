@@ -21,7 +21,7 @@ class Bench {
   private ms = 0
 
   constructor(limitBytes = 32 * MEGABYTE, firstSliceMs = 1) {
-    this.machine = new LuaMachine({ limitBytes, nowMs: () => this.ms++, libraries: LIBRARIES })
+    this.machine = new LuaMachine({ limitBytes, monotonicMs: () => this.ms++, libraries: LIBRARIES })
     this.machine.firstSliceMs = firstSliceMs
     this.machine.sliceMs = 1
   }

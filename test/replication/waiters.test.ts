@@ -15,8 +15,8 @@ function waiters() {
   const state: WaitResult & { local: number; replicas: number } = { local: 0, replicas: 0 }
   const all = new Waiters(() => ({ ...state }))
   const answers: unknown[] = []
-  const wait = (owner: object, wanted: WaitCondition, nowMs = 0) =>
-    void all.wait(owner, wanted, nowMs).then(
+  const wait = (owner: object, wanted: WaitCondition, monotonicMs = 0) =>
+    void all.wait(owner, wanted, monotonicMs).then(
       (result) => answers.push(result),
       (error: Error) => answers.push(error.message),
     )

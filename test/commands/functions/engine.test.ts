@@ -9,10 +9,10 @@ import { Libraries } from '../../../storage/keyspace/libraries.ts'
 const LIMIT_BYTES = 16 * 2 ** 20
 
 /** Returns a machine whose `redis` table tells loading from calling. */
-function makeMachine(nowMs: () => number): LuaMachine {
+function makeMachine(monotonicMs: () => number): LuaMachine {
   return new LuaMachine({
     limitBytes: LIMIT_BYTES,
-    nowMs,
+    monotonicMs,
     libraries: [
       [
         'redis',
@@ -28,8 +28,8 @@ function makeMachine(nowMs: () => number): LuaMachine {
   })
 }
 
-function makeLibraries(nowMs = () => performance.now()) {
-  const engine = new LuaFunctions(() => makeMachine(nowMs))
+function makeLibraries(monotonicMs = () => performance.now()) {
+  const engine = new LuaFunctions(() => makeMachine(monotonicMs))
   const warnings: string[] = []
   const libraries = new FunctionLibraries(new Libraries(() => {}), engine, (message) => warnings.push(message))
   const load = (body: string, name = 'lib') => {

@@ -26,7 +26,7 @@ const textOf = (reply: Reply | ClientError): Bytes => (reply instanceof ClientEr
 
 /** Returns the reply of a piece of Lua and the number of steps that its conversion took. */
 function converted(lua: Bytes, resp: 2 | 3 = 2): { readonly reply: Reply; readonly steps: number } {
-  const machine = new LuaMachine({ limitBytes: LIMIT_BYTES, nowMs: () => 0, libraries: LIBRARIES })
+  const machine = new LuaMachine({ limitBytes: LIMIT_BYTES, monotonicMs: () => 0, libraries: LIBRARIES })
   const reference = machine.compile(lua, '@user_script')
   if (typeof reference === 'string') throw new Error(reference)
   const state = machine.start(reference)

@@ -32,7 +32,7 @@ function asked(settings: { masterUser?: string; masterPassword?: string } = {}) 
     host: '10.0.0.1',
     port: 7001,
     runId: MASTER_RUN,
-    nowMs: 0,
+    monotonicMs: 0,
     introduction: { ip: '', port: 6379, runId: OWN_RUN, attempt: 0, version: 1 },
     answered: (failure) => answers.push(failure),
   })

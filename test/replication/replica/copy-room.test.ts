@@ -37,7 +37,7 @@ test('a snapshot larger than the free space is not received, and the reason is l
   assert.is(bench.machine.state, 'connect')
   assert.is(bench.machine.reason, `no room for a full sync: it takes about ${needed} bytes, and ${needed - 1} are free`)
   for (let i = 0; i < 12; i++) {
-    bench.facts.nowMs = bench.machine.retryAtMs
+    bench.facts.monotonicMs = bench.machine.retryAtMs
     bench.facts.freeBytes-- // the number in the text is another one each time
     all.push(...attempt(bench))
     assert.is(bench.machine.state, 'connect')
@@ -52,11 +52,11 @@ test('the wait for room doubles each time, up to five minutes', () => {
   const waits: number[] = []
   for (let i = 0; i < 11; i++) {
     attempt(bench)
-    waits.push(bench.machine.retryAtMs - bench.facts.nowMs)
-    bench.facts.nowMs = bench.machine.retryAtMs - 1
+    waits.push(bench.machine.retryAtMs - bench.facts.monotonicMs)
+    bench.facts.monotonicMs = bench.machine.retryAtMs - 1
     bench.do({ type: 'tick' })
     assert.is(bench.machine.state, 'connect')
-    bench.facts.nowMs++
+    bench.facts.monotonicMs++
   }
   assert.equal(waits, [1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000])
 })
@@ -64,10 +64,10 @@ test('the wait for room doubles each time, up to five minutes', () => {
 test('a full sync is tried again as soon as there is room', () => {
   const bench = short()
   for (let i = 0; i < 8; i++) {
-    bench.facts.nowMs = bench.machine.retryAtMs
+    bench.facts.monotonicMs = bench.machine.retryAtMs
     attempt(bench)
   }
-  bench.facts.nowMs += 100
+  bench.facts.monotonicMs += 100
   bench.do({ type: 'tick' })
   assert.is(bench.machine.state, 'connect')
   bench.facts.freeBytes = needed
@@ -98,8 +98,8 @@ test('a disk that fills up during a full sync makes the replica wait as long; ot
     const bench = new Bench().to(state)
     for (const waitMs of [1000, 2000, 4000]) {
       bench.do({ type: 'copy-failed', reason: FULL })
-      assert.is(bench.machine.retryAtMs - bench.facts.nowMs, waitMs)
-      bench.facts.nowMs = bench.machine.retryAtMs
+      assert.is(bench.machine.retryAtMs - bench.facts.monotonicMs, waitMs)
+      bench.facts.monotonicMs = bench.machine.retryAtMs
       attempt(bench)
       if (state === 'installing') bench.do({ type: 'copied' })
       assert.is(bench.machine.state, state)
@@ -115,7 +115,7 @@ test('a disk that fills up during a full sync makes the replica wait as long; ot
   assert.is(full.machine.state, 'connecting', 'there is more room than when it began')
   const bench = new Bench().to('db_sync')
   bench.do({ type: 'copy-failed', reason: 'a full sync cannot be written: IO error: EIO' })
-  assert.is(bench.machine.retryAtMs - bench.facts.nowMs, 100)
+  assert.is(bench.machine.retryAtMs - bench.facts.monotonicMs, 100)
 })
 
 test('on a small disk no chunk of a snapshot is written before there is room for all of it', async () => {

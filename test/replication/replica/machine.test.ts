@@ -151,10 +151,10 @@ test('the handshake goes from dial to in step: AUTH, METASYNC, TRYSYNC, BINLOGSY
 test('after a refused BINLOGSYNC the link was never up, and its down time does not restart', () => {
   const bench = new Bench().to('binlog_sync')
   const { facts, machine } = bench
-  facts.nowMs = 5000
+  facts.monotonicMs = 5000
   bench.do({ type: 'closed', reason: 'cut' })
-  for (const nowMs of [60_000, 120_000]) {
-    facts.nowMs = nowMs
+  for (const monotonicMs of [60_000, 120_000]) {
+    facts.monotonicMs = monotonicMs
     if (machine.state === 'connect') bench.do({ type: 'tick' })
     bench.do({ type: 'connected' })
     bench.meta()
@@ -288,7 +288,7 @@ test('a refused FAILOVER is requested again', () => {
 
 test('following another master clears the state of the earlier one', () => {
   const bench = new Bench().to('binlog_sync')
-  bench.facts.nowMs += 50
+  bench.facts.monotonicMs += 50
   bench.do({ type: 'closed', reason: 'cut' })
   bench.do({ type: 'follow', master: { host: 'another', port: 1, failover: false } })
   const { chain, reason, reasonSinceMs, downSinceMs, lastIoMs, master } = bench.machine
@@ -304,7 +304,7 @@ test('the chain is kept while the link is down, and an equal one counts as uncha
   bench.do({ type: 'closed', reason: 'cut' })
   assert.equal(bench.machine.chain, META.chain)
   const { chain } = bench.machine
-  bench.facts.nowMs += 5000
+  bench.facts.monotonicMs += 5000
   bench.do({ type: 'tick' })
   bench.do({ type: 'connected' })
   bench.meta()

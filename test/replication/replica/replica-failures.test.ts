@@ -41,7 +41,7 @@ test('a refusal by the master becomes the reason, word for word, and is retried'
 
 /** Returns the METASYNC that a failed link sends in its next attempt. */
 function nextTry(bench: Bench): readonly string[] {
-  Object.assign(bench.facts, { nowMs: bench.facts.nowMs + 60_000 })
+  Object.assign(bench.facts, { monotonicMs: bench.facts.monotonicMs + 60_000 })
   bench.do({ type: 'tick' })
   return sent(bench.do({ type: 'connected' }))
 }
@@ -117,34 +117,34 @@ test('retry delays grow from 100 ms to 5 s, with jitter of up to half', () => {
   const waits: number[] = []
   for (let i = 0; i < 9; i++) {
     bench.do({ type: 'closed', reason: 'refused' })
-    const fromMs = facts.nowMs
+    const fromMs = facts.monotonicMs
     while (machine.state === 'connect') {
-      facts.nowMs += 50
+      facts.monotonicMs += 50
       bench.do({ type: 'tick' })
     }
-    waits.push(facts.nowMs - fromMs)
+    waits.push(facts.monotonicMs - fromMs)
   }
   assert.equal(waits, [100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000])
   facts.random = () => 0
   bench.do({ type: 'closed', reason: 'refused' })
-  facts.nowMs += 2499
+  facts.monotonicMs += 2499
   assert.equal(bench.do({ type: 'tick' }), [])
-  facts.nowMs += 1
+  facts.monotonicMs += 1
   assert.equal(types(bench.do({ type: 'tick' })), ['dial', 'changed'])
 })
 
 test('a link that held is redialled at once when lost; one that did not hold, or failed here, is not', () => {
   const held = new Bench().to('binlog_sync')
-  held.facts.nowMs += 1000
+  held.facts.monotonicMs += 1000
   assert.equal(silent(held.do({ type: 'closed', reason: 'cut' })), ['hang-up', 'dial', 'changed'])
   assert.is(held.machine.downSinceMs, 1000)
   held.do({ type: 'closed', reason: 'refused' })
   assert.is(held.machine.state, 'connect')
   const brief = new Bench().to('binlog_sync')
-  brief.facts.nowMs += 999
+  brief.facts.monotonicMs += 999
   assert.equal(silent(brief.do({ type: 'closed', reason: 'cut' })), ['hang-up', 'changed'])
   const failed = new Bench().to('binlog_sync')
-  failed.facts.nowMs += 60_000
+  failed.facts.monotonicMs += 60_000
   assert.equal(silent(failed.do({ type: 'failed', reason: 'no room' })), ['hang-up', 'changed'])
 })
 
@@ -152,7 +152,7 @@ test('a reason is logged once, and again only after the link has held for a seco
   const bench = new Bench().to('connecting')
   const { facts, machine } = bench
   const again = () => {
-    facts.nowMs += 5000
+    facts.monotonicMs += 5000
     bench.do({ type: 'tick' })
   }
   assert.is(logged(bench.do({ type: 'closed', reason: 'refused' }), 'warn').length, 1)
@@ -166,7 +166,7 @@ test('a reason is logged once, and again only after the link has held for a seco
   const joined = bench.goOn()
   assert.equal(logged([...joined, ...bench.do({ type: 'streaming' })], 'info'), [], 'not before it is known to hold')
   assert.is(machine.reason, 'refused')
-  facts.nowMs += 1000
+  facts.monotonicMs += 1000
   assert.is(logged(bench.do({ type: 'tick' }), 'info')[0]?.text, 'in step with the master')
   assert.is(machine.reason, null)
   assert.is(machine.reasonSinceMs, null)
@@ -179,7 +179,7 @@ test('a link that repeatedly comes up and fails for one reason is logged once', 
   let lines = 0
   for (let i = 0; i < 10; i++) {
     lines += logged(bench.do({ type: 'failed', reason: 'no room' }), 'warn').length
-    bench.facts.nowMs += 5000
+    bench.facts.monotonicMs += 5000
     bench.do({ type: 'tick' })
     bench.do({ type: 'connected' })
     const info = [...logged(bench.meta(), 'info'), ...logged(bench.goOn(), 'info')]
@@ -195,7 +195,7 @@ test('two alternating reasons are logged once each', () => {
     const reason = i % 2 === 0 ? 'refused' : 'reset'
     lines += logged(bench.do({ type: 'closed', reason }), 'warn').length
     assert.is(bench.machine.reason, reason)
-    bench.facts.nowMs += 5000
+    bench.facts.monotonicMs += 5000
     bench.do({ type: 'tick' })
   }
   assert.is(lines, 2)
@@ -204,14 +204,14 @@ test('two alternating reasons are logged once each', () => {
 test('silence for repl-timeout ends a full sync and a stream', () => {
   for (const state of ['db_sync', 'binlog_sync'] as const) {
     const bench = new Bench().to(state)
-    bench.facts.nowMs += 59_999
+    bench.facts.monotonicMs += 59_999
     bench.do({ type: 'tick' })
     assert.is(bench.machine.state, state)
-    bench.do({ type: 'received', atMs: bench.facts.nowMs })
-    bench.facts.nowMs += 59_999
+    bench.do({ type: 'received', atMs: bench.facts.monotonicMs })
+    bench.facts.monotonicMs += 59_999
     bench.do({ type: 'tick' })
     assert.is(bench.machine.state, state)
-    bench.facts.nowMs += 1
+    bench.facts.monotonicMs += 1
     bench.do({ type: 'tick' })
     assert.is(bench.machine.state, state === 'binlog_sync' ? 'connecting' : 'connect')
     assert.is(bench.machine.reason, 'nothing was heard from the master for 60 s')
@@ -230,10 +230,10 @@ test('a request is answered within ten seconds and within repl-timeout, whatever
     ] as const) {
       const bench = new Bench().to(state)
       bench.facts.settings.timeoutMs = timeoutMs
-      bench.facts.nowMs += limitMs - 1
-      bench.do({ type: 'received', atMs: bench.facts.nowMs })
+      bench.facts.monotonicMs += limitMs - 1
+      bench.do({ type: 'received', atMs: bench.facts.monotonicMs })
       assert.equal(bench.do({ type: 'tick' }), [])
-      bench.facts.nowMs += 1
+      bench.facts.monotonicMs += 1
       bench.do({ type: 'tick' })
       assert.is(bench.machine.state, 'connect')
       assert.is(bench.machine.reason, `no answer to ${request} within ${limitMs / 1000} s`)
@@ -247,7 +247,7 @@ test('the answer to a FAILOVER request may take up to repl-timeout', () => {
   bench.do({ type: 'connected' })
   bench.meta()
   assert.is(bench.machine.state, 'try_sync')
-  bench.facts.nowMs += 59_000
+  bench.facts.monotonicMs += 59_000
   bench.do({ type: 'tick' })
   assert.is(bench.machine.state, 'try_sync')
 })
@@ -259,9 +259,9 @@ test('dialling takes at most ten seconds and at most repl-timeout', () => {
   ] as const) {
     const bench = new Bench().to('connecting')
     bench.facts.settings.timeoutMs = timeoutMs
-    bench.facts.nowMs += limitMs - 1
+    bench.facts.monotonicMs += limitMs - 1
     assert.equal(bench.do({ type: 'tick' }), [])
-    bench.facts.nowMs += 1
+    bench.facts.monotonicMs += 1
     bench.do({ type: 'tick' })
     assert.is(bench.machine.reason, `no connection within ${limitMs / 1000} s`)
   }
@@ -271,11 +271,11 @@ test('time in which this node did not run does not count as silence', () => {
   const bench = new Bench().to('binlog_sync')
   bench.facts.isPaused = true
   for (let i = 0; i < 10; i++) {
-    bench.facts.nowMs += 30_000
+    bench.facts.monotonicMs += 30_000
     bench.do({ type: 'tick' })
   }
   bench.facts.isPaused = false
-  bench.facts.nowMs += 59_999
+  bench.facts.monotonicMs += 59_999
   bench.do({ type: 'tick' })
   assert.is(bench.machine.state, 'binlog_sync')
 })
@@ -284,7 +284,7 @@ test('three failures to follow in a row at one offset lead to a full sync', () =
   const bench = new Bench().to('binlog_sync')
   const bad = (offset: number) => {
     const actions = bench.do({ type: 'bad-group', offset, reason: `rubbish at offset ${offset}` })
-    bench.facts.nowMs += 5000
+    bench.facts.monotonicMs += 5000
     bench.do({ type: 'tick' })
     bench.do({ type: 'connected' })
     bench.meta()

@@ -121,7 +121,7 @@ test('isOpen tells whether a blocked command may run without holding its client,
 
 test('min-replicas-to-write is checked again per request once it may no longer be met', () => {
   const { gates, clientOf, around } = made()
-  let nowMs = 0
+  let monotonicMs = 0
   const writableUntilMs = 3000
   around.replication = {
     isReplica: false,
@@ -131,15 +131,15 @@ test('min-replicas-to-write is checked again per request once it may no longer b
     isUnsettled: false,
     settle() {},
     get isShortOfReplicas() {
-      return nowMs > writableUntilMs
+      return monotonicMs > writableUntilMs
     },
   }
   gates.refresh()
-  nowMs = 3000
-  gates.refreshIfDue(nowMs)
+  monotonicMs = 3000
+  gates.refreshIfDue(monotonicMs)
   assert.is(clientOf(WRITE).verdict, null)
-  nowMs = 30_000 // the process has slept
-  gates.refreshIfDue(nowMs)
+  monotonicMs = 30_000 // the process has slept
+  gates.refreshIfDue(monotonicMs)
   assert.is(clientOf(WRITE).verdict, 'NOREPLICAS Not enough good replicas to write.')
 })
 

@@ -31,7 +31,7 @@ export class LibraryMachine {
   private readonly machine: LuaMachine
 
   constructor(limitBytes = 64 * MEGABYTE) {
-    this.machine = new LuaMachine({ limitBytes, nowMs: () => 0, libraries: LIBRARIES })
+    this.machine = new LuaMachine({ limitBytes, monotonicMs: () => 0, libraries: LIBRARIES })
   }
 
   /** Runs a script. Returns its result or the message of its error. */

@@ -24,7 +24,7 @@ export function scriptingOn(keyspace: Keyspace, executor: () => Executor, later:
     isStale: () => false,
   })
   return new Scripting(runner, () => {
-    const machine = new LuaMachine({ limitBytes: LIMIT_BYTES, nowMs: () => performance.now(), libraries: LIBRARIES })
+    const machine = new LuaMachine({ limitBytes: LIMIT_BYTES, monotonicMs: () => performance.now(), libraries: LIBRARIES })
     openApi(machine, runner)
     return machine
   })

@@ -32,7 +32,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 /** A replica's state machine on a made-up node. */
 export class Bench {
   readonly facts: Mutable<LinkFacts> = {
-    nowMs: 0,
+    monotonicMs: 0,
     random: () => 1,
     settings: defaultReplicationSettings(),
     runId: OWN_RUN,
