@@ -50,7 +50,6 @@ const VERBS: readonly string[] = [
   'set',
   'start',
   'stop',
-  'text',
   'tick',
   'write',
 ]

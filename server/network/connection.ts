@@ -115,7 +115,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   }
 
   replyError(text: Bytes): void {
-    if (this.replyMode === 'on') this.text(encodeError(text))
+    if (this.replyMode === 'on') this.appendText(encodeError(text))
     else this.skipReply()
   }
 
@@ -131,7 +131,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   }
 
   /** Adds encoded text: replies, pushes, monitor lines. */
-  text(part: Bytes): void {
+  appendText(part: Bytes): void {
     if (!this.isTouched) this.joinTurn()
     this.replies.appendLate(part)
   }
@@ -375,7 +375,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private protocolError(error: unknown): void {
     if (!(error instanceof ProtocolError)) throw error
     this.host.log({ client: this.id, address: this.address, error: error.message }, 'protocol error, closing the client')
-    this.text(encodeError(`ERR ${error.message}`))
+    this.appendText(encodeError(`ERR ${error.message}`))
     this.close('after-reply')
   }
 

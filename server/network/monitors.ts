@@ -8,7 +8,7 @@ import { isUnix } from './client-line.ts'
 
 /** A connection that gets a line for each command. */
 interface Monitor {
-  text(line: Bytes): void
+  appendText(line: Bytes): void
 }
 
 /** The connections that MONITOR. */
@@ -34,7 +34,7 @@ export class Monitors implements MonitorsPort {
 
   show(client: Client, args: readonly Bytes[]): void {
     const line = monitorLine(this.clock.wallMs(), client, redacted(args))
-    for (const monitor of this.monitors) monitor.text(line)
+    for (const monitor of this.monitors) monitor.appendText(line)
   }
 }
 

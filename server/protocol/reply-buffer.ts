@@ -88,7 +88,7 @@ export class ReplyBuffer implements ReplySink {
 
   /** Appends text after everything else, including what is not encoded yet. */
   appendLate(part: Bytes): void {
-    if (this.rest === null) this.text(part)
+    if (this.rest === null) this.appendText(part)
     else this.rest.appendLate(part)
   }
 
@@ -110,7 +110,7 @@ export class ReplyBuffer implements ReplySink {
     else this.rest.appendLate(encodeText(reply, resp))
   }
 
-  text(part: Bytes): void {
+  appendText(part: Bytes): void {
     if (this.isPlain) this.out += part
     else if (this.isGathering) this.put(part)
     else {
@@ -126,7 +126,7 @@ export class ReplyBuffer implements ReplySink {
     else if (shared !== null ? shared.resp === resp : this.isEmpty) {
       this.shared = (shared ?? ROOTS[resp]).followedBy(message)
       this.isPlain = false
-    } else this.text(encodeMessage(message, resp))
+    } else this.appendText(encodeMessage(message, resp))
   }
 
   private get isEmpty(): boolean {

@@ -31,7 +31,7 @@ export interface ReplySink {
   readonly isGathering: boolean
   gather(): void
   bulk(bytes: Bytes): void
-  text(part: Bytes): void
+  appendText(part: Bytes): void
   chunk(buffer: Buffer): void
   /**
    * True if the sink takes no more for now: the rest of an array is handed over by `suspend`, from
@@ -70,13 +70,13 @@ export function encodeError(text: Bytes): Bytes {
 /** Writes one reply. REQUIRES: a number is an integer; others are a Double. */
 export function encodeReply(reply: Reply, resp: 2 | 3, out: ReplySink): void {
   if (typeof reply === 'string') {
-    out.text(bulk(reply))
+    out.appendText(bulk(reply))
   } else if (typeof reply === 'number') {
-    out.text(INTEGERS[reply] ?? integer(reply))
+    out.appendText(INTEGERS[reply] ?? integer(reply))
   } else if (reply instanceof SimpleString) {
-    out.text(`+${reply.text}\r\n`)
+    out.appendText(`+${reply.text}\r\n`)
   } else if (reply === null) {
-    out.text(resp === 3 ? '_\r\n' : '$-1\r\n')
+    out.appendText(resp === 3 ? '_\r\n' : '$-1\r\n')
   } else if (Array.isArray(reply)) {
     encodeAll(arrayHead(reply.length), reply, resp, out)
   } else {
@@ -88,10 +88,10 @@ type RareReply = Exclude<Reply, Bytes | number | null | SimpleString | readonly 
 
 function encodeRare(reply: RareReply, resp: 2 | 3, out: ReplySink): void {
   if (typeof reply === 'bigint') {
-    out.text(`:${reply}\r\n`)
+    out.appendText(`:${reply}\r\n`)
   } else if (typeof reply === 'boolean') {
-    if (resp === 3) out.text(reply ? '#t\r\n' : '#f\r\n')
-    else out.text(reply ? ':1\r\n' : ':0\r\n')
+    if (resp === 3) out.appendText(reply ? '#t\r\n' : '#f\r\n')
+    else out.appendText(reply ? ':1\r\n' : ':0\r\n')
   } else if (reply instanceof MapReply) {
     const { flat } = reply
     if (flat.length % 2 !== 0) throw new Error('a map reply has a key without a value')
@@ -101,22 +101,22 @@ function encodeRare(reply: RareReply, resp: 2 | 3, out: ReplySink): void {
   } else if (reply instanceof Push) {
     encodeAll(resp === 3 ? `>${reply.items.length}\r\n` : arrayHead(reply.items.length), reply.items, resp, out)
   } else if (reply instanceof Message) {
-    out.text(encodeMessage(reply, resp))
+    out.appendText(encodeMessage(reply, resp))
   } else if (reply instanceof Double) {
     const digits = formatDouble(reply.value)
-    out.text(resp === 3 ? `,${digits}\r\n` : bulk(digits))
+    out.appendText(resp === 3 ? `,${digits}\r\n` : bulk(digits))
   } else if (reply instanceof WrittenDouble) {
-    out.text(resp === 3 ? `,${reply.digits}\r\n` : bulk(reply.digits))
+    out.appendText(resp === 3 ? `,${reply.digits}\r\n` : bulk(reply.digits))
   } else if (reply instanceof ErrorReply) {
-    out.text(encodeError(reply.text))
+    out.appendText(encodeError(reply.text))
   } else if (reply instanceof Verbatim) {
-    out.text(resp === 3 ? `=${reply.text.length + 4}\r\n${reply.format}:${reply.text}\r\n` : bulk(reply.text))
+    out.appendText(resp === 3 ? `=${reply.text.length + 4}\r\n${reply.format}:${reply.text}\r\n` : bulk(reply.text))
   } else if (reply instanceof BulkChunks) {
     encodeChunks(reply.length, reply.chunks, out)
   } else if (reply instanceof NullArray) {
-    out.text(resp === 3 ? '_\r\n' : '*-1\r\n')
+    out.appendText(resp === 3 ? '_\r\n' : '*-1\r\n')
   } else if (reply instanceof BigNumber) {
-    out.text(resp === 3 ? `(${reply.digits}\r\n` : bulk(reply.digits))
+    out.appendText(resp === 3 ? `(${reply.digits}\r\n` : bulk(reply.digits))
   } else if (reply instanceof Attributes) {
     if (resp === 3) encodeAll(`|${reply.flat.length / 2}\r\n`, reply.flat, resp, out)
   } else if (reply instanceof Sequence) {
@@ -174,7 +174,7 @@ class CountingSink implements ReplySink {
     this.bytes += bulkHead(bytes.length).length + bytes.length + 2
   }
 
-  text(part: Bytes): void {
+  appendText(part: Bytes): void {
     this.bytes += part.length
   }
 
@@ -198,7 +198,7 @@ class TextSink implements ReplySink {
     this.out += bulk(bytes)
   }
 
-  text(part: Bytes): void {
+  appendText(part: Bytes): void {
     this.out += part
   }
 
@@ -209,7 +209,7 @@ class TextSink implements ReplySink {
 
 function encodeAll(head: Bytes, replies: readonly Reply[], resp: 2 | 3, out: ReplySink): void {
   if (replies.length >= MIN_GATHERED_REPLIES) out.gather()
-  out.text(head)
+  out.appendText(head)
   encodeFrom(replies, 0, resp, out)
 }
 
@@ -221,7 +221,7 @@ export function encodeFrom(replies: readonly Reply[], from: number, resp: 2 | 3,
     const reply = replies[index] as Reply
     if (typeof reply === 'string') {
       if (isGathering) out.bulk(reply)
-      else out.text(bulk(reply))
+      else out.appendText(bulk(reply))
       bytes += reply.length + ELEMENT_BYTES
     } else {
       encodeReply(reply, resp, out)
@@ -240,9 +240,9 @@ function encodeChunks(length: number, chunks: readonly Buffer[], out: ReplySink)
   let total = 0
   for (const chunk of chunks) total += chunk.length
   if (total !== length) throw new Error(`a bulk reply of ${length} bytes has chunks of ${total}`)
-  out.text(bulkHead(length))
+  out.appendText(bulkHead(length))
   for (const chunk of chunks) if (chunk.length > 0) out.chunk(chunk)
-  out.text('\r\n')
+  out.appendText('\r\n')
 }
 
 function integer(value: number): Bytes {

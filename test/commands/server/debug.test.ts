@@ -43,7 +43,7 @@ const outcome = (work: Promise<Reply>) => work.catch((error: Error) => error.mes
 function bytesOf(reply: Reply, resp: 2 | 3): string {
   let bytes = ''
   encodeReply(reply, resp, {
-    text: (part) => (bytes += part),
+    appendText: (part) => (bytes += part),
     chunk: (part) => (bytes += part.latin1Slice()),
     isGathering: false,
     gather() {},

@@ -18,7 +18,7 @@ test('interleaved replies to several clients come out complete and in order, whe
     const { buffer } = client
     const act = integer(10)
     if (act < 3) {
-      buffer.text(':1\r\n')
+      buffer.appendText(':1\r\n')
       client.expected += ':1\r\n'
     } else if (act < 7) {
       const longest = random() < 0.02 ? 40_000 : 150
@@ -72,7 +72,7 @@ test('shared messages reach each client in order, alone or among replies, in eit
     const client = clients[integer(clients.length)] as (typeof clients)[number]
     const act = integer(12)
     if (act === 0) {
-      client.buffer.text(':1\r\n')
+      client.buffer.appendText(':1\r\n')
       client.expected += ':1\r\n'
     } else if (act === 1) {
       const values = Array.from({ length: 30 }, () => 'value')

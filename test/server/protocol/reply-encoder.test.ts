@@ -29,7 +29,7 @@ function encode(reply: Reply, resp: 2 | 3): Bytes {
     bytes += part
   }
   encodeReply(reply, resp, {
-    text,
+    appendText: text,
     chunk: (buffer) => text(buffer.latin1Slice()),
     isGathering: false,
     gather() {},
