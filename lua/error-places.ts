@@ -36,7 +36,7 @@ export class ErrorPlaces {
   }
 
   /**
-   * Returns where a failed thread was, or null where that is not known. Looks at `frames` frames.
+   * Returns the place where a thread failed, or null if it is unknown. Looks at `frames` frames.
    */
   find(thread: number, frames: number): ErrorPlace | null {
     for (let level = 0; level < frames; level++) {

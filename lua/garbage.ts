@@ -1,13 +1,13 @@
 /**
  * Decides when a machine's garbage is collected. Lua 5.1 starts a collection when memory has grown
- * by half and never looks at the limit, so this class also collects when memory is short.
+ * by half, and ignores the limit. This class also collects when memory is short.
  *
- * A collection runs in one step. Lua's incremental steps do work in proportion to the number of
- * allocations: a few large strings would fill the memory before a collection ended.
+ * A collection runs in one step. The work of Lua's incremental steps follows the number of
+ * allocations, not their size: a few large strings would fill the memory before a collection ended.
  */
 import { GC_COLLECT, GC_COUNT, GC_SET_PAUSE, GC_SET_STEP_MULTIPLIER, type LuaApi, ONE_STEP } from './api.ts'
 
-/** Lua starts a collection when memory reaches this percentage of what the last one left. */
+/** Lua starts a collection when memory reaches this percentage of the size after the last one. */
 const PAUSE = 150
 /**
  * Collects above this share of the limit: `over` after a function has ended, `running` while one
@@ -22,7 +22,7 @@ export class Garbage {
   private readonly api: LuaApi
   private readonly main: number
   private readonly limitBytes: number
-  /** Bytes that the last collections left. */
+  /** Bytes in use after the last collection of either kind. */
   private readonly kept = { over: 0, running: 0 }
 
   constructor(api: LuaApi, main: number, limitBytes: number) {

@@ -1,7 +1,7 @@
 /**
  * The hook of a machine: a function that Lua calls every HOOK_INTERVAL instructions, and soon after
- * functions of C have done much work. Lua has one hook for each thread, so this class keeps track
- * of the thread that runs.
+ * functions of C have copied or read much memory. Lua has one hook for each thread, so this class
+ * keeps track of the thread that runs.
  */
 import type { LuaModule } from './module.ts'
 import type { LuaStack } from './stack.ts'
@@ -28,7 +28,7 @@ export class Hook {
       look(state)
     })
     this.set(main, HOOK_INTERVAL)
-    module.onMuchWork = () => this.callSoon()
+    module.onWork = () => this.callSoon()
   }
 
   /** Has the hook called before the next instruction. */

@@ -11,7 +11,7 @@ import type { LuaStack } from './stack.ts'
 const INT_LIMIT = 2 ** 31
 const PERCENT = '%'
 /**
- * Matches a directive behind its percent sign: flags, width, precision, conversion. Lua refuses
+ * Matches a directive after its percent sign: flags, width, precision, conversion. Lua refuses
  * further digits.
  */
 const DIRECTIVE = /([-+ #0]*)(\d{0,2})(?:\.(\d{0,2}))?(?!\d)(.)/sy

@@ -14,7 +14,7 @@ import type { Bytes } from '../base/bytes.ts'
 import { GC_SET_STEP_MULTIPLIER, LUA_STRING, type LuaApi, ONE_STEP } from './api.ts'
 import { withWideIntegers } from './integer-formats.ts'
 import { integerOf, intOf, isNumeric, raiseOutOfMemory, readUnsigned } from './libraries/arguments.ts'
-import { ELEMENT_BYTES, MUCH_WORK } from './module.ts'
+import { ELEMENT_BYTES, WORK_PER_CALL_BYTES } from './module.ts'
 import type { LuaStack } from './stack.ts'
 
 /** Results of string.rep that are longer are built by the host. */
@@ -64,7 +64,7 @@ export function replaceIntegers(stack: LuaStack, monotonicMs: () => number): voi
   }
   replace(stack, null, 'collectgarbage', (native) =>
     module.addFunction('ii', (state) => {
-      module.charge(MUCH_WORK)
+      module.charge(WORK_PER_CALL_BYTES)
       // One call of collectgarbage('step') makes one small step.
       api.lua_gc(state, GC_SET_STEP_MULTIPLIER, DEFAULT_STEP_MULTIPLIER)
       try {

@@ -1,7 +1,7 @@
 /**
  * Lua 5.1 as WebAssembly, in one instance with a memory of its own. The library's wasm file is used
  * as it is, without the JavaScript around it. Lua gets a clock and a way to grow its memory up to a
- * limit, and nothing else of the world. Every system call fails.
+ * limit, and no other access to the outside. Every system call fails.
  *
  * Lua's errors are longjmps, which emscripten turns into exceptions. An exception of `lua_error`
  * must pass through JavaScript untouched, up to the `invoke` that caught the setjmp. Any other
@@ -16,8 +16,8 @@ import { type Imports, type WasmModule, type WasmTable, wasm } from './webassemb
 const EXPORTED = 'f'
 const PAGE_BYTES = 65_536
 const ENOSYS = -52
-/** Work that functions of C do in a few milliseconds, in bytes. */
-export const MUCH_WORK = 2 ** 21
+/** The work of functions of C between two calls of `onWork`, in bytes: a few milliseconds. */
+export const WORK_PER_CALL_BYTES = 2 ** 21
 /** Bytes of work for each table element that is read or moved. */
 export const ELEMENT_BYTES = 8
 /** The value that a longjmp throws. */
@@ -49,8 +49,8 @@ export class LuaModule {
    */
   bytes: Buffer
   readonly limitBytes: number
-  /** Called whenever functions of C have done MUCH_WORK since the last call. */
-  onMuchWork: () => void = () => {}
+  /** Called whenever functions of C have done WORK_PER_CALL_BYTES since the last call. */
+  onWork: () => void = () => {}
   private work = 0
   private readonly table: WasmTable
 
@@ -81,8 +81,9 @@ export class LuaModule {
   }
 
   /**
-   * Returns Lua's own function for a pointer. A host function can call it with its own state: it
-   * runs in the same call frame, so it sees the same arguments, and its errors name the same line.
+   * Returns Lua's own function for a pointer. A host function can call it with its own state. It
+   * then runs in the same call frame: it gets the same arguments, and its errors name the same
+   * line.
    */
   nativeFunction(pointer: number): (state: number) => number {
     return this.table.get(pointer) as (state: number) => number
@@ -94,16 +95,16 @@ export class LuaModule {
    */
   charge(bytes: number): void {
     this.work += bytes
-    if (this.work < MUCH_WORK) return
+    if (this.work < WORK_PER_CALL_BYTES) return
     this.work = 0
-    this.onMuchWork()
+    this.onWork()
   }
 
   private imports(monotonicMs: () => number): Imports {
     const fails = () => ENOSYS
     const env: Record<string, (...args: number[]) => unknown> = {
       exit() {
-        throw new Error('not enough memory') // any other failure is caught where it happens
+        throw new Error('not enough memory') // any other error is caught where it is thrown
       },
       invoke_vii: (index, first, second) => this.invoke(index as number, first as number, second as number),
       _emscripten_throw_longjmp() {

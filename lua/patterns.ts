@@ -18,8 +18,8 @@ const MAX_STEPS = 20_000_000
 /** Lua's own matcher runs if its worst case has at most this many steps. */
 export const HARMLESS_STEPS = 2_000_000
 /**
- * Lua's matcher may take this many times more steps if their number grows only linearly with the
- * subject, because it is many times faster than the matcher here.
+ * If the number of steps grows only linearly with the subject, Lua's matcher may take this many
+ * times more. It is many times faster than the matcher here.
  */
 const LINEAR_FACTOR = 32
 /** Bytes of work that one step here counts as (see LuaModule.charge). */

@@ -1,7 +1,6 @@
 /**
- * The 48-bit linear congruential generator that POSIX calls lrand48. Redis's scripts have it behind
- * math.random. The numbers are the same on every machine, and without a seed they begin where POSIX
- * begins.
+ * The 48-bit linear congruential generator that POSIX calls lrand48. Redis's math.random uses it.
+ * The numbers are the same on every machine, and without a seed they begin where POSIX begins.
  */
 import { argumentError, intOf, numberArgument, raiseAt } from './libraries/arguments.ts'
 import type { LuaStack } from './stack.ts'

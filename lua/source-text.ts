@@ -1,6 +1,6 @@
 /**
- * The one place that compiles Lua, and it takes source text only: Lua runs bytecode unchecked, and
- * bytecode can read all of Lua's memory.
+ * Compiles Lua. All Lua is compiled here, and only from source text: Lua runs bytecode unchecked,
+ * and bytecode can read all of Lua's memory.
  */
 import type { Bytes } from '../base/bytes.ts'
 import { LUA_OUT_OF_MEMORY } from './api.ts'
@@ -12,7 +12,7 @@ const BYTECODE_MARK = '\x1b'
 /** Pushes the compiled function, or the error's text. Returns Lua's status. */
 export function loadSource(stack: LuaStack, given: Bytes, chunkName: Bytes): number {
   const { api, module } = stack
-  // Behind a space the mark is a syntax error.
+  // After a space the mark is a syntax error.
   const text = given.startsWith(BYTECODE_MARK) ? ` ${given}` : given
   const pointer = api.malloc(text.length + chunkName.length + 1)
   if (pointer === 0) {

@@ -5,7 +5,7 @@
  *
  * A host function is a TypeScript function that finds its arguments on the stack, pushes its
  * results and returns their number. `raise` raises an error of the script and does not return.
- * Lua's errors pass through a host function, so it must hold nothing that needs cleaning up across
+ * Lua's errors pass through a host function, so it must hold no resource that needs clean-up across
  * a call that may raise.
  */
 

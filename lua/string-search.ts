@@ -18,7 +18,7 @@ const SPECIALS = /[\^$*+?.([%-]/
 /** Lua's own function looks for a text up to this many comparisons. */
 const MAX_COMPARISONS = 1e8
 
-/** Bytes of work of gsub for each byte of the subject, beside the matcher's steps. */
+/** Bytes of work of gsub for each byte of the subject, in addition to the matcher's steps. */
 const REPLACING_BYTES = 8
 
 /** A search of this file. `match` creates its only matcher. */
@@ -198,7 +198,7 @@ function written(template: Bytes, matcher: Matcher, whole: Bytes): Bytes {
     else {
       i++
       if (i === template.length)
-        text += '\0' // Lua finds its zero byte behind the end
+        text += '\0' // Lua finds its zero byte after the end
       else if (!(next >= 48 && next <= 57)) text += template.charAt(i)
       else if (next === 48 || (next === 49 && matcher.captureCount === 0)) text += whole
       else text += matcher.capture(next - 49)

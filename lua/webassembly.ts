@@ -1,6 +1,6 @@
 /**
- * The part of WebAssembly's interface that is used here: Node's types leave it to those of
- * browsers.
+ * Types for the part of WebAssembly's interface that is used here. Node's types do not include
+ * them.
  */
 export type Imports = Record<string, Record<string, unknown>>
 

@@ -63,7 +63,7 @@ const files = sources()
 const SET_FUNCTIONS: readonly string[] = [
   'commands/contract/transactions.ts continuation',
   'commands/execution/units.ts continuation',
-  'lua/module.ts onMuchWork',
+  'lua/module.ts onWork',
   'server/loop/gates.ts busy',
 ]
 

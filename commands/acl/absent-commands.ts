@@ -1,6 +1,6 @@
 /**
- * Redis commands that haypile lacks. Rules that name them are accepted and shown again, so that
- * Redis's ACL files load. They allow and forbid nothing.
+ * Redis commands that haypile lacks. Rules that name them are accepted and listed, so that Redis's
+ * ACL files load. They allow and forbid nothing.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { type Command, command } from '../contract/command.ts'
@@ -20,7 +20,7 @@ const absent = (name: Bytes) =>
 
 const byName: ReadonlyMap<Bytes, Command> = new Map(COMMANDS.map((name) => [name, absent(name)]))
 
-/** Finds one by its lower-case name; returns undefined if Redis lacks it too. */
+/** Finds such a command by its lower-case name; undefined if Redis lacks it too. */
 export function absentCommand(name: Bytes): Command | undefined {
   return byName.get(name)
 }

@@ -48,7 +48,7 @@ export interface AclEnvironment extends RuleContext {
   /** Returns this many random hexadecimal digits, fit for passwords. */
   readonly secretHex: (digits: number) => Bytes
   readonly monotonicMs: () => number
-  /** Users that exist without being named, by name: at least the default user. */
+  /** Users that exist even if no rule or file names them, by name: at least the default user. */
   readonly impliedUsers: (context: RuleContext) => ReadonlyMap<Bytes, User>
   /** Null if none is configured. */
   readonly file: AclFile | null
@@ -163,7 +163,7 @@ export class Acl implements AclPort {
 
   private authenticated(name: Bytes, password: Bytes): User | null {
     const user = this.users.get(name)
-    // An unknown user takes the time of a known one.
+    // The check takes equally long for an unknown user.
     const matches = isOneOf(user?.passwords ?? [], password)
     return user?.isOn && (user.needsNoPassword || matches) ? user : null
   }

@@ -28,7 +28,7 @@ export interface AclLogEntry extends AclEvent {
 /** Equal refusals within this time are one entry. */
 const GROUPING_MS = 60_000
 /** Only this many of the newest entries are compared. */
-const GROUPING_ENTRIES = 10
+const MAX_COMPARED_ENTRIES = 10
 
 /** The entries of ACL LOG, newest first. */
 export class AclLog {
@@ -44,7 +44,7 @@ export class AclLog {
   add(event: AclEvent, nowMs: number, maxEntries: number): void {
     const { entries } = this
     const seenMs = this.monotonicMs()
-    const known = entries.slice(0, GROUPING_ENTRIES).findIndex((entry) => isSame(entry, event) && seenMs - entry.seenMs <= GROUPING_MS)
+    const known = entries.slice(0, MAX_COMPARED_ENTRIES).findIndex((entry) => isSame(entry, event) && seenMs - entry.seenMs <= GROUPING_MS)
     if (known >= 0) {
       const [entry] = entries.splice(known, 1) as [AclLogEntry]
       entry.count++

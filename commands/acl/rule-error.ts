@@ -15,8 +15,8 @@ export class RuleError extends Error {
     this.inSetUser = options.inSetUser ?? message
   }
 
-  /** Returns the error of one of several rules. */
-  of(rule: Bytes): RuleError {
+  /** Returns the same error for ACL SETUSER, with the rule that caused it. */
+  forRule(rule: Bytes): RuleError {
     const inSetUser = `Error in ACL SETUSER modifier '${rule}': ${this.message}`
     return new RuleError(this.message, { isUnknownName: this.isUnknownName, inSetUser })
   }

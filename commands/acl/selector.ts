@@ -1,9 +1,9 @@
 /**
- * A selector: a set of permissions that must together allow a whole request. A user has one, the
- * root, and may have more, any of which suffices.
+ * A selector: a set of permissions that must together allow a whole request. A user has a root
+ * selector and may have others; one that allows the request suffices.
  *
- * Commands are allowed one by one: a rule for a category or a container applies to the commands
- * that it stood for. `hasAllCommands` is true if nothing was removed since `+@all`.
+ * Commands are allowed one by one: a rule for a category or a container applies to the commands in
+ * it at that time. `hasAllCommands` is true if nothing was removed since `+@all`.
  * `hasFutureCommands` is true if `+@all` came after `-@all`.
  */
 import { must } from '../../base/assert.ts'

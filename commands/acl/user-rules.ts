@@ -1,5 +1,5 @@
 /**
- * The rules of a user: those of its root selector (selector-rules.ts), and
+ * A user has the rules of its root selector (selector-rules.ts), and these:
  *
  *   rule = "on" | "off" | "nopass" | "resetpass" | "reset"
  *        | "sanitize-payload" | "skip-sanitize-payload"
@@ -93,7 +93,7 @@ export function applyRules(draft: User, words: readonly Bytes[], context: RuleCo
     try {
       applyUserRule(draft, rule, context)
     } catch (error) {
-      throw error instanceof RuleError ? error.of(rule) : error
+      throw error instanceof RuleError ? error.forRule(rule) : error
     }
   }
 }

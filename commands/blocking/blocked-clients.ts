@@ -1,11 +1,12 @@
 /**
  * Clients blocked on keys. Each awaited key has a queue of blocked clients, oldest first; a client
- * stands in the queues of all its keys. A key that may be ready is noted while a unit runs. At the
- * unit's end, `serve` runs the commands of its queue again, in order. A command that finds nothing
- * keeps its client blocked. Its changes may make other keys ready.
+ * is in the queue of each of its keys. While a unit runs, the keys that may be ready are noted. At
+ * the unit's end, `serve` runs the commands of their queues again, in order. A command that finds
+ * nothing keeps its client blocked. Its changes may make other keys ready.
  *
  * A client that is served or times out continues with its next request in a microtask, outside of
- * every unit. A client waits in the database with its index, also after SWAPDB.
+ * every unit. SWAPDB does not move blocked clients: they wait for keys of the database index at
+ * which they blocked.
  */
 
 import { must } from '../../base/assert.ts'
@@ -17,7 +18,7 @@ import type { BlockOptions } from '../contract/block-options.ts'
 import { UNBLOCKED_BY_CLIENT_TEXT, UNBLOCKED_BY_ROLE_TEXT } from '../contract/errors.ts'
 import { Request } from '../contract/request.ts'
 import type { Client } from '../contract/session.ts'
-import { TimeOuts } from './time-outs.ts'
+import { DeadlineHeap } from './deadline-heap.ts'
 
 export interface BlockedClient {
   readonly client: Client
@@ -66,7 +67,7 @@ export class BlockedClients implements Awaited {
   private readonly byClient = new Map<object, BlockedClient>()
   /** Queues of each database, by key. */
   private readonly queues: Map<Bytes, KeyQueue>[]
-  private readonly timeOuts = new TimeOuts<BlockedClient>()
+  private readonly timeOuts = new DeadlineHeap<BlockedClient>()
   private ready: KeyQueue[] = []
   /** Ready queues with commands that the gates do not let run at present. */
   private postponed: KeyQueue[] = []

@@ -1,5 +1,6 @@
 /**
- * The deadlines of blocked clients: a binary heap. Its items know their index, so removing a client that is served early is O(log n).
+ * The deadlines of blocked clients: a binary heap. Its items know their index, so removing a client
+ * that is served early is O(log n).
  */
 import { must } from '../../base/assert.ts'
 export interface HeapItem {

@@ -49,7 +49,7 @@ export class Broadcasts {
   }
 
   /** Notifies each client once for each prefix, in byte order, with the changed keys. */
-  tell(all: (trackers: readonly SessionTracker[], keys: readonly Bytes[]) => void): void {
+  notifyAll(notify: (trackers: readonly SessionTracker[], keys: readonly Bytes[]) => void): void {
     if (!this.hasChanged) return
     this.hasChanged = false
     for (const name of [...this.prefixes.keys()].sort()) {
@@ -58,14 +58,14 @@ export class Broadcasts {
       const { changed, trackers } = prefix
       prefix.changed = new Map()
       const keys = [...changed.keys()].sort()
-      all(
+      notify(
         [...trackers].filter(({ options }) => !options.mustSkipOwn),
         keys,
       )
       for (const tracker of trackers) {
         if (!tracker.options.mustSkipOwn) continue
         const ofOthers = keys.filter((key) => changed.get(key) !== tracker.session)
-        if (ofOthers.length > 0) all([tracker], ofOthers)
+        if (ofOthers.length > 0) notify([tracker], ofOthers)
       }
     }
   }

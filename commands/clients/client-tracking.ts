@@ -124,7 +124,7 @@ const caching = command({
     } else if (isToken(args[2], 'no')) {
       if (choice !== 'optout') throw clientError('ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.')
     } else throw syntaxError()
-    tracker.isCachingSaid = true
+    tracker.hasCachingAnswer = true
     return OK
   },
 })
@@ -161,11 +161,11 @@ const trackingInfo = command({
     ]),
 })
 
-function flagsOf({ options, isCachingSaid, isRedirectBroken }: SessionTracker): Bytes[] {
+function flagsOf({ options, hasCachingAnswer, isRedirectBroken }: SessionTracker): Bytes[] {
   const flags = ['on']
   if (options.isBroadcast) flags.push('bcast')
   if (options.choice !== 'all') flags.push(options.choice)
-  if (options.choice !== 'all' && isCachingSaid) flags.push(options.choice === 'optin' ? 'caching-yes' : 'caching-no')
+  if (options.choice !== 'all' && hasCachingAnswer) flags.push(options.choice === 'optin' ? 'caching-yes' : 'caching-no')
   if (options.mustSkipOwn) flags.push('noloop')
   if (isRedirectBroken) flags.push('broken_redirect')
   return flags

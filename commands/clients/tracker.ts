@@ -10,11 +10,11 @@ export class Tracker implements SessionTracker {
   /** The prefixes of a broadcast tracker. */
   readonly prefixes = new Set<Bytes>()
   /** CLIENT CACHING was called for the next request, or for the transaction that follows. */
-  isCachingSaid = false
+  hasCachingAnswer = false
   /** The redirection target has disconnected. */
   isRedirectBroken = false
   /** Tracking was turned off, or the client has disconnected. */
-  isOver = false
+  hasEnded = false
   /** The number of keys remembered for the client. */
   itemCount = 0
   /** Notifications to send after the reply of its own request: keys, or null for all keys. */
@@ -25,10 +25,10 @@ export class Tracker implements SessionTracker {
     this.options = options
   }
 
-  /** True if the keys read by the current request are to be remembered. */
+  /** True if the table must remember the keys that the current request reads. */
   get mayRemember(): boolean {
     const { isBroadcast, choice } = this.options
     if (isBroadcast) return false
-    return choice === 'all' || (choice === 'optin') === this.isCachingSaid
+    return choice === 'all' || (choice === 'optin') === this.hasCachingAnswer
   }
 }

@@ -4,8 +4,8 @@
  * readers as if the key had changed.
  *
  * Keys are not separated by database: a reader of `a` in one database is notified of changes of `a`
- * in another, as in Redis. Readers that stop tracking stay and are collected with use: each added
- * key pays for checking two others while there are any.
+ * in another, as in Redis. A reader that stops tracking is not removed at once. While the table has
+ * such readers, each added key also checks two other keys for them.
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -21,20 +21,20 @@ interface TrackedKey {
   index: number
 }
 
-/** The limit that stands for "no limit": a table of this size always fits in memory. */
+/** The limit in place of "no limit": a table of this size always fits in memory. */
 const MAX_TRACKED_KEYS = 8_000_000
 
 /** A bounded table of the clients that have read each key. */
 export class TrackingTable {
   private byKey = new KeyMap<TrackedKey>()
-  /** Unordered. */
+  /** All keys, in no order. */
   private all: TrackedKey[] = []
   private readonly random: Random
   private limit = MAX_TRACKED_KEYS
   private items = 0
-  /** Items whose readers no longer track. */
+  /** The number of pairs of a key and a reader that no longer tracks. */
   private goneItems = 0
-  /** Where the next search for dead readers begins. */
+  /** The index in `all` where the next search for readers that no longer track begins. */
   private nextLook = 0
 
   constructor(random: Random) {
@@ -103,7 +103,7 @@ export class TrackingTable {
   private dropItemOf(reader: SessionTracker): void {
     this.items--
     reader.itemCount--
-    if (reader.isOver) this.goneItems--
+    if (reader.hasEnded) this.goneItems--
   }
 
   private remove({ key, index }: TrackedKey): void {
@@ -119,9 +119,9 @@ export class TrackingTable {
     this.nextLook = this.nextLook === 0 ? this.all.length - 1 : Math.min(this.nextLook, this.all.length) - 1
     const tracked = must(this.all[this.nextLook])
     const readers = readersOf(tracked)
-    const left = readers.filter((reader) => !reader.isOver)
+    const left = readers.filter((reader) => !reader.hasEnded)
     if (left.length === readers.length) return
-    for (const reader of readers) if (reader.isOver) this.dropItemOf(reader)
+    for (const reader of readers) if (reader.hasEnded) this.dropItemOf(reader)
     if (left.length === 0) this.remove(tracked)
     else tracked.readers = left.length === 1 ? must(left[0]) : new Set(left)
   }

@@ -29,10 +29,10 @@ import { TrackingTable } from './tracking-table.ts'
 
 const CHANNEL = '__redis__:invalidate'
 /**
- * Keys removed in the first turn in which the table exceeds its limit. Each following turn removes
- * this many more.
+ * The number of keys removed in the first turn in which the table exceeds its limit. Each following
+ * turn removes this many more.
  */
-const FORGOTTEN_A_TURN = 100
+const REMOVED_PER_TURN = 100
 
 /** Client-side caching: notifies clients of changes of keys that they have read. */
 export class Tracking implements TrackingPort, KeyObserver {
@@ -44,12 +44,12 @@ export class Tracking implements TrackingPort, KeyObserver {
   private readonly find: (id: number) => Session | undefined
   private readonly trackers = new Set<SessionTracker>()
   /** Trackers with pending notifications. */
-  private readonly owed = new Set<SessionTracker>()
+  private readonly withPending = new Set<SessionTracker>()
   /** The session whose request runs. */
   private requester: Session | null = null
   /** All keys may have changed, and no client has been notified yet. */
   private isAllChanged = false
-  private forgottenATurn = FORGOTTEN_A_TURN
+  private removedPerTurn = REMOVED_PER_TURN
 
   /** `find` finds a client by its id. */
   constructor(keyspace: Keyspace, random: Random, find: (id: number) => Session | undefined) {
@@ -82,10 +82,10 @@ export class Tracking implements TrackingPort, KeyObserver {
     const { tracker } = session
     if (tracker === null) return
     session.tracker = null
-    tracker.isOver = true
+    tracker.hasEnded = true
     this.broadcasts.remove(tracker)
     this.trackers.delete(tracker)
-    this.owed.delete(tracker)
+    this.withPending.delete(tracker)
     this.table.noteReaderGone(tracker)
     if (this.trackers.size > 0) return
     this.isActive = false
@@ -95,8 +95,8 @@ export class Tracking implements TrackingPort, KeyObserver {
   }
 
   /**
-   * Called before a request runs. Returns true unless another request runs this one as its part.
-   * `afterCommand` takes the result.
+   * Called before a request runs. Returns true unless another request runs this one as a part; pass
+   * the result to `afterCommand`.
    */
   beginRequest(session: Session): boolean {
     if (this.requester !== null) return false
@@ -121,8 +121,9 @@ export class Tracking implements TrackingPort, KeyObserver {
   afterReply(session: Session, command: Command | null): void {
     const { tracker } = session
     if (tracker === null) return
-    if (tracker.isCachingSaid && session.transaction === null && command?.name.startsWith('client|') !== true) tracker.isCachingSaid = false
-    if (tracker.pending.length > 0) this.tellPending(tracker)
+    if (tracker.hasCachingAnswer && session.transaction === null && command?.name.startsWith('client|') !== true)
+      tracker.hasCachingAnswer = false
+    if (tracker.pending.length > 0) this.notifyPending(tracker)
   }
 
   /** Called after a suspended request was answered. */
@@ -138,7 +139,7 @@ export class Tracking implements TrackingPort, KeyObserver {
     this.table.clear(this.trackers)
     for (const tracker of this.trackers) {
       if (tracker.session === this.requester) this.owe(tracker, null)
-      else this.tell([tracker], null)
+      else this.notify([tracker], null)
     }
   }
 
@@ -148,10 +149,10 @@ export class Tracking implements TrackingPort, KeyObserver {
   endTurn(): boolean {
     this.invalidateAllIfNeeded()
     // A suspended request is answered before its own notifications are sent.
-    for (const tracker of this.owed) if (tracker.session !== this.requester) this.tellPending(tracker)
-    this.broadcasts.tell((trackers, keys) => this.tell(trackers, keys))
-    for (let i = 0; i < this.forgottenATurn && this.table.isFull; i++) this.forgetAny()
-    this.forgottenATurn = this.table.isFull ? this.forgottenATurn + FORGOTTEN_A_TURN : FORGOTTEN_A_TURN
+    for (const tracker of this.withPending) if (tracker.session !== this.requester) this.notifyPending(tracker)
+    this.broadcasts.notifyAll((trackers, keys) => this.notify(trackers, keys))
+    for (let i = 0; i < this.removedPerTurn && this.table.isFull; i++) this.removeRandomKey()
+    this.removedPerTurn = this.table.isFull ? this.removedPerTurn + REMOVED_PER_TURN : REMOVED_PER_TURN
     return this.table.isFull
   }
 
@@ -160,7 +161,7 @@ export class Tracking implements TrackingPort, KeyObserver {
     if (this.broadcasts.prefixCount > 0) this.broadcasts.note(key, by)
     const readers = this.table.removeKey(key)
     if (readers !== null)
-      this.tellReaders(
+      this.notifyReaders(
         readers.filter(({ session, options }) => !options.mustSkipOwn || session !== by),
         key,
       )
@@ -178,42 +179,42 @@ export class Tracking implements TrackingPort, KeyObserver {
   private remember(key: Bytes, tracker: SessionTracker): void {
     const { keyCount } = this.table
     this.table.add(key, tracker)
-    if (this.table.isFull && this.table.keyCount > keyCount) this.forgetAny()
+    if (this.table.isFull && this.table.keyCount > keyCount) this.removeRandomKey()
   }
 
   /** Removes a random key as if it had changed by itself; NOLOOP does not apply. */
-  private forgetAny(): void {
+  private removeRandomKey(): void {
     const key = this.table.randomKey()
-    this.tellReaders(this.table.removeKey(key) ?? [], key)
+    this.notifyReaders(this.table.removeKey(key) ?? [], key)
   }
 
-  private tellReaders(readers: readonly SessionTracker[], key: Bytes): void {
+  private notifyReaders(readers: readonly SessionTracker[], key: Bytes): void {
     const others: SessionTracker[] = []
     for (const reader of readers) {
-      if (reader.isOver || reader.options.isBroadcast) continue
+      if (reader.hasEnded || reader.options.isBroadcast) continue
       if (reader.session === this.requester) this.owe(reader, key)
       else others.push(reader)
     }
-    this.tell(others, [key])
+    this.notify(others, [key])
   }
 
   private owe(tracker: SessionTracker, key: Bytes | null): void {
     tracker.pending.push(key)
-    this.owed.add(tracker)
+    this.withPending.add(tracker)
   }
 
-  private tellPending(tracker: SessionTracker): void {
+  private notifyPending(tracker: SessionTracker): void {
     const { pending } = tracker
     tracker.pending = []
-    this.owed.delete(tracker)
-    for (const key of pending) this.tell([tracker], key === null ? null : [key])
+    this.withPending.delete(tracker)
+    for (const key of pending) this.notify([tracker], key === null ? null : [key])
   }
 
   /**
-   * Notifies clients of changed keys; null means that all keys may have changed. Each form of the
-   * message is built once for all.
+   * Notifies clients of changed keys; null means that all keys may have changed. The RESP2 and the
+   * RESP3 form of the message are each built once.
    */
-  private tell(trackers: readonly SessionTracker[], keys: readonly Bytes[] | null): void {
+  private notify(trackers: readonly SessionTracker[], keys: readonly Bytes[] | null): void {
     let push: Message | null = null
     let published: Message | null = null
     for (const tracker of trackers) {

@@ -49,7 +49,7 @@ export interface SessionUser {
   mayUseChannel(channel: Bytes, kind: 'channel' | 'pattern'): boolean
 }
 
-/** The node's users. `acl/acl.ts` implements it and adds what only the ACL command needs. */
+/** The node's users. `acl/acl.ts` implements it and adds the methods for the ACL command. */
 export interface AclPort {
   readonly defaultUser: SessionUser
   /** True if clients need no password and are the default user. */

@@ -1,4 +1,4 @@
-/** Why a command blocks its client, and until when. */
+/** The conditions under which a blocked command runs again or times out. */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Reply } from './reply.ts'
 
@@ -15,8 +15,8 @@ export interface BlockOptions {
   /** Also run again when a key is deleted or changes its type. */
   readonly wakesOnDelete?: true
   /**
-   * Clients with the same label wait for the same thing (a consumer group): if one finds nothing,
-   * the others are not tried.
+   * Clients with the same label wait for the same thing, such as a consumer group. If one finds
+   * nothing, the others are not tried.
    */
   readonly waitGroup?: Bytes
 }

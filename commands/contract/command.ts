@@ -80,8 +80,8 @@ export interface KeySpec {
   readonly begin: { readonly index: number } | { readonly keyword: Bytes; readonly startFrom: number } | { readonly unknown: true }
   /**
    * `range`: every `step`-th word up to `last` (relative to the first key; negative counts from the
-   * end); `limit` as in Redis. `counted`: a number of keys stands at `countIndex`, and the keys
-   * begin at `first`. Both are relative to `begin`.
+   * end); `limit` as in Redis. `counted`: the number of keys is at `countIndex`, and the keys begin
+   * at `first`. Both are relative to `begin`.
    */
   readonly find:
     | { readonly last: number; readonly step: number; readonly limit: number }
@@ -116,9 +116,9 @@ export interface Command {
   /** The words after the name that are channels or patterns of channels: only the first, or all. */
   readonly channels?: { readonly kind: 'channel' | 'pattern'; readonly count: 'one' | 'all' }
   /**
-   * ACL categories beyond those that follow from group and flags, without the @. A category that
-   * stands for a group replaces the category of the command's own group. WAIT, a generic command,
-   * has `connection`.
+   * ACL categories beyond those that follow from group and flags, without the @. The category of
+   * another group replaces that of the command's own group. WAIT, a generic command, has
+   * `connection`.
    */
   readonly categories?: readonly string[]
   readonly history?: readonly (readonly [version: string, change: string])[]

@@ -54,7 +54,7 @@ export interface ServerPort {
 
 /**
  * The libraries of functions, for other families. `functions/libraries.ts` implements it and adds
- * what the commands on functions need.
+ * the methods for the commands on functions.
  */
 export interface FunctionsPort {
   /** Total size of the libraries' code. */
@@ -62,8 +62,8 @@ export interface FunctionsPort {
 }
 
 /**
- * The scripts of EVAL, for other families. `scripting/scripting.ts` implements it and adds what the
- * commands on scripts need.
+ * The scripts of EVAL, for other families. `scripting/scripting.ts` implements it and adds the
+ * methods for the commands on scripts.
  */
 export interface ScriptingPort {
   /** Bytes used by the machine and by the texts of scripts. */
@@ -210,10 +210,10 @@ export type MemoryFigure =
   | 'dirty-limit'
 
 export interface FailoverOptions {
-  /** Null: any replica that is in step. */
+  /** Null: any replica that has caught up. */
   readonly to: { readonly host: Bytes; readonly port: number } | null
   /**
-   * Hand over at the time-out even if the replica is behind. Requires `to` and `timeoutMs`, which
+   * Hand over at the time-out even if the replica lags. Requires `to` and `timeoutMs`, which
    * `failover` checks last.
    */
   readonly isForced: boolean

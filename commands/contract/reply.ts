@@ -45,8 +45,8 @@ export class SimpleString {
 }
 
 /**
- * An error as a reply. A run function returns it inside a larger reply only; if the whole command
- * fails, it throws a ClientError, which the executor turns into an ErrorReply.
+ * An error as a reply. A run function returns it inside a larger reply only. If the whole command
+ * fails, it throws a ClientError, and the executor answers with an ErrorReply.
  */
 export class ErrorReply {
   readonly text: Bytes

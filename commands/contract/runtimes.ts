@@ -1,6 +1,6 @@
 /**
- * A CommandRuntime holds what the executor needs of a command at each request: its flags as
- * booleans, and its counters. `Runtimes` finds it by the words of a request.
+ * A CommandRuntime holds the properties of a command that the executor reads for each request: its
+ * flags as booleans, and its counters. `Runtimes` finds it by the words of a request.
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -13,8 +13,8 @@ export interface CommandRuntime {
   /** True for write commands, and for others that may be logged: scripts, PFCOUNT, PUBLISH. */
   readonly mayWrite: boolean
   /**
-   * True if the gates must be asked while writes are gated: for commands that may write, and for
-   * EVAL_RO and the like, because a script's own flags decide.
+   * True if the gates must be asked while writes are gated. They are asked for commands that may
+   * write, and for EVAL_RO and the like, whose scripts have flags of their own.
    */
   readonly isWriteGated: boolean
   /**

@@ -8,8 +8,8 @@ export interface TrackingOptions {
   /** True if notifications follow key prefixes instead of the keys that the client has read. */
   readonly isBroadcast: boolean
   /**
-   * Which of the keys it reads are remembered. 'optin': only if CLIENT CACHING says yes. 'optout':
-   * unless it says no.
+   * The keys that are remembered, of those the client reads. 'optin': only after CLIENT CACHING
+   * YES. 'optout': except after CLIENT CACHING NO.
    */
   readonly choice: 'all' | 'optin' | 'optout'
   /** The client gets no notifications of its own changes. */
@@ -23,16 +23,16 @@ export interface SessionTracker {
   /** The prefixes of a broadcast tracker. */
   readonly prefixes: Set<Bytes>
   /** CLIENT CACHING was called for the next request, or for the transaction that follows. */
-  isCachingSaid: boolean
+  hasCachingAnswer: boolean
   /** The redirection target has disconnected. */
   isRedirectBroken: boolean
   /** Tracking was turned off, or the client has disconnected. */
-  isOver: boolean
+  hasEnded: boolean
   /** The number of keys remembered for the client. */
   itemCount: number
   /** Notifications to send after the reply of its own request: keys, or null for all keys. */
   pending: (Bytes | null)[]
-  /** True if the keys read by the current request are to be remembered. */
+  /** True if the table must remember the keys that the current request reads. */
   readonly mayRemember: boolean
 }
 

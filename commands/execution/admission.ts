@@ -44,7 +44,7 @@ export class Admission {
     this.units = units
   }
 
-  /** Returns null if the request is to run; otherwise what became of it. */
+  /** Returns null if the request must run; otherwise its outcome. */
   admit(request: Request): Outcome | null {
     const { client, args } = request
     const found = this.runtimes.find(args[0] as Bytes) // hot: each request
@@ -95,7 +95,7 @@ export class Admission {
     return refusal === null ? null : `NOPERM ${refusal.text}`
   }
 
-  /** Leaves a request to its client, which offers it again later. */
+  /** Leaves a request with its client, which offers it again later. */
   private hold(request: Request): Outcome {
     request.raw = null // the next read overwrites the buffer, and the request must outlive that
     return 'held'
@@ -113,7 +113,7 @@ export class Admission {
 
   /**
    * Finds the command of a request whose first word names a container or nothing. Returns null if
-   * there is one; otherwise what became of the request.
+   * there is one; otherwise the outcome of the request.
    */
   private resolve(request: Request): Outcome | null {
     const { args, client } = request

@@ -29,7 +29,7 @@ export interface ExecutorOptions {
 /** The clients that MONITOR. */
 export interface MonitorsPort {
   readonly count: number
-  /** Called while there are any: after each command, but before a script, as in Redis. */
+  /** Called while any client monitors: after each command, but before a script, as in Redis. */
   show(client: Client, args: readonly Bytes[]): void
 }
 
@@ -47,7 +47,7 @@ export interface ExecutorHooks {
   /** Called for every error reply. */
   onErrorReply(text: Bytes): void
   /**
-   * Called between units when a waiting command is done and its client may go on. `hasWalked` is
+   * Called between units when a waiting command is done and its client may continue. `hasWalked` is
    * true if the command read in several steps, with other units in between.
    */
   onResume(client: Client, hasWalked?: boolean): void

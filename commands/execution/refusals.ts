@@ -1,4 +1,7 @@
-/** Error texts for requests that are not run, and clients that expect another kind of server. */
+/**
+ * Error texts for requests that are refused, and recognition of clients that expect another kind of
+ * server.
+ */
 import { must } from '../../base/assert.ts'
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 

@@ -1,7 +1,8 @@
 /**
  * A unit of several commands: an EXEC, a script or a function. A Unit collects their effects and
  * writes them to the open group when the unit ends; several effects are wrapped in MULTI and EXEC.
- * So a turn can end while a script is suspended, and its group holds none of the script's effects.
+ * A turn can therefore end while a script is suspended: its group holds none of the script's
+ * effects.
  */
 import { assert, at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'

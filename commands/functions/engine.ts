@@ -1,10 +1,10 @@
 /**
- * The Lua machine of the function libraries: one for all of them, as in Redis, and separate from
- * that of EVAL. Libraries share no globals, because none can create any.
+ * The Lua machine of the function libraries. All libraries share it, as in Redis, and EVAL has
+ * another. Libraries share no globals, because none can create a global.
  *
  * While a library loads, its globals differ from those that its functions see. They hold only
  * `redis` with register_function, log and the version constants. Functions keep the globals table
- * they were compiled with, so loading exchanges the table behind it (`__index`).
+ * they were compiled with, so loading exchanges its hidden table (`__index`).
  */
 
 import { rethrowAssertion } from '../../base/assert.ts'
@@ -97,10 +97,10 @@ export class LuaFunctions implements FunctionEngine {
     const register = machine.stack.hostFunction((calling) => registerFunction(calling, this.registered))
     stack.on(machine.main)
     stack.top = 0
-    this.pushBehindGlobals(machine) // 1: the table behind the globals
+    this.pushHiddenGlobals(machine) // 1: the hidden table of the globals
     stack.rawGetField(1, 'redis')
     api.lua_getmetatable(stack.state, 2)
-    stack.rawGetField(3, '__index') // 4: the table behind redis
+    stack.rawGetField(3, '__index') // 4: the hidden table of redis
     stack.pushTable() // 5: that table while loading
     for (const name of AT_LOAD) {
       stack.rawGetField(4, name)
@@ -123,7 +123,7 @@ export class LuaFunctions implements FunctionEngine {
     return machine
   }
 
-  private pushBehindGlobals({ stack }: LuaMachine): void {
+  private pushHiddenGlobals({ stack }: LuaMachine): void {
     stack.pushCopy(LUA_GLOBALS)
     stack.api.lua_getmetatable(stack.state, -1)
     stack.rawGetField(-1, '__index')

@@ -69,8 +69,8 @@ export function scoreOf(position: Position): number {
 }
 
 /**
- * The middle of the cell that a score stands for. Every score is accepted: one that encodes no
- * position is read as Redis reads it on x86.
+ * The middle of the cell that a score encodes. A score that encodes no position is accepted and
+ * read as Redis reads it on x86.
  */
 export function positionOf(score: number): Position {
   const exact = score >= 0 && score < 2 ** 53 ? Math.floor(score) : -1

@@ -9,7 +9,7 @@ import { type Position, positionOf } from './geohash.ts'
 import { requirePosition, requireUnit } from './words.ts'
 
 export interface GeoSearch {
-  /** Null if there is nothing to search. */
+  /** Null if the search finds nothing in any case. */
   shape: AreaShape | null
   /** The unit of the distances in the request and the reply, in meters. */
   unit: number

@@ -1,4 +1,4 @@
-/** Reading positions and distances from requests, and writing them into replies. */
+/** Reads positions and distances from requests, and writes them into replies. */
 import type { Bytes } from '../../base/bytes.ts'
 import { clientError } from '../contract/errors.ts'
 import { type Reply, WrittenDouble } from '../contract/reply.ts'

@@ -12,7 +12,7 @@ import type { ServerPort } from '../contract/ports.ts'
 import { OK, type Reply } from '../contract/reply.ts'
 import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/typed-access.ts'
 
-/** Keeps OBJECT ENCODING as Redis would report it, now that a field has been set. */
+/** Updates the encoding that OBJECT ENCODING reports, after a field was set. */
 export function noteSize(hash: Hash, { config }: ServerPort, field: Bytes, value: Bytes): void {
   if (hash.isHashtable) return
   const longest = config.number('hash-max-listpack-value')

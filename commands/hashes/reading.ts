@@ -71,7 +71,7 @@ const MAX_MISSES = 100
  */
 const MAX_DRAWN = 2 ** 24
 /** Above this part of a hash, a walk is cheaper than drawing. */
-const WALK_FROM = 1 / 3
+const MIN_WALKED_SHARE = 1 / 3
 
 const hrandfield = command({
   name: 'hrandfield',
@@ -149,7 +149,7 @@ function drawWithReplacement(hash: Hash, count: number, random: Random): Drawn[]
 function drawWithoutReplacement(hash: Hash, count: number, random: Random): Drawn[] {
   const { fields, liveSize } = hash
   if (count >= liveSize) return liveFields(hash)
-  if (liveSize < fields.count || count > liveSize * WALK_FROM) return chosen(hash, count, random)
+  if (liveSize < fields.count || count > liveSize * MIN_WALKED_SHARE) return chosen(hash, count, random)
   // Floyd's sampling: each set of ranks is equally likely, and each rank takes one draw.
   const ranks = new Set<number>()
   for (let top = fields.count - count; top < fields.count; top++) {

@@ -2,8 +2,8 @@
  * HyperLogLogs: strings in Redis's format (storage/values/hyperloglogs/hyperloglog.ts).
  *
  * hll-sparse-max-bytes decides when a sparse sketch becomes dense, and replay must not depend on
- * it. So replaying PFADD never makes a sketch dense because of its size; the log has PFDEBUG
- * TODENSE where that happened.
+ * it. A replayed PFADD therefore never makes a sketch dense because of its size. The log has a
+ * PFDEBUG TODENSE instead.
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'

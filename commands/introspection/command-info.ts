@@ -166,8 +166,8 @@ function findByFullName(table: CommandTable, name: Bytes): Command | undefined {
 }
 
 /**
- * Finds the command that a request's words would run. A container followed by more words stands for
- * its subcommand only.
+ * Finds the command that a request's words would run. A container's name followed by more words
+ * means a subcommand, never the container.
  */
 function findByWords(table: CommandTable, words: readonly Bytes[]): Command | undefined {
   const found = table.find(words[0] ?? '')

@@ -32,7 +32,7 @@ const INTEGERS = new Set(
   increment end start stop timeout value`.split(/\s+/),
 )
 const DOUBLES = new Set('height latitude longitude radius score width'.split(' '))
-/** Commands whose increments are doubles in Redis's documents, which call ZINCRBY's an integer. */
+/** Commands whose increments are doubles in Redis's documents. ZINCRBY's is an integer there. */
 const FLOAT_INCREMENTS = new Set(['incrbyfloat', 'hincrbyfloat'])
 /** Integers in some groups only; strings elsewhere. */
 const POSITIONS = new Set(['start', 'stop', 'end'])

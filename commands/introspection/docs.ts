@@ -12,8 +12,8 @@
  * has hand-made names for blocks and alternatives. Here the names follow from the parts, and known
  * sets of parts have Redis's name (doc-names.ts). Types follow from the placeholders' names.
  *
- * Syntax lines are ours, not a client's. Even so, a slip in one must not stop a server: a
- * repetition of nothing becomes an optional argument, and a missing bracket is assumed.
+ * Syntax lines are ours, not a client's. A mistake in one must not stop a server: a repetition of
+ * nothing becomes an optional argument, and a missing bracket is assumed.
  */
 import { at } from '../../base/assert.ts'
 import type { Command } from '../contract/command.ts'

@@ -1,7 +1,7 @@
 /**
  * Pika's ordered scans over the keys of one type and over the fields of a hash. A scan covers an
- * inclusive range, forwards or backwards; `''` stands for no bound. There are no cursors: a reply
- * begins with the key or field to continue at, `''` at the end.
+ * inclusive range, forwards or backwards; `''` means no bound. There are no cursors: a reply begins
+ * with the key or field to continue at, `''` at the end.
  *
  * MATCH filters the keys that LIMIT (COUNT) counts, as in SCAN: the limit bounds how many are
  * visited.
@@ -22,7 +22,7 @@ import { clientError, notAnInteger, syntaxError } from '../contract/errors.ts'
 import type { Reply } from '../contract/reply.ts'
 import { isToken, Options, requireSafeInteger } from '../parsing/args.ts'
 import { type Glob, globOf } from '../parsing/glob.ts'
-import { reading } from '../parsing/reading.ts'
+import { loadingIfClosed } from '../parsing/loading-error.ts'
 import { readAs, stringOf, stringReply } from '../parsing/typed-access.ts'
 
 const DEFAULT_COUNT = 10
@@ -108,7 +108,7 @@ function scanKeyRange(context: Context, args: Args, order: Order): Steps<Reply> 
   const range = rangeBetween(args[2], args[3], order)
   const scanned = order === 'forward' ? pkscanrange : pkrscanrange
   const requireReadable = (key: Bytes) => context.server.acl.requireKey(context, scanned, args, key, READ_VALUE)
-  return reading(scanKeys(context, range, order, { ...options, type, mustShowValues, requireReadable }))
+  return loadingIfClosed(scanKeys(context, range, order, { ...options, type, mustShowValues, requireReadable }))
 }
 
 /** Returns `[next, [field, value ...]]`. */
@@ -168,7 +168,7 @@ const scanx = command({
     const type = requireType(args[1])
     const options = scanOptions(args, 3, 'count')
     const scan = { ...options, type, mustShowValues: false, requireReadable() {} }
-    return reading(scanKeys(context, { from: args[2] }, 'forward', scan))
+    return loadingIfClosed(scanKeys(context, { from: args[2] }, 'forward', scan))
   },
 })
 

@@ -30,7 +30,7 @@ import type { Context } from '../contract/context.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
 import { Options, requireClampedInteger } from '../parsing/args.ts'
 import { type Glob, globOf, isLiteral, literalPrefix } from '../parsing/glob.ts'
-import { reading } from '../parsing/reading.ts'
+import { loadingIfClosed } from '../parsing/loading-error.ts'
 
 export const DEFAULT_COUNT = 10
 const RANDOM_TRIES = 100
@@ -138,7 +138,7 @@ const scan = command({
     let range = rangeOf(pattern, from)
     let next: Bytes | null = range.from
     for (let left = count; left > 0 && next !== null; left -= WALK_KEYS) {
-      const step = yield* reading(walk(db, range, Math.min(left, WALK_KEYS), server.scanCursors.ahead))
+      const step = yield* loadingIfClosed(walk(db, range, Math.min(left, WALK_KEYS), server.scanCursors.ahead))
       addMatches(found, step.keys, glob, type)
       next = step.next
       if (next !== null) range = { ...range, from: next }
@@ -176,7 +176,7 @@ const keysMatching = command({
     if (isLiteral(pattern)) return lookUp(db, literalPrefix(pattern)).map(({ key }) => key)
     const glob = matchesAll(pattern) ? null : globOf(pattern)
     const found: Bytes[] = []
-    yield* reading(walkAll(db, rangeOf(pattern, ''), (keys) => addMatches(found, keys, glob, null)))
+    yield* loadingIfClosed(walkAll(db, rangeOf(pattern, ''), (keys) => addMatches(found, keys, glob, null)))
     return found
   },
 })
@@ -197,7 +197,7 @@ const randomkey = command({
   arity: 1,
   flags: ['readonly'],
   tips: ['request_policy:all_shards', 'nondeterministic_output', 'response_policy:special'],
-  steps: ({ db, server }) => reading(randomKey(db, server.random)),
+  steps: ({ db, server }) => loadingIfClosed(randomKey(db, server.random)),
 })
 
 /** A live key, or null if there is none. */

@@ -18,7 +18,7 @@ import { keptElements, requireSortable, type Sorting, sortedElements } from './s
 import { lookUpPattern, type SortPattern, sortPatternOf, wholeOf } from './sort-patterns.ts'
 
 /** Elements in one logged RPUSH. */
-const LOGGED_ELEMENTS = 1024
+const MAX_LOGGED_ELEMENTS = 1024
 
 interface SortOptions extends Sorting {
   /** False if any BY has no star: the elements are not sorted. */
@@ -108,8 +108,8 @@ function store(context: Context, elements: readonly Bytes[], get: readonly SortP
   const list = newCollection(db, List)
   for (const item of items) list.push('right', item, server.config)
   db.set(destination, list)
-  for (let from = 0; from < items.length; from += LOGGED_ELEMENTS) {
-    context.effect('RPUSH', destination, ...items.slice(from, from + LOGGED_ELEMENTS))
+  for (let from = 0; from < items.length; from += MAX_LOGGED_ELEMENTS) {
+    context.effect('RPUSH', destination, ...items.slice(from, from + MAX_LOGGED_ELEMENTS))
   }
   context.notify(EVENT_LIST, 'sortstore', destination)
   context.countChanges(items.length)

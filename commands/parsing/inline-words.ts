@@ -1,5 +1,5 @@
 /**
- * Inline requests: a line of words as a person types it, with quotes as Redis reads them.
+ * Inline requests: a line of words as a user types it, with quotes as Redis reads them.
  *
  *   word    = { plain | quoted } ; a quoted part ends its word; white space or the end must follow
  *   "..."   \n \r \t \b \a \xHH; \ before any other character stands for that character

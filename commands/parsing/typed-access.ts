@@ -1,6 +1,6 @@
 /**
- * Typed access: the only way from entries to the types that commands expect, and from strings to
- * replies.
+ * Converts entries to the types that commands expect, and strings to replies. Commands get values
+ * in no other way.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'

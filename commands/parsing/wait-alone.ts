@@ -1,6 +1,6 @@
 /**
- * Runs work that must not block the server. The command needs later turns, so it waits only on its
- * own: transactions and scripts refuse it.
+ * Waits for work that ends in a later turn and must not block the server. In a transaction or a
+ * script, where no command can wait, it is an error.
  */
 import { type Steps, waitFor } from '../../storage/scan/steps.ts'
 import { clientError } from '../contract/errors.ts'

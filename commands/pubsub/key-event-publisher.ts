@@ -34,7 +34,7 @@ const CLASSES: Readonly<Record<string, number>> = {
   m: EVENT_KEY_MISS,
   n: EVENT_NEW,
 }
-/** `A` stands for all letters but misses and new keys. */
+/** `A` means all letters except those for misses and new keys. */
 const ALL = 'g$lshzxt'
 
 /** Publishes keyspace events on the channels of notify-keyspace-events. */

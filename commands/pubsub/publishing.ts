@@ -1,6 +1,6 @@
 /**
- * PUBLISH SPUBLISH PUBSUB. While replicas follow, messages go into the log to reach their
- * subscribers. Nothing else needs them there.
+ * PUBLISH SPUBLISH PUBSUB. While this node has replicas, messages are logged to reach the replicas'
+ * subscribers. They are logged for no other reason.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { type Command, type CommandFlag, command } from '../contract/command.ts'

@@ -42,7 +42,7 @@ const CONSTANTS: Readonly<Record<string, number | Bytes>> = {
   REDIS_VERSION_NUM: VERSION.reduce((number, part) => number * 256 + part, 0),
 }
 
-/** Makes the table a read-only global of a machine. */
+/** Adds the table `redis` to a machine as a read-only global. */
 export function openApi(machine: LuaMachine, host: ScriptHost): void {
   const { stack } = machine
   stack.pushTable(0, 24)

@@ -5,12 +5,12 @@
  *   new ScriptResult(stack, resp) -> convertMore() -> convertMore() ... -> reply
  *
  * Each call of `convertMore` converts a limited number of values, so the conversion of a large
- * table can be suspended and killed like the script. The open tables are a list here and also
- * stand on Lua's stack, the innermost on top.
+ * table can be suspended and killed like the script. The open tables are in a list here and also on
+ * Lua's stack, the innermost on top.
  *
- * A few tables that contain one another several times stand for a reply of exponential size. A
+ * A few tables that contain one another several times expand to a reply of exponential size. A
  * reply is therefore limited to the size of Lua's memory: each value counts VALUE_BYTES plus its
- * own bytes. Tables that do not share their contents never come near that limit.
+ * own bytes. Tables that do not share their contents stay far below that limit.
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -21,7 +21,7 @@ import { fitsInt64 } from './lua-values.ts'
 /** Maximum nesting of tables. */
 const MAX_DEPTH = 1000
 /** Values that one call of `convertMore` converts. */
-const VALUES_PER_ADVANCE = 2000
+const VALUES_PER_CALL = 2000
 /** Counted for each value in addition to its bytes: about its cost in a reply. */
 const VALUE_BYTES = 32
 /**
@@ -74,7 +74,7 @@ export class ScriptResult {
       this.takeTop()
     }
     for (let count = 0; this.tables.length > 0; count++) {
-      if (count === VALUES_PER_ADVANCE) return false
+      if (count === VALUES_PER_CALL) return false
       this.takeNext(must(this.tables.at(-1)))
     }
     return true

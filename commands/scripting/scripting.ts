@@ -1,6 +1,6 @@
 /**
  * The scripts of EVAL: their Lua machine and the scripts compiled in it. The SHA-1 digest of its
- * text identifies a script. A script of SCRIPT LOAD stays until SCRIPT FLUSH. Of the others, the
+ * text identifies a script. A script of SCRIPT LOAD stays until SCRIPT FLUSH. Among the others, the
  * last MAX_EVALUATED_SCRIPTS are kept, as in Redis 7.4. When a script has broken the machine, the
  * next run creates a new one, and scripts are compiled again on demand.
  */

@@ -93,7 +93,7 @@ function collectionOf({ value }: Entry): Collection | null {
   return value === null || typeof value === 'string' || value instanceof Rope ? null : value
 }
 
-/** OBJECT key. The address is always 0: nothing has one. */
+/** OBJECT key. The address is always 0, because values here have none. */
 function describeObject(context: Context, args: Args): Reply {
   const entry = requireEntry(context, args[2])
   const encoding = encodingOf(entry)

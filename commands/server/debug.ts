@@ -20,7 +20,7 @@ import { OK, type Reply, SimpleString } from '../contract/reply.ts'
 import { isToken, requireClampedInteger } from '../parsing/args.ts'
 import { globMatches } from '../parsing/glob.ts'
 import { helpReply } from '../parsing/help.ts'
-import { reading } from '../parsing/reading.ts'
+import { loadingIfClosed } from '../parsing/loading-error.ts'
 import { waitAlone } from '../parsing/wait-alone.ts'
 import { databasesDigest, valueDigest } from './debug-digest.ts'
 import { protocolSample } from './debug-protocol.ts'
@@ -224,7 +224,7 @@ const debugCommand: Command = command({
     if (subcommand === undefined || !fits(subcommand.arity, args.length))
       throw clientError(`ERR unknown subcommand or wrong number of arguments for '${args[1].slice(0, 128)}'. Try DEBUG HELP.`)
     requireShown(context, subcommand, args)
-    return yield* reading(outcomeOf(subcommand, context, args))
+    return yield* loadingIfClosed(outcomeOf(subcommand, context, args))
   },
 })
 

@@ -14,7 +14,7 @@ import { helpReply } from '../parsing/help.ts'
 
 const MEBIBYTE = 1024 * 1024
 /** DOCTOR reports nothing below this number of bytes. */
-const LITTLE_USED = 5 * MEBIBYTE
+const MIN_REPORTED_BYTES = 5 * MEBIBYTE
 
 /**
  * Returns the memory that the key holds now, in bytes. Pages of a large value that are only on disk
@@ -53,8 +53,8 @@ function figuresOf({ server }: Context): Figures {
 const share = (part: number, whole: number) => (whole > 0 ? part / whole : 0)
 
 /**
- * MEMORY STATS returns Redis's fields in its order, then `dirty.bytes`. V8's heap stands for the
- * allocator. `dataset` is the resident part of the data.
+ * MEMORY STATS returns Redis's fields in its order, then `dirty.bytes`. V8's heap takes the place
+ * of the allocator. `dataset` is the resident part of the data.
  */
 const stats = command({
   name: 'memory|stats',
@@ -109,7 +109,7 @@ export function diagnose(figure: Figures): readonly string[] {
   const used = figure('used')
   const cache = figure('cache-limit')
   const dirtyLimit = figure('dirty-limit')
-  if (used < LITTLE_USED) return findings
+  if (used < MIN_REPORTED_BYTES) return findings
   if (figure('peak') > used * 1.5) {
     findings.push('Peak memory: the peak was more than 1.5 times the present memory use. The resident size still includes it.')
   }

@@ -1,6 +1,6 @@
 /**
- * Shared by the merges of sets and sorted sets, which go member by member: ascending look-ups, and
- * a walk over all sets at once.
+ * Ascending look-ups, and a walk over several sets at once. The merges of sets and sorted sets use
+ * both.
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -59,7 +59,7 @@ export class CursorHeap<T extends Head> {
     return this.heap[0]
   }
 
-  /** Moves the first head on, or removes it at its end. */
+  /** Moves the first head to its next member, or removes it at its end. */
   advance(): void {
     const { heap } = this
     if (heap[0]?.cursor.next() !== true) {

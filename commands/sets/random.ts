@@ -18,14 +18,14 @@ import { requireInteger } from '../parsing/args.ts'
 import { deleteKey, dropIfEmpty, findAs, readAs } from '../parsing/typed-access.ts'
 
 /** Above this part of a set, a walk is cheaper than drawing. */
-const WALK_FROM = 1 / 3
+const MIN_WALKED_SHARE = 1 / 3
 /**
  * The largest count of members that a negative count may ask for. Redis has no limit and would fill
  * its memory.
  */
 const MAX_REPEATED = 2 ** 24
 /** The largest number of members in one logged SREM, as in Redis. */
-const LOGGED_MEMBERS = 1024
+const MAX_LOGGED_MEMBERS = 1024
 
 const MAX_COUNT = 9_223_372_036_854_775_807n
 
@@ -72,8 +72,8 @@ function popMany(context: Context, key: Bytes, word: Bytes): Reply {
     return new SetReply(members)
   }
   const popped = takeDistinct(set, Number(count), context.server.random)
-  for (let from = 0; from < popped.length; from += LOGGED_MEMBERS) {
-    context.effect('SREM', key, ...popped.slice(from, from + LOGGED_MEMBERS))
+  for (let from = 0; from < popped.length; from += MAX_LOGGED_MEMBERS) {
+    context.effect('SREM', key, ...popped.slice(from, from + MAX_LOGGED_MEMBERS))
   }
   context.notify(EVENT_SET, 'spop', key)
   context.countChanges(popped.length)
@@ -82,7 +82,7 @@ function popMany(context: Context, key: Bytes, word: Bytes): Reply {
 
 /** Removes and returns `count` random members. REQUIRES: `count` is below the size. */
 function takeDistinct(set: SetValue, count: number, random: Random): Bytes[] {
-  if (count < set.size * WALK_FROM) {
+  if (count < set.size * MIN_WALKED_SHARE) {
     const popped: Bytes[] = []
     while (popped.length < count) popped.push(set.takeAt(rankBelow(set.size, random)))
     return popped
@@ -141,7 +141,7 @@ function randomMembers(db: Database, key: Bytes, count: number, random: Random):
   if (set === undefined || count === 0) return []
   if (count >= set.size) return everyMember(set)
   if (count < 0) return repeated(set, -count, random)
-  return count < set.size * WALK_FROM ? drawDistinct(set, count, random) : pickByWalk(set, count, random)
+  return count < set.size * MIN_WALKED_SHARE ? drawDistinct(set, count, random) : pickByWalk(set, count, random)
 }
 
 function everyMember(set: SetValue): Bytes[] {

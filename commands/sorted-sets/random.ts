@@ -9,7 +9,7 @@ import { readAs } from '../parsing/typed-access.ts'
 import { scoredReply } from './words.ts'
 
 /** From this share of a set on, one walk through the set is cheaper than drawing ranks. */
-const WALK_FROM = 1 / 3
+const MIN_WALKED_SHARE = 1 / 3
 /**
  * The maximum number of members drawn with replacement, because the reply must fit in memory. Redis
  * has no limit.
@@ -68,7 +68,7 @@ function drawWithReplacement(set: SortedSet, count: number, random: Random): Sco
 }
 
 function drawWithoutReplacement(set: SortedSet, count: number, random: Random): ScoredMember[] {
-  return count < set.size * WALK_FROM ? drawRanks(set, count, random) : pickByWalk(set, count, random)
+  return count < set.size * MIN_WALKED_SHARE ? drawRanks(set, count, random) : pickByWalk(set, count, random)
 }
 
 /** Draws different ranks, each set of them equally likely ("A Sample of Brilliance", 1987). */

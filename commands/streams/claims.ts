@@ -2,7 +2,7 @@
  * Pending entries, delivered and not acknowledged: listing them, and taking them over from
  * consumers that have gone.
  *
- * The log has the result for each entry (effects.ts), so replay depends on no clock.
+ * The log has the new state of each entry (effects.ts), so replay depends on no clock.
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -233,7 +233,7 @@ const xautoclaim = command({
 })
 
 /** XAUTOCLAIM looks at this many pending entries for each entry of its COUNT. */
-const ATTEMPTS = 10
+const ATTEMPTS_PER_ENTRY = 10
 const MAX_CLAIMS = (2n ** 63n - 1n) / 16n
 
 interface Autoclaim {
@@ -268,7 +268,7 @@ function autoclaim(context: Context, key: Bytes, consumer: Consumer, options: Au
   const deleted: Reply[] = []
   const range = group.pendingFrom(options.start)
   for (
-    let attempts = options.count * ATTEMPTS;
+    let attempts = options.count * ATTEMPTS_PER_ENTRY;
     attempts > 0 && claimed.length + deleted.length < options.count && range.next();
     attempts--
   ) {

@@ -1,10 +1,10 @@
 /**
- * Effects of consumer group commands in the log, as Redis commands:
+ * Logs the effects of consumer group commands, as Redis commands:
  * - XCLAIM and XACK: the new state of pending entries
  * - XGROUP SETID: the position of a group
  * - XGROUP CREATECONSUMER: a new consumer
  *
- * Redis logs one XCLAIM for each entry; here entries of equal state share one.
+ * Redis logs one XCLAIM for each entry. Here entries of equal state share one.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_STREAM } from '../../storage/keyspace/key-events.ts'

@@ -30,7 +30,7 @@ const DEFAULT_NODE_ENTRIES = 100
  * Without LIMIT, rough trimming removes at most this many nodes, and at most MAX_TRIM_LIMIT
  * entries.
  */
-const LIMIT_NODES = 100
+const MAX_TRIMMED_NODES = 100
 const DEFAULT_LIMIT = 10_000
 const MAX_TRIM_LIMIT = 1_000_000
 
@@ -112,7 +112,7 @@ export class TrimOptions {
       if (trim?.isRough !== true) throw clientError('ERR syntax error, LIMIT cannot be used without the special ~ option')
       this.limit = limit
     } else if (trim?.isRough === true) {
-      const wanted = LIMIT_NODES * server.config.number('stream-node-max-entries')
+      const wanted = MAX_TRIMMED_NODES * server.config.number('stream-node-max-entries')
       this.limit = wanted <= 0 ? DEFAULT_LIMIT : Math.min(wanted, MAX_TRIM_LIMIT)
     }
   }

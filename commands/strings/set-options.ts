@@ -15,7 +15,7 @@ export interface SetOptions {
 
 const UNITS: readonly ExpiryUnit[] = ['ex', 'px', 'exat', 'pxat']
 /** Below this, milliseconds times 1000 plus the current time is a safe integer. */
-const SURELY_SAFE = 2 ** 42
+const SAFE_MS_LIMIT = 2 ** 42
 
 /** Reads the options of SET from word 3 on. Throws a syntax error, or an error for the time. */
 export function setOptionsOf(context: Context, args: readonly Bytes[]): SetOptions {
@@ -74,7 +74,7 @@ export function deadlineOf(context: Context, time: Bytes, unit: ExpiryUnit, comm
   if (value <= 0) throw invalidExpireTime(commandName)
   const scale = unit === 'ex' || unit === 'exat' ? 1000 : 1
   const origin = unit === 'ex' || unit === 'px' ? context.nowMs : 0
-  if (value < SURELY_SAFE) return Number(value) * scale + origin
+  if (value < SAFE_MS_LIMIT) return Number(value) * scale + origin
   const exact = BigInt(value) * BigInt(scale)
   if (exact > MAX_INT64 - BigInt(origin)) throw invalidExpireTime(commandName)
   return Math.min(Number(exact) + origin, Number.MAX_SAFE_INTEGER)

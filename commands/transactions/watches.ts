@@ -3,7 +3,8 @@
  * key breaks its watches. A change is a command, expiry, the master's stream, any full sync, or
  * FLUSHDB and SWAPDB if the key exists.
  *
- * Keys count by database index, as SELECT does. Without watches the keyspace is not observed.
+ * A key is watched in the database with its index, also after SWAPDB. Without watches the keyspace
+ * is not observed.
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'

@@ -1,4 +1,4 @@
-/** The libraries that scripts have beside Lua's own, by their global names. */
+/** The libraries that scripts have in addition to Lua's own, by their global names. */
 import type { Bytes } from '../../base/bytes.ts'
 import { pushBit } from './bit.ts'
 import { pushCjson } from './cjson.ts'

@@ -17,7 +17,7 @@ const COMMA = 0x2c
 const COLON = 0x3a
 
 const MAX_INT = 2 ** 31 - 1
-/** C makes this of a double that does not fit in an `int`. */
+/** The result of C's cast of a double that does not fit in an `int`. */
 const NO_INT = -(2 ** 31)
 
 const SHORT_ESCAPES: Readonly<Record<string, Bytes>> = {

@@ -1,7 +1,6 @@
 /**
  * The settings of one cjson: nine 32-bit integers in a userdata. Its functions have the userdata as
- * an upvalue, so the settings live as long as what `cjson.new()` returned. The library's own
- * functions read and change them.
+ * an upvalue, so the settings live as long as the table that `cjson.new()` returned.
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'

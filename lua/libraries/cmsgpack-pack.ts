@@ -132,7 +132,9 @@ class Packer {
     this.output.place(isFloat ? 4 : 8, (bytes, at) => (isFloat ? bytes.writeFloatBE(value, at) : bytes.writeDoubleBE(value, at)))
   }
 
-  /** Writes a length: two bytes behind `first`, or four bytes behind the byte `first + 1`. */
+  /**
+   * Writes a length: two bytes after the byte `first`, or four bytes after the byte `first + 1`.
+   */
   private lengthHead(first: number, length: number): void {
     if (length <= 0xffff) this.sized(first, length, 2)
     else this.sized(first + 1, length, 4)

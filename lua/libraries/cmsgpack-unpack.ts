@@ -51,10 +51,7 @@ function unpackSome(stack: LuaStack, limit: number, offset: number): number {
   return count + 1
 }
 
-/**
- * A table that is being filled. `left` values are still to come; a map's keys and values both
- * count.
- */
+/** A table that is being filled. `left` values are missing; a map's keys and values both count. */
 interface Open {
   readonly isArray: boolean
   left: number
@@ -222,13 +219,13 @@ class MsgpackUnpacker {
     return true
   }
 
-  /** Reads the unsigned integer of `size` bytes behind the first byte. */
+  /** Reads the unsigned integer of `size` bytes after the first byte. */
   private lengthOf(size: number): number {
     this.need(1 + size)
     return this.stack.module.bytes.readUIntBE(this.at, size)
   }
 
-  /** Address of the bytes behind the first byte. */
+  /** Address of the bytes after the first byte. */
   private get at(): number {
     return this.pointer + this.position + 1
   }

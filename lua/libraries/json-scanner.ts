@@ -51,7 +51,7 @@ const WORD_BEGINNINGS = new Set(['f', 'i', 'I', 'n', 'N', 't', '+'].map((letter)
 
 /** Splits a text into tokens. */
 export class JsonScanner {
-  /** Offset where the next token is looked for. */
+  /** Offset where the search for the next token begins. */
   position = 0
   /** Offset where the last token began; for an error, its place. */
   index = 0
@@ -66,7 +66,7 @@ export class JsonScanner {
   start = -1
   end = 0
   string: Bytes = ''
-  /** Description of what a T_ERROR found. */
+  /** Description of the error of a T_ERROR. */
   problem: Bytes = ''
   private readonly text: Bytes
   private readonly mayTakeInvalidNumbers: boolean
@@ -167,7 +167,7 @@ export class JsonScanner {
     return 'T_STRING'
   }
 
-  /** Returns the text that the escape stands for, or null if it is no escape. */
+  /** Returns the text that the escape represents, or null if it is no escape. */
   private nextEscape(): Bytes | null {
     const letter = this.text.charAt(this.position + 1)
     if (letter === 'u') return this.nextUnicodeEscape()

@@ -9,7 +9,7 @@ import type { Bytes } from '../../base/bytes.ts'
  * The number of digits that suffices to tell a tie in rounding from a value close to one. A double
  * that is not a tie differs from it within this many digits.
  */
-const DIGITS_OF_DOUBT = 40
+const TIE_DIGITS = 40
 
 /**
  * Powers of ten by their exponent. Below the last one, C prints all digits of an integer, and
@@ -57,7 +57,7 @@ function roundedDigits(value: number, precision: number): string {
   const mark = longer.indexOf('e')
   const text = value.toExponential(precision - 1)
   if (longer[mark - 1] !== '5') return text
-  const exact = value.toExponential(precision + DIGITS_OF_DOUBT)
+  const exact = value.toExponential(precision + TIE_DIGITS)
   const isTie = exact.startsWith(longer.slice(0, mark)) && /^0+e/.test(exact.slice(mark))
   const keptIsEven = Number(longer[mark - 2] === '.' ? longer[mark - 3] : longer[mark - 2]) % 2 === 0
   if (!isTie || !keptIsEven) return text
@@ -65,7 +65,7 @@ function roundedDigits(value: number, precision: number): string {
   return (kept.endsWith('.') ? kept.slice(0, -1) : kept) + longer.slice(mark)
 }
 
-/** The result of strtod: the number, and the offset behind it. */
+/** The result of strtod: the number, and the offset after it. */
 export interface NumberRead {
   readonly value: number
   readonly end: number

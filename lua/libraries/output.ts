@@ -2,8 +2,8 @@
  * A buffer for a result that is built from many small pieces. All libraries share one: no script
  * runs while a library fills it, and the next user ignores what an error has left in it.
  *
- * A few tables that contain one another several times stand for a result of exponential size. So a
- * result is limited to the size of Lua's memory and to MAX_VALUES values.
+ * A few tables that contain one another several times expand to a result of exponential size. A
+ * result is therefore limited to the size of Lua's memory and to MAX_VALUES values.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { LuaStack } from '../stack.ts'
@@ -11,7 +11,7 @@ import { raiseAt, raiseOutOfMemory } from './arguments.ts'
 
 const INITIAL_BYTES = 64 * 1024
 /** A buffer larger than this is not kept. */
-const KEPT_BYTES = 2 ** 20
+const MAX_KEPT_BYTES = 2 ** 20
 /** The maximum number of values in one call. */
 const MAX_VALUES = 2 ** 22
 /** A loop is faster than a copy up to this many bytes. */
@@ -65,8 +65,8 @@ export class Output {
 
   /**
    * Counts values; call it as soon as they are examined. A table's elements are counted when it is
-   * measured: a large table that contains itself is measured again on each level, long before its
-   * second element is written.
+   * measured. A large table that contains itself is measured again on each level, before any second
+   * element is written.
    */
   count(values = 1): void {
     this.values += values
@@ -85,6 +85,6 @@ export class Output {
     const larger = Buffer.allocUnsafe(Math.max(needed, Math.min(2 * this.bytes.length, limitBytes)))
     this.bytes.copy(larger, 0, 0, this.length)
     this.bytes = larger
-    if (larger.length <= KEPT_BYTES) kept = larger
+    if (larger.length <= MAX_KEPT_BYTES) kept = larger
   }
 }

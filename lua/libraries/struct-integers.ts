@@ -22,8 +22,8 @@ export function packInteger(output: Output, value: number, size: number, isLittl
 }
 
 /**
- * Converts a double to an unsigned 64-bit integer as the processor does. A result below 0 stands
- * for a number beyond every length.
+ * Converts a double to an unsigned 64-bit integer as the processor does. A result below 0 means a
+ * number beyond every length.
  */
 export function unsignedOf(value: number): number {
   if (value < WORD * WORD) return Math.trunc(value)

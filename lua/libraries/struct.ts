@@ -13,7 +13,7 @@ const INTEGERS = 'bBhHlLTiI'
 function pack(stack: LuaStack): number {
   const format = new StructFormat(stack, textArgument(stack, 1))
   const output = new Output(stack)
-  // A missing argument is nil in Redis, which keeps a mark behind the last argument.
+  // A missing argument is nil in Redis, which keeps a mark after the last argument.
   stack.push(null)
   let position = 2
   while (format.next()) {
@@ -66,7 +66,7 @@ function packBytes(stack: LuaStack, { option, size }: StructFormat, output: Outp
   if (option === 's') output.byte(0)
 }
 
-/** struct.unpack(format, bytes [, position]): the values, and the position behind them. */
+/** struct.unpack(format, bytes [, position]): the values, and the position after them. */
 function unpack(stack: LuaStack): number {
   const format = new StructFormat(stack, textArgument(stack, 1))
   const pointer = pointerArgument(stack, 2)

@@ -1,13 +1,13 @@
-/** The error that scanning commands give while the disk cannot be read. */
+/** Answers LOADING to commands that read the disk while LevelDB is closed. */
 import type { Steps } from '../../storage/scan/steps.ts'
 import { isStoreNotOpen } from '../../storage/scan/walk.ts'
 import { clientError } from '../contract/errors.ts'
 
 /**
- * LevelDB closes for a moment while the server recovers from a full disk. Clients know to retry
- * after a LOADING error.
+ * Runs steps that read LevelDB. Throws a LOADING error if it is closed, as it is for a moment while
+ * the server recovers from a full disk. Clients retry after a LOADING error.
  */
-export function* reading<T>(work: Steps<T>): Steps<T> {
+export function* loadingIfClosed<T>(work: Steps<T>): Steps<T> {
   try {
     return yield* work
   } catch (error) {
