@@ -10,6 +10,7 @@
  */
 import { assert, must } from '../../base/assert.ts'
 import { type Bytes, detached } from '../../base/bytes.ts'
+import { readNode } from './loading.ts'
 import { CHILD_OVERHEAD, childBytes, elementBytes, elementOverhead, slotOf, TreeNode } from './node.ts'
 import type { Tree } from './tree.ts'
 
@@ -309,7 +310,7 @@ function dropBelow(tree: Tree, child: TreeNode | number, level: number): void {
   const { keyspace } = tree.object.db
   let node: TreeNode
   if (typeof child !== 'number') node = child
-  else if (level > 0) node = tree.readPage(child)
+  else if (level > 0) node = readNode(tree, child)
   else {
     node = new TreeNode(tree, 0) // stands for the record to be removed
     node.number = child

@@ -11,14 +11,13 @@
  * Every change first touches the root record, the leaf and the inner nodes above it. A checkpoint
  * under way therefore has them as they were.
  */
-import { assert, must } from '../../base/assert.ts'
+import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
-import { DamageError, pageKey, readPage } from '../records/records.ts'
 import { detachNode, mergeSmall, removeRange, split } from './balance.ts'
 import { TreeCursor } from './cursor.ts'
+import { loadNode } from './loading.ts'
 import { elementBytes, elementOverhead, type Layout, NO_VALUES, slotOf, TreeNode, type TreeValue } from './node.ts'
 import type { TreeObject } from './object.ts'
-import { decodePage } from './page-codec.ts'
 
 export type { TreeValue } from './node.ts'
 export { FieldValue } from './node.ts'
@@ -281,14 +280,14 @@ export class Tree {
 
   rootNode(): TreeNode {
     const { root } = this
-    if (typeof root === 'number') return this.load(null, 0, root)
+    if (typeof root === 'number') return loadNode(this, null, 0, root)
     root.isReferenced = true
     return root
   }
 
   childAt(node: TreeNode, slot: number): TreeNode {
     const child = node.children[slot] as TreeNode | number
-    if (typeof child === 'number') return this.load(node, slot, child)
+    if (typeof child === 'number') return loadNode(this, node, slot, child)
     child.isReferenced = true
     child.slot = slot
     return child
@@ -351,39 +350,6 @@ export class Tree {
     if (leaf.length === 0 && leaf.parent !== null) detachNode(this, leaf)
     else mergeSmall(this, leaf)
     this.object.makeInlineIfSmall()
-  }
-
-  /**
-   * Reads the node of a page, not linked into the tree. Throws DamageError if it is missing or
-   * damaged.
-   */
-  readPage(number: number): TreeNode {
-    const pages = must(this.object.pages, 'only a tree with pages has any to read')
-    const { db, objectId } = pages
-    const record = db.keyspace.readRecord(pageKey(objectId, number))
-    if (record === undefined) throw new DamageError(`page ${number} of object ${objectId} is missing`)
-    const node = decodePage(this, readPage(record))
-    node.pages = pages
-    node.number = number
-    node.isStored = true
-    return node
-  }
-
-  private load(parent: TreeNode | null, slot: number, number: number): TreeNode {
-    const node = this.readPage(number)
-    if (parent === null) this.root = node
-    else {
-      if (node.level !== parent.level - 1) throw new DamageError(`page ${number} is of the wrong level`)
-      if (node.total !== parent.counts[slot]) throw new DamageError(`page ${number} is not of the size that its parent counts`)
-      parent.children[slot] = node
-    }
-    node.parent = parent
-    node.slot = slot
-    const { residents, keyspace } = must(node.pages).db
-    residents.add(node, node.memoryBytes)
-    if (node.level === 0) keyspace.eviction.admitPage(node, node.memoryBytes)
-    else keyspace.eviction.admit(node.memoryBytes)
-    return node
   }
 }
 

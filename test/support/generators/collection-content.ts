@@ -3,6 +3,7 @@
  * it in memory.
  */
 import type { Bytes } from '../../../base/bytes.ts'
+import { readNode } from '../../../storage/tree/loading.ts'
 import type { TreeNode, TreeValue } from '../../../storage/tree/node.ts'
 import type { TreeObject } from '../../../storage/tree/object.ts'
 import type { Tree } from '../../../storage/tree/tree.ts'
@@ -16,11 +17,11 @@ function elementsOf(tree: Tree): Element[] {
   const visit = (node: TreeNode) => {
     for (let i = 0; i < node.length; i++) {
       const child = node.children[i]
-      if (child !== undefined) visit(typeof child === 'number' ? tree.readPage(child) : child)
+      if (child !== undefined) visit(typeof child === 'number' ? readNode(tree, child) : child)
       else elements.push([tree.layout.isKeyed ? (node.keys[i] as Bytes) : '', node.values[i]])
     }
   }
-  visit(typeof tree.root === 'number' ? tree.readPage(tree.root) : tree.root)
+  visit(typeof tree.root === 'number' ? readNode(tree, tree.root) : tree.root)
   return elements
 }
 

@@ -4,13 +4,14 @@
  */
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
+import { readNode } from '../../../storage/tree/loading.ts'
 import type { TreeNode, TreeValue } from '../../../storage/tree/node.ts'
 import type { Tree } from '../../../storage/tree/tree.ts'
 
 /** Fails if the tree breaks an invariant. Returns its elements. */
 export function checkTree(tree: Tree): [Bytes, TreeValue][] {
   const elements: [Bytes, TreeValue][] = []
-  const root = typeof tree.root === 'number' ? tree.readPage(tree.root) : tree.root
+  const root = typeof tree.root === 'number' ? readNode(tree, tree.root) : tree.root
   checkNode(tree, root, '', null, elements)
   assert.is(elements.length, tree.count, 'the count of the tree')
   if (root.level > 0) assert.ok(root.length >= 2, 'an inner root has two children at least')
@@ -42,7 +43,7 @@ function checkNode(tree: Tree, node: TreeNode, from: Bytes, before: Bytes | null
     }
     for (let slot = 0; slot < node.length; slot++) {
       const child = node.children[slot] as TreeNode | number
-      const childNode = typeof child === 'number' ? tree.readPage(child) : child
+      const childNode = typeof child === 'number' ? readNode(tree, child) : child
       assert.is(childNode.level, node.level - 1, 'the level of a child')
       if (typeof child !== 'number') assert.is(child.parent, node, 'the parent of a child')
       const low = slot === 0 || !isKeyed ? from : (node.keys[slot] as Bytes)
