@@ -2,7 +2,7 @@
  * The link of a replica to its master: owns the connection and performs the actions of machine.ts.
  *
  *   bytes -> redis-parser -> replies -> machine          until BINLOGSYNC has been sent
- *   bytes -> group stream -> batches -> applier          from that moment on
+ *   bytes -> stream receiver -> binlog and memory        from that moment on
  *   machine -> actions: dial, send, full-sync target, storage
  *
  * Events of earlier connections are ignored. The connection is not read while groups cannot be
@@ -11,7 +11,7 @@
  * clients are paused nothing is applied either, and up to 1 MiB more is read.
  */
 import RedisParser from 'redis-parser'
-import { assert, must, rethrowAssertion } from '../../base/assert.ts'
+import { rethrowAssertion } from '../../base/assert.ts'
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 import { errorText } from '../../base/error-text.ts'
 import { encodedLength, writeCommand } from '../../storage/binlog/command-codec.ts'
@@ -19,14 +19,12 @@ import type { MasterAddress } from '../../storage/directory/identity.ts'
 import { Arrivals } from '../protocol/arrivals.ts'
 import { ackWords } from '../protocol/messages.ts'
 import type { Wire, WireEvents } from '../protocol/wire.ts'
-import { AckClock } from './ack-clock.ts'
-import { applyBatch } from './applier.ts'
 import { FullSyncTarget } from './full-sync-target.ts'
-import { type GroupBatch, GroupStream, type StreamItem } from './group-stream.ts'
 import { linkFacts, type ReplicaLinkOptions } from './link-options.ts'
 import { type LinkView, linkView } from './link-view.ts'
 import { ReplicaMachine } from './machine.ts'
 import type { LinkAction, LinkEvent, LinkState } from './machine-types.ts'
+import { StreamReceiver } from './stream-receiver.ts'
 
 export type { LinkReplayer } from './applier.ts'
 
@@ -44,15 +42,12 @@ export class ReplicaLink {
   private readonly options: ReplicaLinkOptions
   private readonly machine: ReplicaMachine
   private readonly target: FullSyncTarget
-  private readonly acks = new AckClock()
+  private readonly receiver: StreamReceiver
   private readonly arrivals: Arrivals
   private wire: Wire | null = null
   /** The present connection; events of others are ignored. */
   private source: WireEvents | null = null
   private parser: RedisParser | null = null
-  private stream: GroupStream | null = null
-  /** Received items of the stream that are not processed yet. */
-  private items: StreamItem[] = []
   /** Bytes received since the last reply. */
   private unparsedBytes = 0
   private isPaused = false
@@ -61,7 +56,6 @@ export class ReplicaLink {
   /** Why this node needs a full sync, also if that could not be stored; null if it needs none. */
   private unfit: string | null = null
   private isClosed = false
-  private isApplying = false
   private readonly events: { readonly event: LinkEvent; readonly source: WireEvents | null }[] = []
   private isHandling = false
 
@@ -79,6 +73,9 @@ export class ReplicaLink {
       },
       onFailed: (reason) => this.handle({ type: 'copy-failed', reason }),
       onRoom: () => this.regulate(),
+    })
+    this.receiver = new StreamReceiver(options, (reason) => {
+      this.unfit = reason
     })
     this.machine = new ReplicaMachine(linkFacts(options, this.target, { isPaused: () => this.isPaused, unfit: () => this.unfit }))
   }
@@ -108,7 +105,7 @@ export class ReplicaLink {
   }
 
   get view(): LinkView {
-    const readOffset = this.stream?.readOffset ?? this.options.storage.binlog.end.offset
+    const readOffset = this.receiver.readOffset ?? this.options.storage.binlog.end.offset
     return linkView(this.machine, this.target.progress, readOffset)
   }
 
@@ -154,7 +151,7 @@ export class ReplicaLink {
    * yet in memory, and must not be acknowledged.
    */
   flush(): void {
-    if (this.isClosed || this.isApplying) return
+    if (this.isClosed || this.receiver.isApplying) return
     this.processItems()
     this.acknowledge()
   }
@@ -223,9 +220,7 @@ export class ReplicaLink {
         this.requireFullSync(action.reason)
         break
       case 'stream':
-        this.parser = null
-        this.stream = new GroupStream(action.offset)
-        this.acks.reset()
+        this.beginStream(action.offset)
         break
       case 'copy':
         this.target.beginTransfer(action.head)
@@ -262,6 +257,12 @@ export class ReplicaLink {
     }
   }
 
+  private beginStream(offset: number): void {
+    const { source } = this
+    this.parser = null
+    this.receiver.begin(offset, (event) => this.handle(event, source))
+  }
+
   private dial(host: string, port: number): void {
     const source: WireEvents = {
       connected: () => this.handle({ type: 'connected' }, source),
@@ -293,8 +294,7 @@ export class ReplicaLink {
     this.wire?.close()
     this.wire = null
     this.parser = null
-    this.stream = null
-    this.items = []
+    this.receiver.end()
     this.hasCopied = false
     this.target.cut()
   }
@@ -308,10 +308,10 @@ export class ReplicaLink {
   private received(buffer: Buffer, source: WireEvents): void {
     if (source !== this.source || this.isClosed) return
     this.handle({ type: 'received', atMs: this.arrivals.dateOf(this.options.clock.monotonicMs()) }, source)
-    const { stream, parser } = this
-    if (stream !== null) {
-      this.items.push(...stream.push(buffer))
-      if (stream.hasBegun && !this.machine.isStreaming) this.handle({ type: 'streaming' }, source)
+    const { receiver, parser } = this
+    if (receiver.isOpen) {
+      receiver.push(buffer)
+      if (receiver.hasBegun && !this.machine.isStreaming) this.handle({ type: 'streaming' }, source)
       this.processItems()
     } else if (parser !== null) {
       this.unparsedBytes += buffer.length
@@ -323,36 +323,8 @@ export class ReplicaLink {
 
   /** Processes the received items of the stream as far as possible now. */
   private processItems(): void {
-    while (this.items.length > 0 && !this.isBlocked && !this.options.isHeld()) this.process(must(this.items.shift()))
+    while (this.receiver.hasItems && !this.isBlocked && !this.options.isHeld()) this.receiver.processNext()
     this.regulate()
-  }
-
-  private process(item: StreamItem): void {
-    const { source } = this
-    if (item.type === 'groups') this.apply(item.batch)
-    else if (item.type === 'ended') this.handle({ type: 'ended', text: item.text }, source)
-    else if (item.type === 'bad') this.handle({ type: 'bad-group', offset: item.offset, reason: item.reason }, source)
-    else {
-      this.acks.ask()
-      const { clock, storage, wake } = this.options
-      // A client of the master may be blocked in WAITAOF until this node has synced.
-      if (this.acks.beginSyncIfDue(clock.monotonicMs())) storage.binlog.sync()
-      wake()
-    }
-  }
-
-  private apply(batch: GroupBatch): void {
-    const { storage, replayer, wake, syncAlways } = this.options
-    const { source } = this
-    wake()
-    this.isApplying = true
-    const result = applyBatch(storage, replayer, batch)
-    this.isApplying = false
-    if (result.type === 'bad') this.handle({ type: 'bad-group', offset: result.offset, reason: result.reason }, source)
-    else if (result.type !== 'applied') {
-      if (result.type === 'broken') this.unfit = result.reason
-      this.handle({ type: 'failed', reason: result.reason }, source)
-    } else if (syncAlways()) storage.binlog.sync()
   }
 
   private copied(): void {
@@ -369,14 +341,14 @@ export class ReplicaLink {
   /** True while clients are paused and MAX_HELD_BYTES of the stream wait. */
   private get isHeldUp(): boolean {
     const { storage, isHeld } = this.options
-    return isHeld() && (this.stream?.readOffset ?? 0) - storage.binlog.end.offset > MAX_HELD_BYTES
+    return isHeld() && (this.receiver.readOffset ?? 0) - storage.binlog.end.offset > MAX_HELD_BYTES
   }
 
   /** Pauses or resumes reading from the connection. */
   private regulate(): void {
     const { wire } = this
     if (wire === null) return
-    const mayNot = (this.state === 'db_sync' && this.target.isFull) || (this.stream !== null && (this.isBlocked || this.isHeldUp))
+    const mayNot = (this.state === 'db_sync' && this.target.isFull) || (this.receiver.isOpen && (this.isBlocked || this.isHeldUp))
     if (mayNot === this.isPaused) return
     this.isPaused = mayNot
     if (mayNot) wire.pause()
@@ -385,16 +357,9 @@ export class ReplicaLink {
 
   private acknowledge(): void {
     if (this.wire === null) return
-    const { clock, storage } = this.options
-    const { state } = this
-    const applied = storage.binlog.end.offset
-    const ack = { applied, synced: Math.min(storage.binlog.synced, applied), asked: this.acks.asked }
-    assert(ack.synced <= ack.applied && applied <= storage.binlog.end.offset, 'only what is in the binlog is acknowledged')
-    const monotonicMs = clock.monotonicMs()
-    if (state === 'binlog_sync') {
-      if (this.acks.beginAckIfDue(ack, monotonicMs)) this.send(ackWords(ack))
-    } else if (state === 'db_sync' || state === 'installing') {
-      if (this.acks.beginHeartbeatIfDue(monotonicMs)) this.send(ackWords(ack))
-    }
+    const { state, receiver } = this
+    const isCopying = state === 'db_sync' || state === 'installing'
+    const ack = state === 'binlog_sync' ? receiver.nextAck('ack') : isCopying ? receiver.nextAck('heartbeat') : null
+    if (ack !== null) this.send(ackWords(ack))
   }
 }

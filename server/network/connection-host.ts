@@ -2,8 +2,8 @@
 import type { Acl } from '../../commands/acl/acl.ts'
 import type { Executor } from '../../commands/execution/executor.ts'
 import type { Turn } from '../loop/turn.ts'
+import type { DecoderLimits } from '../protocol/decoder-limits.ts'
 import type { Prefetcher } from '../protocol/prefetch.ts'
-import type { DecoderLimits } from '../protocol/request-decoder.ts'
 import type { Connection } from './connection.ts'
 import type { ReplicaSocket } from './replica-socket.ts'
 

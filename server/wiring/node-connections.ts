@@ -11,8 +11,8 @@ import type { Turn } from '../loop/turn.ts'
 import type { Statistics } from '../metrics/statistics.ts'
 import type { ClientRegistry } from '../network/client-registry.ts'
 import type { ConnectionHost } from '../network/connection-host.ts'
+import { type DecoderLimits, defaultDecoderLimits } from '../protocol/decoder-limits.ts'
 import { Prefetcher } from '../protocol/prefetch.ts'
-import { type DecoderLimits, defaultDecoderLimits } from '../protocol/request-decoder.ts'
 import type { NodeState } from './node-state.ts'
 
 /** Limits that follow the configuration. A class, so that compiled code sees one object shape. */

@@ -3,7 +3,8 @@ import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Bytes, bufferOf } from '../../../base/bytes.ts'
-import { type DecoderLimits, defaultDecoderLimits, ProtocolError, RequestDecoder } from '../../../server/protocol/request-decoder.ts'
+import { type DecoderLimits, defaultDecoderLimits } from '../../../server/protocol/decoder-limits.ts'
+import { ProtocolError, RequestDecoder } from '../../../server/protocol/request-decoder.ts'
 import { seeded } from '../../support/generators/seed.ts'
 
 const { seed } = seeded('request-decoder')
