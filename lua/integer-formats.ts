@@ -5,7 +5,7 @@
  */
 import { must } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
-import { integerOf, isNumeric } from './libraries/arguments.ts'
+import { isNumeric, toSignedInteger } from './libraries/arguments.ts'
 import type { LuaStack } from './stack.ts'
 
 const INT_LIMIT = 2 ** 31
@@ -36,14 +36,14 @@ export function withWideIntegers(args: LuaStack): void {
   }
   if (fits || api.lua_isstring(state, 1) === 0) return
   const format = must(args.string(1))
-  const changed = rewritten(args, format)
+  const changed = rewriteFormat(args, format)
   if (changed === format) return
   args.pushString(changed)
   api.lua_replace(state, 1)
 }
 
 /** Returns the format for the changed arguments. Errors in a format are left for Lua to find. */
-function rewritten(args: LuaStack, format: Bytes): Bytes {
+function rewriteFormat(args: LuaStack, format: Bytes): Bytes {
   let text = ''
   let kept = 0
   let argument = 1
@@ -95,14 +95,14 @@ function put(args: LuaStack, index: number, value: Bytes | number): void {
 }
 
 function signed(value: number, directive: Directive): Bytes {
-  const integer = BigInt(integerOf(value))
+  const integer = BigInt(toSignedInteger(value))
   const sign = integer < 0n ? '-' : directive.flags.includes('+') ? '+' : directive.flags.includes(' ') ? ' ' : ''
   return laidOut(sign, (integer < 0n ? -integer : integer).toString(), directive)
 }
 
 function unsigned(value: number, base: number, directive: Directive): Bytes {
   const { flags, conversion } = directive
-  const digits = unsignedOf(value).toString(base)
+  const digits = toUnsignedInteger(value).toString(base)
   const isAlternate = flags.includes('#')
   if (base === 8 && isAlternate) {
     // A zero is printed for any number.
@@ -115,9 +115,9 @@ function unsigned(value: number, base: number, directive: Directive): Bytes {
 }
 
 /** Converts a double to an unsigned 64-bit integer as the processor does. */
-function unsignedOf(value: number): bigint {
+function toUnsignedInteger(value: number): bigint {
   if (value >= 2 ** 64) return 0n
-  return value >= 2 ** 63 ? BigInt(value) : BigInt.asUintN(64, BigInt(integerOf(value)))
+  return value >= 2 ** 63 ? BigInt(value) : BigInt.asUintN(64, BigInt(toSignedInteger(value)))
 }
 
 function laidOut(prefix: string, digits: string, { flags, width, precision }: Directive): Bytes {

@@ -13,7 +13,7 @@ import { must } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
 import { GC_SET_STEP_MULTIPLIER, LUA_STRING, type LuaApi, ONE_STEP } from './api.ts'
 import { withWideIntegers } from './integer-formats.ts'
-import { integerOf, intOf, isNumeric, raiseOutOfMemory, readUnsigned } from './libraries/arguments.ts'
+import { isNumeric, raiseOutOfMemory, readUnsigned, toInt, toSignedInteger } from './libraries/arguments.ts'
 import { ELEMENT_BYTES, WORK_PER_CALL_BYTES } from './module.ts'
 import type { LuaStack } from './stack.ts'
 
@@ -27,8 +27,7 @@ type NativeFunction = (state: number) => number
 const DEFAULT_STEP_MULTIPLIER = 200
 const INT_LIMIT = 2 ** 31
 
-const toInt = intOf
-const toPosition = (value: number): number => Math.min(INT_LIMIT - 1, Math.max(-INT_LIMIT, integerOf(value)))
+const toPosition = (value: number): number => Math.min(INT_LIMIT - 1, Math.max(-INT_LIMIT, toSignedInteger(value)))
 
 /** A row is library (null for the globals), name, conversion, first and last converted argument. */
 const CONVERTED: readonly (readonly [Bytes | null, Bytes, (value: number) => number, number, number])[] = [

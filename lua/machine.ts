@@ -144,7 +144,7 @@ export class LuaMachine {
     try {
       stack.on(this.thread)
       stack.rawGetAt(LUA_REGISTRY, reference)
-      return this.ended(this.hook.resume(this.thread, pushArguments(stack)))
+      return this.stateAfter(this.hook.resume(this.thread, pushArguments(stack)))
     } catch (thrown) {
       this.isBroken = true
       throw thrown
@@ -158,7 +158,7 @@ export class LuaMachine {
     this.isYielding = false
     try {
       stack.on(this.thread)
-      return this.ended(this.hook.resume(this.thread, 0))
+      return this.stateAfter(this.hook.resume(this.thread, 0))
     } catch (thrown) {
       this.isBroken = true
       throw thrown
@@ -218,7 +218,7 @@ export class LuaMachine {
     this.sandbox.reset()
   }
 
-  private ended(status: number): RunState {
+  private stateAfter(status: number): RunState {
     this.stack.on(this.thread)
     if (status === LUA_YIELDED) {
       if (this.isYielding) return 'suspended'

@@ -2,7 +2,7 @@
  * The 48-bit linear congruential generator that POSIX calls lrand48. Redis's math.random uses it.
  * The numbers are the same on every machine, and without a seed they begin where POSIX begins.
  */
-import { argumentError, intOf, numberArgument, raiseAt } from './libraries/arguments.ts'
+import { argumentError, numberArgument, raiseAt, toInt } from './libraries/arguments.ts'
 import type { LuaStack } from './stack.ts'
 
 const LOW = 2 ** 24
@@ -30,7 +30,7 @@ class Random48 {
   }
 }
 
-const intArgument = (stack: LuaStack, position: number) => intOf(numberArgument(stack, position))
+const intArgument = (stack: LuaStack, position: number) => toInt(numberArgument(stack, position))
 
 /** Replaces math.random and math.randomseed. */
 export function replaceRandom(stack: LuaStack): void {

@@ -171,7 +171,7 @@ const substitute = limited((stack, match) => {
 
 function replacement(stack: LuaStack, matcher: Matcher, start: number, end: number, subject: Bytes): Bytes {
   const whole = subject.slice(start, end)
-  if (stack.isString(3) || stack.isNumber(3)) return written(must(stack.string(3)), matcher, whole)
+  if (stack.isString(3) || stack.isNumber(3)) return fillTemplate(must(stack.string(3)), matcher, whole)
   if (stack.isFunction(3)) {
     stack.pushCopy(3)
     const count = pushCaptures(stack, matcher, start, end, subject, 'whole')
@@ -188,7 +188,7 @@ function replacement(stack: LuaStack, matcher: Matcher, start: number, end: numb
 }
 
 /** Returns a replacement string with its captures filled in. */
-function written(template: Bytes, matcher: Matcher, whole: Bytes): Bytes {
+function fillTemplate(template: Bytes, matcher: Matcher, whole: Bytes): Bytes {
   if (!template.includes('%')) return template
   let text = ''
   for (let i = 0; i < template.length; i++) {

@@ -148,8 +148,9 @@ export class Acl implements AclPort {
    * the default user, or Pika's if configured. Throws WRONGPASS and leaves the session unchanged.
    */
   authenticate({ session, mayBlock, nowMs }: Context, word: Bytes, { name, password }: Credentials): void {
-    let user = this.authenticated(name ?? this.defaultUser.name, password)
-    if (user === null && name === null && this.environment.config.text('userpass') !== '') user = this.authenticated(LIMITED_USER, password)
+    let user = this.findAuthenticated(name ?? this.defaultUser.name, password)
+    if (user === null && name === null && this.environment.config.text('userpass') !== '')
+      user = this.findAuthenticated(LIMITED_USER, password)
     if (user === null) {
       this.denials.auth++
       const username = name ?? this.defaultUser.name
@@ -161,7 +162,7 @@ export class Acl implements AclPort {
     session.isAuthenticated = true
   }
 
-  private authenticated(name: Bytes, password: Bytes): User | null {
+  private findAuthenticated(name: Bytes, password: Bytes): User | null {
     const user = this.users.get(name)
     // The check takes equally long for an unknown user.
     const matches = isOneOf(user?.passwords ?? [], password)

@@ -6,7 +6,7 @@ import type { User } from './user.ts'
 /** Returns all of a user's rules in one line, without its name. */
 export function describeUser(user: User): Bytes {
   const [root, ...others] = user.selectors
-  const words = [...flagsOf(user), ...user.passwords.map((hash) => `#${hash}`), describeSelector(root)]
+  const words = [...userFlagsOf(user), ...user.passwords.map((hash) => `#${hash}`), describeSelector(root)]
   return [...words, ...others.map((selector) => `(${describeSelector(quotedPatterns(selector))})`)].join(' ')
 }
 
@@ -23,7 +23,7 @@ function quotedPatterns(selector: Selector): Selector {
   return copy
 }
 
-export function flagsOf(user: User): Bytes[] {
+export function userFlagsOf(user: User): Bytes[] {
   const flags = [user.isOn ? 'on' : 'off']
   if (user.needsNoPassword) flags.push('nopass')
   flags.push(user.maySkipSanitizing ? 'skip-sanitize-payload' : 'sanitize-payload')

@@ -8,7 +8,7 @@ import { clientError, notAnInteger, wrongSubcommandWords } from '../contract/err
 import { MapReply, OK, type Reply, SetReply } from '../contract/reply.ts'
 import { requireSafeInteger } from '../parsing/args.ts'
 import { aclOf } from './acl.ts'
-import { describeChannels, describeCommands, describeKeys, describeUser, flagsOf } from './describe.ts'
+import { describeChannels, describeCommands, describeKeys, describeUser, userFlagsOf } from './describe.ts'
 import type { Selector } from './selector.ts'
 
 export const ADMIN_FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale']
@@ -55,7 +55,15 @@ const getUser = command({
     if (user === undefined) return null
     const [root, ...others] = user.selectors
     const selectors = others.map((selector) => new MapReply(permissionsOf(selector)))
-    return new MapReply(['flags', new SetReply(flagsOf(user)), 'passwords', user.passwords, ...permissionsOf(root), 'selectors', selectors])
+    return new MapReply([
+      'flags',
+      new SetReply(userFlagsOf(user)),
+      'passwords',
+      user.passwords,
+      ...permissionsOf(root),
+      'selectors',
+      selectors,
+    ])
   },
 })
 

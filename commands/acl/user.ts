@@ -95,9 +95,9 @@ export class User implements SessionUser {
 }
 
 /** The user without checks, for log replay and the link to the master. */
-export const SUPERUSER = unrestricted('(superuser)')
+export const SUPERUSER = createUnrestricted('(superuser)')
 
-function unrestricted(name: Bytes): User {
+function createUnrestricted(name: Bytes): User {
   const user = new User(name, 'all-channels')
   Object.assign(user, { isOn: true, needsNoPassword: true })
   Object.assign(user.root, { hasAllKeys: true, hasAllCommands: true, hasFutureCommands: true })
@@ -107,5 +107,5 @@ function unrestricted(name: Bytes): User {
 
 /** The default user before any configuration. */
 export function openDefaultUser(): User {
-  return unrestricted('default')
+  return createUnrestricted('default')
 }

@@ -9,7 +9,7 @@ import { OK, Verbatim } from '../contract/reply.ts'
 import type { Session } from '../contract/session.ts'
 import { integerOf, isToken, requireInteger } from '../parsing/args.ts'
 import { requireTimeoutMs } from '../parsing/timeouts.ts'
-import { readKillFilters, requireClientType, typeOf } from './filters.ts'
+import { clientTypeOf, readKillFilters, requireClientType } from './filters.ts'
 
 const ADMIN_FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'loading', 'stale']
 
@@ -21,12 +21,12 @@ function showRunning({ session }: Context, name: Bytes): void {
 const tooManyWords = (subcommand: Bytes) =>
   clientError(`ERR unknown subcommand or wrong number of arguments for '${subcommand}'. Try CLIENT HELP.`)
 
-function* listed({ server: { clients } }: Context, args: readonly Bytes[]): Iterable<Session> {
+function* sessionsToList({ server: { clients } }: Context, args: readonly Bytes[]): Iterable<Session> {
   if (args.length === 2) {
     yield* clients.all()
   } else if (args.length === 4 && isToken(args[2], 'type')) {
     const type = requireClientType(must(args[3]))
-    for (const session of clients.all()) if (typeOf(session) === type) yield session
+    for (const session of clients.all()) if (clientTypeOf(session) === type) yield session
   } else if (args.length >= 4 && isToken(args[2], 'id')) {
     for (const word of args.slice(3)) {
       const id = integerOf(word)
@@ -60,7 +60,7 @@ const list = command({
     showRunning(context, 'client|list')
     const { clients } = context.server
     let lines = ''
-    for (const session of listed(context, args)) lines += `${clients.describe(session)}\n`
+    for (const session of sessionsToList(context, args)) lines += `${clients.describe(session)}\n`
     return new Verbatim('txt', lines)
   },
 })

@@ -153,7 +153,7 @@ const trackingInfo = command({
   run: ({ session: { tracker } }) =>
     new MapReply([
       'flags',
-      new SetReply(tracker === null ? ['off'] : flagsOf(tracker)),
+      new SetReply(tracker === null ? ['off'] : trackingFlagsOf(tracker)),
       'redirect',
       tracker?.options.redirect ?? -1,
       'prefixes',
@@ -161,7 +161,7 @@ const trackingInfo = command({
     ]),
 })
 
-function flagsOf({ options, hasCachingAnswer, isRedirectBroken }: SessionTracker): Bytes[] {
+function trackingFlagsOf({ options, hasCachingAnswer, isRedirectBroken }: SessionTracker): Bytes[] {
   const flags = ['on']
   if (options.isBroadcast) flags.push('bcast')
   if (options.choice !== 'all') flags.push(options.choice)

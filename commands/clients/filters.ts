@@ -24,7 +24,7 @@ export function requireClientType(word: Bytes): ClientType {
   return found[1]
 }
 
-export function typeOf({ remoteRole, subscriptions }: Session): ClientType {
+export function clientTypeOf({ remoteRole, subscriptions }: Session): ClientType {
   if (remoteRole !== 'client') return remoteRole
   return subscriptions === null ? 'normal' : 'pubsub'
 }
@@ -61,7 +61,7 @@ function readKillFilter(option: Bytes, value: Bytes, acl: AclPort): ClientFilter
   }
   if (isToken(option, 'type')) {
     const type = requireClientType(value)
-    return (session) => typeOf(session) === type
+    return (session) => clientTypeOf(session) === type
   }
   if (isToken(option, 'user')) {
     const user = acl.find(value)

@@ -151,7 +151,7 @@ export interface LatencyPort {
   /** Returns the samples of an event, oldest first: [unix seconds, ms]. */
   history(event: Bytes): readonly (readonly [number, number])[]
   /** Returns the samples of an event by age, oldest first: [whole seconds ago, ms]. */
-  aged(event: Bytes): readonly (readonly [number, number])[]
+  samplesByAge(event: Bytes): readonly (readonly [number, number])[]
   /** Returns per event: [event, unix seconds of the last, ms of the last, ms of the worst]. */
   latest(): readonly (readonly [Bytes, number, number, number])[]
   /** Forgets these events, or all of them if none are named. Returns the number forgotten. */

@@ -38,7 +38,7 @@ export class LuaFunctions implements FunctionEngine {
   /** The machine: created when first needed, and again after it has broken. */
   get machine(): LuaMachine {
     this.noteLoss()
-    this.current ??= this.prepared(this.make())
+    this.current ??= this.prepare(this.make())
     return this.current
   }
 
@@ -53,11 +53,11 @@ export class LuaFunctions implements FunctionEngine {
 
   compile(body: Bytes, limitMs: number): readonly RegisteredFunction[] {
     const { machine } = this
-    const chunk = guarded(machine, () => machine.compile(body, CHUNK_NAME))
+    const chunk = runOrBreak(machine, () => machine.compile(body, CHUNK_NAME))
     if (typeof chunk === 'string') throw clientError(`ERR Error compiling function: ${chunk}`)
     const registered: RegisteredFunction[] = []
     this.registered = registered
-    const failure = guarded(machine, () => this.load(machine, chunk, limitMs))
+    const failure = runOrBreak(machine, () => this.load(machine, chunk, limitMs))
     this.registered = null
     if (failure === null) return registered
     this.release(registered)
@@ -91,7 +91,7 @@ export class LuaFunctions implements FunctionEngine {
     return failure
   }
 
-  private prepared(machine: LuaMachine): LuaMachine {
+  private prepare(machine: LuaMachine): LuaMachine {
     const { stack } = machine
     const { api } = stack
     const register = machine.stack.hostFunction((calling) => registerFunction(calling, this.registered))
@@ -146,7 +146,7 @@ export class LuaFunctions implements FunctionEngine {
  * Marks the machine broken and returns an error text if `run` throws; the machine is created anew
  * later.
  */
-function guarded<T>(machine: LuaMachine, run: () => T): T | Bytes {
+function runOrBreak<T>(machine: LuaMachine, run: () => T): T | Bytes {
   try {
     return run()
   } catch (thrown) {

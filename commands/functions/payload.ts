@@ -22,7 +22,7 @@ const VERSION_BYTES = 2
 const FOOTER_BYTES = VERSION_BYTES + 8
 
 /** Returns the payload of these libraries. */
-export function writePayload(codes: Iterable<Bytes>): Buffer {
+export function encodeLibraries(codes: Iterable<Bytes>): Buffer {
   const out = new RdbOutput({ mayCompress: false, hasChecksum: true })
   for (const code of codes) {
     out.byte(OPCODE_FUNCTION2)
@@ -35,7 +35,7 @@ export function writePayload(codes: Iterable<Bytes>): Buffer {
 }
 
 /** Returns the codes of the libraries in a payload. Throws a client error for other bytes. */
-export function readPayload(payload: Bytes): Bytes[] {
+export function decodeLibraries(payload: Bytes): Bytes[] {
   const buffer = bufferOf(payload)
   const end = buffer.length - FOOTER_BYTES
   if (

@@ -10,7 +10,7 @@ import { syntaxError } from '../contract/errors.ts'
 import { NULL_ARRAY, type Reply } from '../contract/reply.ts'
 import { isToken } from '../parsing/args.ts'
 import { findAs, readAs, writableAs } from '../parsing/typed-access.ts'
-import { requireMember } from '../sorted-sets/words.ts'
+import { requireMemberLength } from '../sorted-sets/words.ts'
 import { distanceOf, positionOf, scoreOf, standardGeohash } from './geohash.ts'
 import { distanceReply, positionReply, requirePosition, requireUnit } from './words.ts'
 
@@ -54,7 +54,7 @@ const geoadd = command({
     const scores: number[] = []
     for (let i = first; i < args.length; i += 3) {
       scores.push(scoreOf(requirePosition(must(args[i]), must(args[i + 1]))))
-      requireMember(must(args[i + 2]))
+      requireMemberLength(must(args[i + 2]))
     }
     let set = findAs(db, args[1], SortedSet)
     if (set === undefined && condition === 'xx') return 0

@@ -56,7 +56,7 @@ export function areaOf({ step, longitude, latitude }: Cell): Area {
 
 /** The least score in a cell. The next cell starts 4^(26 - step) above. */
 export function firstScoreOf(cell: Cell): number {
-  return interleaved(cell) * scoresPerCell(cell.step)
+  return interleave(cell) * scoresPerCell(cell.step)
 }
 
 export function scoresPerCell(step: number): number {
@@ -65,7 +65,7 @@ export function scoresPerCell(step: number): number {
 }
 
 export function scoreOf(position: Position): number {
-  return interleaved(cellOf(position, STEPS))
+  return interleave(cellOf(position, STEPS))
 }
 
 /**
@@ -98,8 +98,8 @@ function within(degrees: number, limit: number): number {
   return Math.min(Math.max(degrees, -limit), limit)
 }
 
-/** The interleaved bits of both: 52, or 54 for a position on the very edge. */
-function interleaved({ longitude, latitude }: Cell): number {
+/** Interleaves the bits of both: 52, or 54 for a position on the very edge. */
+function interleave({ longitude, latitude }: Cell): number {
   const low = spread(latitude & 0x1fff) | (spread(longitude & 0x1fff) << 1)
   const high = spread(latitude >>> 13) + 2 * spread(longitude >>> 13)
   return high * 2 ** 26 + low
@@ -130,7 +130,7 @@ const GEOHASH_LETTERS = 11
  * information, as in Redis.
  */
 export function standardGeohash({ longitude, latitude }: Position): Bytes {
-  let bits = interleaved({
+  let bits = interleave({
     step: STEPS,
     longitude: Math.floor(((longitude + 180) / 360) * 2 ** STEPS),
     latitude: Math.floor(((latitude + 90) / 180) * 2 ** STEPS),

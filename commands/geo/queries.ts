@@ -7,7 +7,7 @@ import { findRadiusKeys } from '../contract/key-finder.ts'
 import type { Reply } from '../contract/reply.ts'
 import { readAs } from '../parsing/typed-access.ts'
 import { answerSearch } from './search.ts'
-import { emptySearch, requireMember, requireRadius, type Storing, takeRadiusOptions, takeSearchOptions } from './search-options.ts'
+import { emptySearch, requireMemberPosition, requireRadius, type Storing, takeRadiusOptions, takeSearchOptions } from './search-options.ts'
 import { requirePosition } from './words.ts'
 
 const UPPERCASE = ['7.0.0', 'Added support for uppercase unit names.'] as const
@@ -77,7 +77,7 @@ function byMember(storing: Storing): (context: Context, args: Args) => Reply {
     const source = readAs(context.db, args[1], SortedSet)
     const search = emptySearch(null)
     if (source !== undefined) {
-      const center = requireMember(source, args[2])
+      const center = requireMemberPosition(source, args[2])
       search.shape = { kind: 'circle', center, radius: requireRadius(search, args[3], args[4]) }
     }
     takeRadiusOptions(args, 5, search, storing)

@@ -58,7 +58,7 @@ export function requireRadius(search: GeoSearch, number: Bytes, unit: Bytes): nu
 }
 
 /** The position of a member. Throws if the member does not exist. */
-export function requireMember(source: SortedSet, member: Bytes): Position {
+export function requireMemberPosition(source: SortedSet, member: Bytes): Position {
   const score = source.score(member)
   if (score === undefined) throw clientError('ERR could not decode requested zset member')
   return positionOf(score)
@@ -115,7 +115,7 @@ export function takeSearchOptions(args: Args, from: number, search: GeoSearch, s
     if (options.left > 1 && origin !== 'position' && options.take('frommember')) {
       origin = 'member'
       const member = options.value()
-      if (source !== undefined) center = requireMember(source, member)
+      if (source !== undefined) center = requireMemberPosition(source, member)
     } else if (options.left > 2 && origin !== 'member' && options.take('fromlonlat')) {
       origin = 'position'
       center = requirePosition(options.value(), options.value())

@@ -27,7 +27,7 @@ const whole = {
 type HashPart = 'fields' | 'values' | 'both'
 
 /** The live fields in order, each followed by its value for `both`. */
-function listed(hash: Hash | undefined, part: HashPart): Bytes[] {
+function listParts(hash: Hash | undefined, part: HashPart): Bytes[] {
   const list: Bytes[] = []
   if (hash === undefined) return list
   for (const cursor = hash.fields.cursor(0); cursor.next(); ) {
@@ -44,7 +44,7 @@ const hgetall = command({
   name: 'hgetall',
   summary: 'Returns all fields and values in a hash.',
   syntax: 'HGETALL key',
-  run: ({ db }, args) => new MapReply(listed(readAs(db, args[1], Hash), 'both')),
+  run: ({ db }, args) => new MapReply(listParts(readAs(db, args[1], Hash), 'both')),
 })
 
 const hkeys = command({
@@ -52,7 +52,7 @@ const hkeys = command({
   name: 'hkeys',
   summary: 'Returns all fields in a hash.',
   syntax: 'HKEYS key',
-  run: ({ db }, args) => listed(readAs(db, args[1], Hash), 'fields'),
+  run: ({ db }, args) => listParts(readAs(db, args[1], Hash), 'fields'),
 })
 
 const hvals = command({
@@ -60,7 +60,7 @@ const hvals = command({
   name: 'hvals',
   summary: 'Returns all values in a hash.',
   syntax: 'HVALS key',
-  run: ({ db }, args) => listed(readAs(db, args[1], Hash), 'values'),
+  run: ({ db }, args) => listParts(readAs(db, args[1], Hash), 'values'),
 })
 
 /** Draws that may hit only fields past their deadline. After these the live fields are listed. */
@@ -149,7 +149,7 @@ function drawWithReplacement(hash: Hash, count: number, random: Random): Drawn[]
 function drawWithoutReplacement(hash: Hash, count: number, random: Random): Drawn[] {
   const { fields, liveSize } = hash
   if (count >= liveSize) return liveFields(hash)
-  if (liveSize < fields.count || count > liveSize * MIN_WALKED_SHARE) return chosen(hash, count, random)
+  if (liveSize < fields.count || count > liveSize * MIN_WALKED_SHARE) return pickByWalk(hash, count, random)
   // Floyd's sampling: each set of ranks is equally likely, and each rank takes one draw.
   const ranks = new Set<number>()
   for (let top = fields.count - count; top < fields.count; top++) {
@@ -174,7 +174,7 @@ function liveFields(hash: Hash): Drawn[] {
 }
 
 /** Selection sampling (Knuth's algorithm S): one walk that decides about each field. */
-function chosen(hash: Hash, count: number, random: Random): Drawn[] {
+function pickByWalk(hash: Hash, count: number, random: Random): Drawn[] {
   const drawn: Drawn[] = []
   let left = hash.liveSize
   for (const cursor = hash.fields.cursor(0); drawn.length < count && cursor.next(); ) {

@@ -81,12 +81,12 @@ function addAll(args: Args, from: number, limit: number): number {
   let raised = 0
   for (let position = from; position < args.length; position++) {
     const place = placeOf(must(args[position]))
-    if (required(sketch.raise(place % REGISTERS, Math.floor(place / REGISTERS), limit)) === 'raised') raised++
+    if (requireValid(sketch.raise(place % REGISTERS, Math.floor(place / REGISTERS), limit)) === 'raised') raised++
   }
   return raised
 }
 
-function required(raised: Raised): Raised {
+function requireValid(raised: Raised): Raised {
   if (raised === 'corrupt') throw corrupt()
   return raised
 }
@@ -174,7 +174,7 @@ const pfmerge = command({
     const limit = sparseMaxBytes(context)
     for (let index = 0; index < REGISTERS; index++) {
       const height = registers[index] as number // hot: each register
-      if (height > 0) required(sketch.raise(index, height, limit))
+      if (height > 0) requireValid(sketch.raise(index, height, limit))
     }
     storeAndLog(context, args, entry)
     return OK

@@ -107,7 +107,7 @@ export function withEndsNamed(documents: ArgumentDoc[]): ArgumentDoc[] {
 }
 
 /** Returns the type of a placeholder that is not a key. */
-export function typeOf(name: string, command: Command): ArgumentType {
+export function placeholderTypeOf(name: string, command: Command): ArgumentType {
   if (name.startsWith('unix-time')) return 'unix-time'
   if (name === 'pattern') return 'pattern'
   if (DOUBLES.has(name)) return 'double'

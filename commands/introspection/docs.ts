@@ -17,7 +17,7 @@
  */
 import { at } from '../../base/assert.ts'
 import type { Command } from '../contract/command.ts'
-import { alternativesName, capitalPlaceholders, isTokenWord, keyNames, tokenName, typeOf, withEndsNamed } from './doc-names.ts'
+import { alternativesName, capitalPlaceholders, isTokenWord, keyNames, placeholderTypeOf, tokenName, withEndsNamed } from './doc-names.ts'
 
 export type ArgumentType = 'string' | 'integer' | 'double' | 'key' | 'pattern' | 'unix-time' | 'pure-token' | 'oneof' | 'block'
 
@@ -144,7 +144,7 @@ class Builder {
   private placeholder(name: string): ArgumentDoc {
     const specs = this.command.keys ?? []
     if (specs.length > 0 && keyNames.has(name)) return { name, type: 'key', keySpecIndex: Math.min(this.keys++, specs.length - 1) }
-    const type = typeOf(name, this.command)
+    const type = placeholderTypeOf(name, this.command)
     if (type !== 'pattern' || specs[1] === undefined || !('unknown' in specs[1].begin)) return { name, type }
     // SORT's patterns also name keys, which all belong to its second spec.
     this.keys = 2

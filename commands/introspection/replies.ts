@@ -109,18 +109,18 @@ function keySpecReply(spec: KeySpec): Reply {
 }
 
 function beginReply({ begin }: KeySpec): Reply {
-  if ('index' in begin) return typed('index', ['index', begin.index])
-  if ('keyword' in begin) return typed('keyword', ['keyword', begin.keyword, 'startfrom', begin.startFrom])
-  return typed('unknown', [])
+  if ('index' in begin) return typedSpec('index', ['index', begin.index])
+  if ('keyword' in begin) return typedSpec('keyword', ['keyword', begin.keyword, 'startfrom', begin.startFrom])
+  return typedSpec('unknown', [])
 }
 
 function findReply({ find }: KeySpec): Reply {
-  if ('last' in find) return typed('range', ['lastkey', find.last, 'keystep', find.step, 'limit', find.limit])
-  if ('countIndex' in find) return typed('keynum', ['keynumidx', find.countIndex, 'firstkey', find.first, 'keystep', find.step])
-  return typed('unknown', [])
+  if ('last' in find) return typedSpec('range', ['lastkey', find.last, 'keystep', find.step, 'limit', find.limit])
+  if ('countIndex' in find) return typedSpec('keynum', ['keynumidx', find.countIndex, 'firstkey', find.first, 'keystep', find.step])
+  return typedSpec('unknown', [])
 }
 
-function typed(type: string, spec: readonly Reply[]): Reply {
+function typedSpec(type: string, spec: readonly Reply[]): Reply {
   return new MapReply(['type', type, 'spec', new MapReply(spec)])
 }
 

@@ -99,7 +99,7 @@ function sortKey(context: Context, args: Args, access: 'read' | 'write'): Reply 
  */
 function store(context: Context, elements: readonly Bytes[], get: readonly SortPattern[], destination: Bytes): number {
   const { db, server } = context
-  const items = get.length === 0 ? elements : gathered(context, elements, get)
+  const items = get.length === 0 ? elements : lookUpAll(context, elements, get)
   if (db.find(destination) !== undefined) context.effect('DEL', destination)
   if (items.length === 0) {
     deleteKey(context, destination)
@@ -116,7 +116,7 @@ function store(context: Context, elements: readonly Bytes[], get: readonly SortP
   return items.length
 }
 
-function gathered({ db }: Context, elements: readonly Bytes[], get: readonly SortPattern[]): Bytes[] {
+function lookUpAll({ db }: Context, elements: readonly Bytes[], get: readonly SortPattern[]): Bytes[] {
   const items: Bytes[] = []
   for (const element of elements) for (const pattern of get) items.push(wholeOf(lookUpPattern(db, pattern, element) ?? ''))
   return items

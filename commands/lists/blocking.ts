@@ -13,7 +13,7 @@ import { NULL_ARRAY, type Reply } from '../contract/reply.ts'
 import { requireTimeout } from '../parsing/timeouts.ts'
 import { findAs } from '../parsing/typed-access.ts'
 import { notifyOfPop } from './lists.ts'
-import { countedKeys, moveElement, moveKeys, multiPopOf, popFirst, requireEnd } from './moves.ts'
+import { countedKeys, moveElement, moveKeys, multiPopOf, popFirst, requireListEnd } from './moves.ts'
 
 /** All words but the last, the timeout. */
 const popKeys: readonly KeySpec[] = [keyRange(1, -2, 1, 'RW', 'access', 'delete')]
@@ -82,8 +82,8 @@ const blmove = command({
   keys: moveKeys,
   run(context, args) {
     const [, source, destination, whereFrom, whereTo] = args
-    const from = requireEnd(whereFrom)
-    const to = requireEnd(whereTo)
+    const from = requireListEnd(whereFrom)
+    const to = requireListEnd(whereTo)
     const timeoutMs = requireTimeout(must(args[5]))
     const value = moveElement(context, source, destination, from, to)
     if (value === null) return waitFor(context, [source], timeoutMs)

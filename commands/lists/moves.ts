@@ -24,7 +24,7 @@ export function countedKeys(index: number): readonly KeySpec[] {
   return [{ access: ['RW', 'access', 'delete'], begin: { index }, find: { countIndex: 0, first: 1, step: 1 } }]
 }
 
-export function requireEnd(word: Bytes | undefined): ListEnd {
+export function requireListEnd(word: Bytes | undefined): ListEnd {
   if (isToken(word, 'left')) return 'left'
   if (isToken(word, 'right')) return 'right'
   throw syntaxError()
@@ -59,8 +59,8 @@ const lmove = command({
   keys: moveKeys,
   isVerbatim: true,
   run(context, args) {
-    const from = requireEnd(args[3])
-    const to = requireEnd(args[4])
+    const from = requireListEnd(args[3])
+    const to = requireListEnd(args[4])
     return moveElement(context, args[1], args[2], from, to)
   },
 })
@@ -100,7 +100,7 @@ function requirePositive(word: Bytes, error: () => ClientError): number {
 export function multiPopOf(args: readonly Bytes[], at: number): MultiPop {
   const keyCount = requirePositive(must(args[at]), notAKeyCount)
   const endAt = at + 1 + keyCount
-  const end = requireEnd(args[endAt])
+  const end = requireListEnd(args[endAt])
   let count = -1
   const options = new Options(args, endAt + 1)
   while (options.more) {

@@ -152,7 +152,7 @@ function compile(pattern: Bytes, letters: 'exact' | 'ignore-case'): Element[] {
 function literalElement(code: number, letters: 'exact' | 'ignore-case'): Element {
   if (letters === 'exact') return code
   const members = new Uint8Array(256)
-  for (let other = 0; other < 256; other++) if (lowered(other) === lowered(code)) members[other] = 1
+  for (let other = 0; other < 256; other++) if (toLowerCase(other) === toLowerCase(code)) members[other] = 1
   return members
 }
 
@@ -179,7 +179,7 @@ function compileClass(pattern: Bytes, from: number, letters: 'exact' | 'ignore-c
 }
 
 function addRange(members: Uint8Array, first: number, second: number, letters: 'exact' | 'ignore-case'): void {
-  const folded = letters === 'exact' ? (code: number) => code : lowered
+  const folded = letters === 'exact' ? (code: number) => code : toLowerCase
   const swapped = signed(first) > signed(second)
   const low = signed(folded(swapped ? second : first))
   const high = signed(folded(swapped ? first : second))
@@ -189,7 +189,7 @@ function addRange(members: Uint8Array, first: number, second: number, letters: '
   }
 }
 
-function lowered(code: number): number {
+function toLowerCase(code: number): number {
   return code >= 65 && code <= 90 ? code + 32 : code
 }
 

@@ -9,7 +9,7 @@ import { type Args, type Command, command } from '../contract/command.ts'
 import { clientError, wrongSubcommandWords } from '../contract/errors.ts'
 import { MapReply, OK, type Reply, SetReply, SimpleString } from '../contract/reply.ts'
 import { functionsOf, type Library, type RestorePolicy, storeLibraries } from '../functions/libraries.ts'
-import { readPayload, writePayload } from '../functions/payload.ts'
+import { decodeLibraries, encodeLibraries } from '../functions/payload.ts'
 import { globMatchesIgnoringCase } from '../parsing/glob.ts'
 import { helpReply } from '../parsing/help.ts'
 import type { ScriptRunner } from './runner.ts'
@@ -85,7 +85,7 @@ const dump = command({
   syntax: 'FUNCTION DUMP',
   arity: 2,
   flags: ['noscript'],
-  run: ({ keyspace }) => writePayload([...keyspace.libraries.entries()].map(([, code]) => code)),
+  run: ({ keyspace }) => encodeLibraries([...keyspace.libraries.entries()].map(([, code]) => code)),
 })
 
 /** ASYNC and SYNC do the same, because neither takes long. */
@@ -206,7 +206,7 @@ const restore = command({
     if (args.length > 4) throw wrongSubcommandWords('function', args[1])
     const policy = args.length === 4 ? lowerCase(args[3]) : 'append'
     if (!isPolicy(policy)) throw clientError('ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.')
-    const codes = readPayload(args[2])
+    const codes = decodeLibraries(args[2])
     if (isReplayed) storeLibraries(keyspace.libraries, codes, policy)
     else functionsOf(server).restore(codes, policy)
     return OK

@@ -60,13 +60,13 @@ export function openApi(machine: LuaMachine, host: ScriptHost): void {
 function functionsOf(host: ScriptHost): Readonly<Record<string, HostFunction>> {
   return {
     call(stack) {
-      const reply = called(stack, host)
+      const reply = callCommand(stack, host)
       if (reply instanceof ErrorReply) raise(stack, reply.text)
       pushReply(stack, reply, host.resp)
       return 1
     },
     pcall(stack) {
-      const reply = called(stack, host)
+      const reply = callCommand(stack, host)
       pushReply(stack, reply, host.resp)
       return 1
     },
@@ -124,7 +124,7 @@ function intAt(stack: LuaStack, index: number): number {
   return whole >= MIN_INT && whole <= MAX_INT ? whole + 0 : MIN_INT
 }
 
-function called(stack: LuaStack, host: ScriptHost): Reply {
+function callCommand(stack: LuaStack, host: ScriptHost): Reply {
   if (stack.top === 0) return new ErrorReply('ERR Please specify at least one argument for this redis lib call')
   const args = argumentsOf(stack)
   if (typeof args !== 'string') return host.call(args)

@@ -85,13 +85,13 @@ export class Scripting implements ScriptingPort {
 
   /** Returns the compiled script with this text. Throws if it does not compile. */
   script(text: Bytes): Script {
-    return this.compiled(this.byText.get(text) ?? this.add(text))
+    return this.ensureCompiled(this.byText.get(text) ?? this.add(text))
   }
 
   /** Returns the compiled script with this digest; undefined if it is unknown. */
   find(digest: Bytes): Script | undefined {
     const script = this.byDigest.get(digest)
-    return script === undefined ? undefined : this.compiled(script)
+    return script === undefined ? undefined : this.ensureCompiled(script)
   }
 
   /** Returns the flags that a known script declares. */
@@ -123,7 +123,7 @@ export class Scripting implements ScriptingPort {
     const { flags } = readShebang(given)
     const text = detached(given)
     const script: Script = { text, digest: sha1(text), flags, isLoaded: false, machine: null, reference: 0 }
-    this.compiled(script)
+    this.ensureCompiled(script)
     this.byText.set(text, script)
     this.byDigest.set(script.digest, script)
     this.evaluated++
@@ -131,7 +131,7 @@ export class Scripting implements ScriptingPort {
     return script
   }
 
-  private compiled(script: Script): Script {
+  private ensureCompiled(script: Script): Script {
     const { machine } = this
     if (script.machine === machine) return script
     const reference = machine.compile(readShebang(script.text).code, CHUNK_NAME)

@@ -64,7 +64,7 @@ export function latencyDoctor(latency: LatencyPort, config: ConfigPort): Bytes {
     return threshold === 0
       ? 'Latency monitoring is off. CONFIG SET latency-monitor-threshold <milliseconds> turns it on.\n'
       : `No event took ${threshold} ms or longer so far.\n`
-  const findings = latest.map(([event, , , worst], i) => `${i + 1}. ${finding(event, latency.aged(event), worst)}`)
+  const findings = latest.map(([event, , , worst], i) => `${i + 1}. ${finding(event, latency.samplesByAge(event), worst)}`)
   const advice = ADVICE.filter(([prefix]) => latest.some(([event]) => event.startsWith(prefix))).map(([, text]) => `- ${text}`)
   const slowlogMicros = config.number('slowlog-log-slower-than')
   if (threshold > 0 && (slowlogMicros < 0 || slowlogMicros > threshold * 1000))

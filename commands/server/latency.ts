@@ -53,7 +53,7 @@ const graph = command({
     const event = args[2]
     const latest = server.latency.latest().find(([name]) => name === event)
     if (latest === undefined) throw clientError(`ERR No samples available for event '${event}'`)
-    return new Verbatim('txt', latencyGraph(event, server.latency.aged(event), latest[3]))
+    return new Verbatim('txt', latencyGraph(event, server.latency.samplesByAge(event), latest[3]))
   },
 })
 

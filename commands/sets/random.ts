@@ -140,7 +140,7 @@ function randomMembers(db: Database, key: Bytes, count: number, random: Random):
   const set = readAs(db, key, SetValue)
   if (set === undefined || count === 0) return []
   if (count >= set.size) return everyMember(set)
-  if (count < 0) return repeated(set, -count, random)
+  if (count < 0) return drawWithReplacement(set, -count, random)
   return count < set.size * MIN_WALKED_SHARE ? drawDistinct(set, count, random) : pickByWalk(set, count, random)
 }
 
@@ -150,7 +150,7 @@ function everyMember(set: SetValue): Bytes[] {
   return members
 }
 
-function repeated({ members, size }: SetValue, count: number, random: Random): Bytes[] {
+function drawWithReplacement({ members, size }: SetValue, count: number, random: Random): Bytes[] {
   if (count > MAX_REPEATED) throw valueOutOfRange()
   const drawn: Bytes[] = []
   while (drawn.length < count) drawn.push(members.keyAt(rankBelow(size, random)))

@@ -13,7 +13,7 @@ import { clientError, negativeLimit, syntaxError, wrongType } from '../contract/
 import type { Reply } from '../contract/reply.ts'
 import { Options, requireClampedInteger, requireFloat, requireInteger } from '../parsing/args.ts'
 import { type Aggregate, type Merge, ScoredDifference, ScoredIntersection, ScoredUnion, type Source } from './merge.ts'
-import { requireMember, scoredReply, storeMembers } from './words.ts'
+import { requireMemberLength, scoredReply, storeMembers } from './words.ts'
 
 type Operation = 'union' | 'intersection' | 'difference'
 type ScoredValue = SortedSet | SetValue
@@ -115,7 +115,7 @@ function reply({ db, session }: Context, args: Args, operation: Operation, name:
 /** Stores the result at the key in position 1; deletes the key if the result is empty. */
 function store(context: Context, args: Args, operation: Operation, name: Bytes): Reply {
   const members = gather(merge(mergeRequest(context.db, args, 2, operation, 'store', name), operation))
-  for (const { member } of members) requireMember(member) // sets allow longer members
+  for (const { member } of members) requireMemberLength(member) // sets allow longer members
   return storeMembers(context, args[1], members, name)
 }
 

@@ -38,7 +38,7 @@ function zeroForNaN(score: number): number {
   return Number.isNaN(score) ? 0 : score
 }
 
-function aggregated(before: number, score: number, aggregate: Aggregate): number {
+function aggregateScores(before: number, score: number, aggregate: Aggregate): number {
   if (aggregate === 'sum') return zeroForNaN(before + score)
   // Not Math.min, which returns NaN if either is: a NaN must never be taken.
   const isTaken = aggregate === 'min' ? score < before : score > before
@@ -97,7 +97,7 @@ export class ScoredIntersection implements Merge {
     for (const other of this.others) {
       const score = other.score(this.member)
       if (score === undefined) return false
-      this.score = aggregated(this.score, score, this.aggregate)
+      this.score = aggregateScores(this.score, score, this.aggregate)
     }
     return true
   }
@@ -157,7 +157,7 @@ export class ScoredUnion implements Merge {
     this.score = zeroForNaN(least.weight * scoreOf(least.cursor.value))
     heads.advance()
     for (let { first } = heads; first !== undefined && first.cursor.key === this.member; first = heads.first) {
-      this.score = aggregated(this.score, zeroForNaN(first.weight * scoreOf(first.cursor.value)), this.aggregate)
+      this.score = aggregateScores(this.score, zeroForNaN(first.weight * scoreOf(first.cursor.value)), this.aggregate)
       heads.advance()
     }
     return true

@@ -200,13 +200,13 @@ const zrangestore = command({
   isVerbatim: true,
   run(context, args) {
     const request = rangeRequest(args, 3, STORED)
-    const members = stored(context.db, args[2], request)
+    const members = membersToStore(context.db, args[2], request)
     return storeMembers(context, args[1], members, 'zrangestore')
   },
 })
 
 /** The members to store, in byte order. */
-function stored(db: Database, key: Bytes, request: RangeRequest): ScoredMember[] {
+function membersToStore(db: Database, key: Bytes, request: RangeRequest): ScoredMember[] {
   const members: ScoredMember[] = []
   const set = readAs(db, key, SortedSet)
   const selection = set === undefined ? undefined : select(set, request)

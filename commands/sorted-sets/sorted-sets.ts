@@ -17,7 +17,7 @@ import { type CollectionScan, scanCollection } from '../keys/collection-scan.ts'
 import { isToken } from '../parsing/args.ts'
 import { formatDouble } from '../parsing/format-double.ts'
 import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/typed-access.ts'
-import { requireMember, requireScore } from './words.ts'
+import { requireMemberLength, requireScore } from './words.ts'
 
 /** The options of ZADD, one bit each. */
 const NX = 1
@@ -88,7 +88,7 @@ function add(context: Context, args: Args, from: number, options: number): Reply
   const scores: number[] = []
   for (let i = from; i < args.length; i += 2) {
     scores.push(requireScore(must(args[i])))
-    requireMember(must(args[i + 1]))
+    requireMemberLength(must(args[i + 1]))
   }
   // A set that is created here is never left empty: GT and LT do not apply to new members.
   const set = (options & XX) === 0 ? writableAs(db, args[1], SortedSet) : findAs(db, args[1], SortedSet)
@@ -124,7 +124,7 @@ function mayChange(before: number, after: number, options: number): boolean {
 function increment(context: Context, key: Bytes, word: Bytes, member: Bytes, options: number): Reply {
   const { db, server } = context
   const by = requireScore(word)
-  requireMember(member)
+  requireMemberLength(member)
   const existing = findAs(db, key, SortedSet)
   const before = existing?.score(member)
   if (before === undefined) {

@@ -20,7 +20,7 @@ const MINUS = 45
 const SAFE_DIGITS = 15
 
 /** Throws if the word is too long for a member. */
-export function requireMember(word: Bytes): void {
+export function requireMemberLength(word: Bytes): void {
   if (word.length > MAX_MEMBER_BYTES) throw stringTooLong()
 }
 

@@ -74,7 +74,7 @@ export function textArgument(stack: LuaStack, position: number): Bytes {
 
 /** Returns a 64-bit integer; beyond 2^53, one that a double can hold. */
 export function integerArgument(stack: LuaStack, position: number): number {
-  return integerOf(numberArgument(stack, position))
+  return toSignedInteger(numberArgument(stack, position))
 }
 
 export function optionalInteger(stack: LuaStack, position: number, otherwise: number): number {
@@ -86,13 +86,13 @@ export function isNumeric(stack: LuaStack, index: number): boolean {
 }
 
 /** Converts a double to a signed 64-bit integer as the processor does. */
-export function integerOf(value: number): number {
+export function toSignedInteger(value: number): number {
   return Math.abs(value) < 2 ** 63 ? Math.trunc(value) + 0 : MIN_INTEGER
 }
 
 /** Converts a double to a 64-bit integer, and that to an `int`: its low 32 bits. */
-export function intOf(value: number): number {
-  return integerOf(value) | 0
+export function toInt(value: number): number {
+  return toSignedInteger(value) | 0
 }
 
 const UNSIGNED_LIMIT = 2n ** 64n

@@ -45,7 +45,7 @@ class Decoder {
     let token: Token | null = this.scanner.next()
     while (token !== null || this.positions.length > 0) token = token === null ? this.store() : this.beginContainer(token)
     const last = this.scanner.next()
-    if (last !== 'T_END') this.unexpected('the end', last)
+    if (last !== 'T_END') this.raiseUnexpected('the end', last)
   }
 
   /**
@@ -74,14 +74,14 @@ class Decoder {
       stack.api.lua_rawset(stack.state, -3)
       const token = this.scanner.next()
       if (token === 'T_OBJ_END') return this.leaveContainer()
-      if (token !== 'T_COMMA') this.unexpected('comma or object end', token)
+      if (token !== 'T_COMMA') this.raiseUnexpected('comma or object end', token)
       return this.key(this.scanner.next())
     }
     stack.rawSetAt(-2, position)
     positions[innermost] = position + 1
     const token = this.scanner.next()
     if (token === 'T_ARR_END') return this.leaveContainer()
-    if (token !== 'T_COMMA') this.unexpected('comma or array end', token)
+    if (token !== 'T_COMMA') this.raiseUnexpected('comma or array end', token)
     return this.scanner.next()
   }
 
@@ -101,10 +101,10 @@ class Decoder {
 
   /** Pushes a key, and returns the token that begins its value. */
   private key(token: Token): Token {
-    if (token !== 'T_STRING') this.unexpected('object key string', token)
+    if (token !== 'T_STRING') this.raiseUnexpected('object key string', token)
     this.pushString()
     const colon = this.scanner.next()
-    if (colon !== 'T_COLON') this.unexpected('colon', colon)
+    if (colon !== 'T_COLON') this.raiseUnexpected('colon', colon)
     return this.scanner.next()
   }
 
@@ -114,7 +114,7 @@ class Decoder {
     else if (token === 'T_NUMBER') stack.push(scanner.number)
     else if (token === 'T_BOOLEAN') stack.push(scanner.isTrue)
     else if (token === 'T_NULL') stack.pushLightUserdata(0)
-    else this.unexpected('value', token)
+    else this.raiseUnexpected('value', token)
   }
 
   private pushString(): void {
@@ -123,7 +123,7 @@ class Decoder {
     else stack.api.lua_pushlstring(stack.state, this.pointer + scanner.start, scanner.end - scanner.start)
   }
 
-  private unexpected(expected: Bytes, token: Token): never {
+  private raiseUnexpected(expected: Bytes, token: Token): never {
     const { scanner } = this
     const found = token === 'T_ERROR' ? scanner.problem : token
     return raiseAt(this.stack, `Expected ${expected} but found ${found} at character ${scanner.index + 1}`)

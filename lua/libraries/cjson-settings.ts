@@ -5,7 +5,7 @@
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { HostFunction, LuaStack } from '../stack.ts'
-import { argumentError, FIRST_UPVALUE, integerArgument, intOf, textArgument } from './arguments.ts'
+import { argumentError, FIRST_UPVALUE, integerArgument, textArgument, toInt } from './arguments.ts'
 
 const MAX_INT = 2 ** 31 - 1
 
@@ -97,7 +97,7 @@ function padArguments(stack: LuaStack, count: number): void {
 
 function integer(stack: LuaStack, position: number, name: CjsonSetting, least: number, greatest: number): void {
   if (!stack.isNil(position)) {
-    const value = intOf(integerArgument(stack, position))
+    const value = toInt(integerArgument(stack, position))
     // Redis's cjson names the first argument, whatever the argument's position.
     if (value < least || value > greatest) argumentError(stack, 1, `expected integer between ${least} and ${greatest}`)
     set(stack, name, value)
@@ -107,12 +107,12 @@ function integer(stack: LuaStack, position: number, name: CjsonSetting, least: n
 
 /** Sets one of some words. The first two may be given as false and true, and are returned so. */
 function choice(stack: LuaStack, position: number, name: CjsonSetting, words: readonly Bytes[]): void {
-  if (!stack.isNil(position)) set(stack, name, chosen(stack, position, words))
+  if (!stack.isNil(position)) set(stack, name, choiceAt(stack, position, words))
   const value = setting(stack, name)
   stack.push(value < 2 ? value === 1 : must(words[value]))
 }
 
-function chosen(stack: LuaStack, position: number, words: readonly Bytes[]): number {
+function choiceAt(stack: LuaStack, position: number, words: readonly Bytes[]): number {
   if (stack.typeOf(position) === 'boolean') return stack.boolean(position) ? 1 : 0
   const word = textArgument(stack, position)
   const index = words.indexOf(word)

@@ -52,7 +52,7 @@ class Packer {
     const length = stack.length(-1)
     const pointer = stack.api.lua_tolstring(stack.state, -1, 0)
     if (length < 32) output.byte(0xa0 | length)
-    else if (length <= 0xff) this.sized(0xd9, length, 1)
+    else if (length <= 0xff) this.writeSized(0xd9, length, 1)
     else this.lengthHead(0xda, length)
     output.copy(pointer, pointer + length)
   }
@@ -111,18 +111,18 @@ class Packer {
 
   private packPositive(value: number): void {
     if (value <= 0x7f) this.output.byte(value)
-    else if (value <= 0xff) this.sized(0xcc, value, 1)
-    else if (value <= 0xffff) this.sized(0xcd, value, 2)
-    else if (value <= 0xffffffff) this.sized(0xce, value, 4)
-    else this.sized(0xcf, value, 8)
+    else if (value <= 0xff) this.writeSized(0xcc, value, 1)
+    else if (value <= 0xffff) this.writeSized(0xcd, value, 2)
+    else if (value <= 0xffffffff) this.writeSized(0xce, value, 4)
+    else this.writeSized(0xcf, value, 8)
   }
 
   private packNegative(value: number): void {
     if (value >= -32) this.output.byte(value & 0xff)
-    else if (value >= -0x80) this.sized(0xd0, value, 1)
-    else if (value >= -0x8000) this.sized(0xd1, value, 2)
-    else if (value >= -0x80000000) this.sized(0xd2, value, 4)
-    else this.sized(0xd3, value, 8)
+    else if (value >= -0x80) this.writeSized(0xd0, value, 1)
+    else if (value >= -0x8000) this.writeSized(0xd1, value, 2)
+    else if (value >= -0x80000000) this.writeSized(0xd2, value, 4)
+    else this.writeSized(0xd3, value, 8)
   }
 
   /** Writes a float where it holds the value exactly, else a double. */
@@ -136,12 +136,12 @@ class Packer {
    * Writes a length: two bytes after the byte `first`, or four bytes after the byte `first + 1`.
    */
   private lengthHead(first: number, length: number): void {
-    if (length <= 0xffff) this.sized(first, length, 2)
-    else this.sized(first + 1, length, 4)
+    if (length <= 0xffff) this.writeSized(first, length, 2)
+    else this.writeSized(first + 1, length, 4)
   }
 
   /** Writes a first byte and an integer of `size` bytes in two's complement. */
-  private sized(first: number, value: number, size: number): void {
+  private writeSized(first: number, value: number, size: number): void {
     const { output } = this
     output.byte(first)
     if (size === 8) this.word(Math.floor(value / 2 ** 32))

@@ -5,7 +5,7 @@
  */
 import { must } from '../../base/assert.ts'
 import type { LuaStack } from '../stack.ts'
-import { integerArgument, intOf, optionalInteger, pointerArgument, raiseAt, reserve } from './arguments.ts'
+import { integerArgument, optionalInteger, pointerArgument, raiseAt, reserve, toInt } from './arguments.ts'
 
 /** cmsgpack.unpack(text): all values. */
 export function unpack(stack: LuaStack): number {
@@ -38,8 +38,8 @@ function unpackSome(stack: LuaStack, limit: number, offset: number): number {
   const pointer = pointerArgument(stack, 1)
   const length = stack.length(1)
   // As in Redis, the message shows the text's length in the place of the limit.
-  if (offset < 0 || limit < 0) raiseAt(stack, `Invalid request to unpack with offset of ${intOf(offset)} and limit of ${length}.`)
-  if (offset > length) raiseAt(stack, `Start offset ${intOf(offset)} greater than input length ${length}.`)
+  if (offset < 0 || limit < 0) raiseAt(stack, `Invalid request to unpack with offset of ${toInt(offset)} and limit of ${length}.`)
+  if (offset > length) raiseAt(stack, `Start offset ${toInt(offset)} greater than input length ${length}.`)
   const isAll = limit === 0 && offset === 0
   const unpacker = new MsgpackUnpacker(stack, pointer, offset, length)
   let count = 0
@@ -93,7 +93,7 @@ class MsgpackUnpacker {
    */
   private beginContainer(): boolean {
     const { stack } = this
-    this.need(1)
+    this.requireBytes(1)
     reserve(stack, 1, 'too many return values at once; use unpack_one or unpack_limit instead.')
     const first = must(stack.module.bytes[this.pointer + this.position])
     if (first < 0x80) return this.pushNumber(1, first)
@@ -196,24 +196,24 @@ class MsgpackUnpacker {
   }
 
   private pushSigned(size: number): boolean {
-    this.need(1 + size)
+    this.requireBytes(1 + size)
     return this.pushNumber(1 + size, this.stack.module.bytes.readIntBE(this.at, size))
   }
 
   private pushLong(): boolean {
-    this.need(9)
+    this.requireBytes(9)
     return this.pushNumber(9, Number(this.stack.module.bytes.readBigInt64BE(this.at)))
   }
 
   private pushFloat(size: number): boolean {
-    this.need(1 + size)
+    this.requireBytes(1 + size)
     const { bytes } = this.stack.module
     return this.pushNumber(1 + size, size === 4 ? bytes.readFloatBE(this.at) : bytes.readDoubleBE(this.at))
   }
 
   private pushBytes(headBytes: number, length: number): boolean {
     const { stack } = this
-    this.need(headBytes + length)
+    this.requireBytes(headBytes + length)
     stack.api.lua_pushlstring(stack.state, this.pointer + this.position + headBytes, length)
     this.position += headBytes + length
     return true
@@ -221,7 +221,7 @@ class MsgpackUnpacker {
 
   /** Reads the unsigned integer of `size` bytes after the first byte. */
   private lengthOf(size: number): number {
-    this.need(1 + size)
+    this.requireBytes(1 + size)
     return this.stack.module.bytes.readUIntBE(this.at, size)
   }
 
@@ -230,7 +230,7 @@ class MsgpackUnpacker {
     return this.pointer + this.position + 1
   }
 
-  private need(count: number): void {
+  private requireBytes(count: number): void {
     if (this.length - this.position < count) raiseAt(this.stack, 'Missing bytes in input.')
   }
 }

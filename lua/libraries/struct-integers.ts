@@ -2,7 +2,7 @@
  * Integers of 0 to 32 bytes in either byte order. As in Redis's struct, only 64 bits have a value:
  * longer integers are padded with zeros, and their low 64 bits are read.
  */
-import { integerOf, MIN_INTEGER } from './arguments.ts'
+import { MIN_INTEGER, toSignedInteger } from './arguments.ts'
 import type { Output } from './output.ts'
 
 const WORD = 2 ** 32
@@ -12,7 +12,7 @@ const WORD = 2 ** 32
  * large is converted as the processor does.
  */
 export function packInteger(output: Output, value: number, size: number, isLittleEndian: boolean): void {
-  const integer = value < 0 ? integerOf(value) : unsignedOf(value)
+  const integer = value < 0 ? toSignedInteger(value) : toUnsignedInteger(value)
   const low = integer >>> 0
   const high = Math.floor(integer / WORD) >>> 0
   for (let i = 0; i < size; i++) {
@@ -25,7 +25,7 @@ export function packInteger(output: Output, value: number, size: number, isLittl
  * Converts a double to an unsigned 64-bit integer as the processor does. A result below 0 means a
  * number beyond every length.
  */
-export function unsignedOf(value: number): number {
+export function toUnsignedInteger(value: number): number {
   if (value < WORD * WORD) return Math.trunc(value)
   return Number.isNaN(value) ? MIN_INTEGER : 0
 }

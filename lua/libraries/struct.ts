@@ -5,7 +5,7 @@ import { argumentError, isNumeric, numberArgument, optionalInteger, pointerArgum
 import { pushLibrary } from './library.ts'
 import { Output } from './output.ts'
 import { StructFormat } from './struct-format.ts'
-import { packInteger, unpackedInteger, unsignedOf } from './struct-integers.ts'
+import { packInteger, toUnsignedInteger, unpackedInteger } from './struct-integers.ts'
 
 const INTEGERS = 'bBhHlLTiI'
 
@@ -101,7 +101,7 @@ class StructUnpacker {
     const { stack, format } = this
     const { option, size } = format
     this.position += format.padding(this.position)
-    this.need(size)
+    this.requireBytes(size)
     reserve(stack, 2, 'too many results')
     const taken = this.push(option, size)
     if (option !== 'x' && taken !== null) this.results++
@@ -155,14 +155,14 @@ class StructUnpacker {
   private sizeBefore(): number {
     const { stack } = this
     if (this.results === 0 || !isNumeric(stack, -1)) raiseAt(stack, `format 'c0' needs a previous size`)
-    const size = unsignedOf(stack.toNumber(-1))
+    const size = toUnsignedInteger(stack.toNumber(-1))
     stack.pop()
     this.results--
-    this.need(size)
+    this.requireBytes(size)
     return size
   }
 
-  private need(size: number): void {
+  private requireBytes(size: number): void {
     const isThere = this.position >= 0 && size >= 0 && this.position + size <= this.length
     if (!isThere) argumentError(this.stack, 2, 'data string too short')
   }

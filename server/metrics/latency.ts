@@ -85,7 +85,7 @@ export class LatencyMonitor implements LatencyPort {
     return this.samplesOf(event).map(({ second, durationMs }) => [second, durationMs])
   }
 
-  aged(event: Bytes): readonly (readonly [number, number])[] {
+  samplesByAge(event: Bytes): readonly (readonly [number, number])[] {
     const monotonicMs = this.clock.monotonicMs()
     return this.samplesOf(event).map(({ durationMs, atMs }) => [Math.floor((monotonicMs - atMs) / 1000), durationMs])
   }

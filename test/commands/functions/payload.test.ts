@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { bufferOf, bytesOf } from '../../../base/bytes.ts'
-import { readPayload, writePayload } from '../../../commands/functions/payload.ts'
+import { decodeLibraries, encodeLibraries } from '../../../commands/functions/payload.ts'
 import { crc64 } from '../../../rdb/format/crc64.ts'
 import { lzfDecompress } from '../../../rdb/format/lzf.ts'
 import { seeded } from '../../support/generators/seed.ts'
@@ -14,7 +14,7 @@ const sealed = (body: Buffer | string, version = 10) => {
 }
 const refused = (payload: string) => {
   try {
-    readPayload(payload)
+    decodeLibraries(payload)
     return 'taken'
   } catch (error) {
     return (error as Error).message
@@ -26,10 +26,10 @@ test('the CRC of the check value is that of CRC-64/REDIS', () => {
 })
 
 test('a dump of redis-server 7.0.15 is read, compressed or not', () => {
-  assert.equal(readPayload('\n\x00]\x9b\\@\x0f\x7f\xa2\xda'), [])
+  assert.equal(decodeLibraries('\n\x00]\x9b\\@\x0f\x7f\xa2\xda'), [])
   const compressed =
     '\xf5\xc3@\x9e@\xb6\x1f#!lua name=ab\nredis.register_fun\x05ction{\xc0\x08\x00_`(\x0c"f",callback=\xc0\x1a\r() end,descrip@5\x01="@\x0c\x15",flags={"no-writes"," =\x05ow-oom\xe0\x00\x0b\x04stale \r %\x02clu@~ \x0c\x80&\x11cross-slot-keys"}}\n\x00\x00\x1dTW\\\x94\xa7\x0c'
-  assert.equal(readPayload(compressed), [
+  assert.equal(decodeLibraries(compressed), [
     '#!lua name=ab\nredis.register_function{function_name="f",callback=function() end,description="desc",flags={"no-writes","allow-oom","allow-stale","no-cluster","allow-cross-slot-keys"}}',
   ])
 })
@@ -42,7 +42,7 @@ test('a written payload is read back', () => {
         ...Array.from({ length: [integer(64), integer(300), 63, 64, 16_383, 16_384][integer(6)] as number }, () => integer(256)),
       ),
     )
-    assert.equal(readPayload(bytesOf(writePayload(codes))), codes)
+    assert.equal(decodeLibraries(bytesOf(encodeLibraries(codes))), codes)
   }
 })
 
@@ -51,8 +51,8 @@ test("every malformed payload has Redis's error", () => {
   assert.is(refused(''), none)
   assert.is(refused('\xf5'), none)
   assert.is(refused(sealed('', 12)), none)
-  assert.equal(readPayload(sealed('', 11)), [])
-  const payload = bytesOf(writePayload(['some code']))
+  assert.equal(decodeLibraries(sealed('', 11)), [])
+  const payload = bytesOf(encodeLibraries(['some code']))
   for (let at = 0; at < payload.length; at++) {
     const flipped = bufferOf(payload)
     flipped[at] = (flipped[at] as number) ^ 4
@@ -72,7 +72,7 @@ test("every malformed payload has Redis's error", () => {
     '\xf5\xc3\x01\x80\x7f\xff\xff\xff\x00',
   ])
     assert.is(refused(sealed(body)), 'ERR Failed loading library payload', JSON.stringify(body))
-  assert.equal(readPayload(sealed('\xf5\xc0\x10\xf5\xc1\xff\xff')), ['16', '-1'])
+  assert.equal(decodeLibraries(sealed('\xf5\xc0\x10\xf5\xc1\xff\xff')), ['16', '-1'])
 })
 
 test('compressed strings that refer outside of their bounds are refused', () => {
