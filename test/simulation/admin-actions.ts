@@ -12,7 +12,7 @@ import { writeSome } from './workload.ts'
 export type Act = (cluster: Cluster) => string | null
 
 /** A node that is up. */
-export function anyone(cluster: Cluster): SimulatedNode | null {
+export function pickNode(cluster: Cluster): SimulatedNode | null {
   const up = cluster.nodes.filter((node) => node.isUp && node.process?.isReloading === false)
   return up.length === 0 ? null : cluster.chance.pick(up)
 }
@@ -59,7 +59,7 @@ export const writeAndWait: Act = (cluster) => {
   waiting?.then(
     (result) => {
       node.note(`WAIT of ${after}: ${result.replicas} of ${replicas}, ${what}`)
-      if (livesOf(cluster) === lives) node.guarded(() => checkWait(cluster, node, after, result.replicas))
+      if (livesOf(cluster) === lives) node.guard(() => checkWait(cluster, node, after, result.replicas))
     },
     (error: Error) => node.note(`WAIT of ${after}: ${error.message}`),
   )
@@ -87,7 +87,7 @@ function checkWait({ nodes }: Cluster, node: SimulatedNode, after: number, count
 
 /** Sends PURGELOGSTO. */
 export const purge: Act = (cluster) => {
-  const node = anyone(cluster)
+  const node = pickNode(cluster)
   if (node === null) return null
   return ask(node, 'PURGELOGSTO', ({ storage }) => {
     const { startOffset, end } = storage.binlog
@@ -97,7 +97,7 @@ export const purge: Act = (cluster) => {
 
 export const slaveOf: Act = (cluster) => {
   const { chance, settings } = cluster
-  const node = anyone(cluster)
+  const node = pickNode(cluster)
   if (node === null || settings.roles === 'failover' || (settings.roles === 'fixed' && node === cluster.nodes[0])) return null
   const master = chance.pick(cluster.nodes)
   if (settings.roles === 'fixed' && master === node) return null
@@ -107,7 +107,7 @@ export const slaveOf: Act = (cluster) => {
 
 /** Leaves the master and returns with nothing between, which Pika's replicas did not survive. */
 export const leaveAndReturn: Act = (cluster) => {
-  const node = anyone(cluster)
+  const node = pickNode(cluster)
   const master = node?.process?.storage.identity.master
   if (node === null || master === null || master === undefined || cluster.settings.roles === 'failover') return null
   return ask(node, `SLAVEOF NO ONE and back to ${master.host}`, ({ replication }) => {
@@ -117,7 +117,7 @@ export const leaveAndReturn: Act = (cluster) => {
 }
 
 export const leave: Act = (cluster) => {
-  const node = anyone(cluster)
+  const node = pickNode(cluster)
   return node === null ? null : ask(node, 'SLAVEOF NO ONE', ({ replication }) => replication?.leave())
 }
 
@@ -145,25 +145,25 @@ export const abort: Act = (cluster) => {
 }
 
 export const clearId: Act = (cluster) => {
-  const node = anyone(cluster)
+  const node = pickNode(cluster)
   cluster.hasForgotten = true
   return node === null ? null : ask(node, 'CLEARREPLICATIONID', ({ replication }) => replication?.clearReplicationId())
 }
 
 export const checkpoint: Act = (cluster) => {
-  const node = anyone(cluster)
+  const node = pickNode(cluster)
   if (node === null) return null
   return ask(node, 'SAVE', ({ storage }) => void storage.checkpointer.request().catch(() => {}))
 }
 
 export const reconnect: Act = (cluster) => {
-  const node = anyone(cluster)
+  const node = pickNode(cluster)
   if (node?.process?.replication?.isReplica !== true) return null
   return ask(node, 'CLIENT KILL TYPE master', ({ replication }) => replication?.link.reconnect('killed by CLIENT KILL'))
 }
 
 export const reload: Act = (cluster) => {
-  const node = anyone(cluster)
+  const node = pickNode(cluster)
   const storage = node?.process?.storage
   if (node === null || storage === undefined || storage.stalled !== null || storage.isReloading || storage.checkpointer.isReopening)
     return null
@@ -171,6 +171,6 @@ export const reload: Act = (cluster) => {
   process.endTurn()
   if (storage.stalled !== null) return null
   node.observe()
-  cluster.own(node, process.reload())
+  cluster.supervise(node, process.reload())
   return `${node.name}: DEBUG RELOAD`
 }

@@ -65,7 +65,7 @@ export class Cluster implements NodeHost {
     this.strays = new StrayConnections(this.network)
     this.nodes = Array.from({ length: this.settings.nodes }, (_, index) => this.makeNode(index))
     const { roles, trouble } = this.settings
-    const policies = this.nodes.map(({ name, syncAlways }) => `${name} ${syncAlways ? 'always' : 'everysec'}`)
+    const policies = this.nodes.map(({ name, mustSyncAlways }) => `${name} ${mustSyncAlways ? 'always' : 'everysec'}`)
     this.note(`cluster ${seed}: roles ${roles}, ${policies.join(', ')}, trouble ${JSON.stringify(trouble)}`)
     this.note(JSON.stringify({ ...this.settings.storage, ...this.settings.replication }))
   }
@@ -90,7 +90,7 @@ export class Cluster implements NodeHost {
       }
       this.schedule.after(this.chance.random() * TICK_MS, tick)
     }
-    await this.until(() => this.nodes.every(({ isUp }) => isUp), 5000, 'the first start')
+    await this.runUntil(() => this.nodes.every(({ isUp }) => isUp), 5000, 'the first start')
     const [first, ...others] = this.nodes as [SimulatedNode, ...SimulatedNode[]]
     for (const [index, node] of others.entries()) {
       const master = index > 0 && this.chance.random() < 0.3 ? (others[index - 1] as SimulatedNode) : first
@@ -114,7 +114,7 @@ export class Cluster implements NodeHost {
   }
 
   /** Runs until a condition holds. Fails after a limit of simulated time. */
-  async until(condition: () => boolean, limitMs: number, what: string, state: () => string = () => ''): Promise<void> {
+  async runUntil(condition: () => boolean, limitMs: number, what: string, state: () => string = () => ''): Promise<void> {
     const end = this.schedule.nowMs + limitMs
     while (!condition()) {
       if (this.schedule.nowMs > end) throw new Error(`${what} has not come within ${limitMs} ms\n${state()}`)
@@ -122,7 +122,7 @@ export class Cluster implements NodeHost {
     }
   }
 
-  async forMs(ms: number): Promise<void> {
+  async runForMs(ms: number): Promise<void> {
     const end = this.schedule.nowMs + ms
     while (this.schedule.nowMs < end) await this.step()
   }
@@ -138,7 +138,7 @@ export class Cluster implements NodeHost {
   /** Stops a node gracefully, and starts it again a while later. */
   stop(node: SimulatedNode, how: 'save' | 'nosave'): void {
     this.stopping.add(node)
-    this.own(
+    this.supervise(
       node,
       node.stop(how).finally(() => this.stopping.delete(node)),
     )
@@ -148,9 +148,9 @@ export class Cluster implements NodeHost {
    * Runs work beside the events. A failure counts only if its process has not been killed
    * meanwhile.
    */
-  own({ process }: SimulatedNode, work: Promise<void>): void {
+  supervise({ process }: SimulatedNode, work: Promise<void>): void {
     work.catch((error: unknown) => {
-      if (process?.muted !== true) this.fail(error)
+      if (process?.isMuted !== true) this.fail(error)
     })
   }
 
@@ -160,7 +160,7 @@ export class Cluster implements NodeHost {
     this.digest.update(`${line}\n`)
   }
 
-  logged(node: SimulatedNode, level: string, text: string, fields: object): void {
+  onLog(node: SimulatedNode, level: string, text: string, fields: object): void {
     this.note(`${node.name}: [${level}] ${text} ${JSON.stringify(fields)}`)
     if (text.includes('the binlog cannot be read') && this.settings.trouble.disk === 0) this.fail(new Error(`${node.name}: ${text}`))
     if (level !== 'warn' && level !== 'error') return
@@ -169,27 +169,27 @@ export class Cluster implements NodeHost {
   }
 
   /** Notes that writes which a master acknowledged without a sync may be lost. */
-  lostPower({ syncAlways, process }: SimulatedNode): void {
-    if (!syncAlways && (process?.isOpen !== true || process.storage.role === 'master')) this.hasLost = true
+  onPowerLoss({ mustSyncAlways, process }: SimulatedNode): void {
+    if (!mustSyncAlways && (process?.isOpen !== true || process.storage.role === 'master')) this.hasLost = true
   }
 
-  acknowledge(node: SimulatedNode, position: string): void {
+  onAcknowledged(node: SimulatedNode, position: string): void {
     if (this.settings.roles !== 'fixed' || node === this.nodes[0]) this.acknowledged.push(position)
   }
 
-  said(node: SimulatedNode, socket: number, bytes: Buffer): void {
-    this.strays.heard(node.ip, socket, bytes)
+  onSent(node: SimulatedNode, socket: number, bytes: Buffer): void {
+    this.strays.record(node.ip, socket, bytes)
   }
 
-  acked(node: SimulatedNode, end: ServerEnd, ack: AckRequest): void {
+  onAck(node: SimulatedNode, end: ServerEnd, ack: AckRequest): void {
     checkAck(this, node, end, ack)
   }
 
-  refused(node: SimulatedNode, end: ServerEnd, request: TrySyncRequest, reply: TrySyncReply): void {
+  onFullSync(node: SimulatedNode, end: ServerEnd, request: TrySyncRequest, reply: TrySyncReply): void {
     checkFullSync(this, node, end, request, reply)
   }
 
-  wroteUnasked(position: BinlogPosition): void {
+  onUnaskedWrite(position: BinlogPosition): void {
     this.unasked.add(keyOf(position))
   }
 
@@ -215,17 +215,17 @@ export class Cluster implements NodeHost {
   private endTurns(): void {
     for (const node of this.nodes) {
       const { process } = node
-      node.guarded(() => {
+      node.guard(() => {
         process?.endTurn()
         node.observe()
       })
-      this.bury(node)
+      this.removeDead(node)
       if (node.process === null && !this.starting.has(node)) this.startLater(node)
     }
   }
 
-  private bury(node: SimulatedNode): void {
-    if (node.bury()) this.note(`${node.name}: was in the middle of something`)
+  private removeDead(node: SimulatedNode): void {
+    if (node.removeDead()) this.note(`${node.name}: died during an operation`)
     if (node.process === null && !this.starting.has(node)) this.crashes++
   }
 

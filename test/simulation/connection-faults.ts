@@ -22,7 +22,7 @@ const halfOpen =
     sees.out.isLost = true
     blind.out.isLost = true
     sees.fail('ECONNRESET')
-    return `is over for the ${side} only`
+    return `ends for the ${side} only`
   }
 
 /** The dialler sees the end. Its bytes arrive much later, after it has reconnected. */
@@ -31,20 +31,20 @@ const late: Fault = ({ schedule, chance }, socket, peer) => {
   socket.out.holdUntil(schedule.nowMs + delayMs)
   peer.out.isLost = true
   socket.fail('ECONNRESET')
-  return `is over for the dialler, and what it sent comes ${Math.round(delayMs)} ms late`
+  return `ends for the dialler, and its sent bytes arrive ${Math.round(delayMs)} ms later`
 }
 
 const lost: Fault = (_network, socket, peer) => {
   socket.out.isLost = true
   peer.out.isLost = true
-  return 'carries nothing any more, unseen by either side'
+  return 'silently loses all bytes'
 }
 
 const lostOneWay =
   (side: 'dialler' | 'listener'): Fault =>
   (_network, socket, peer) => {
     ;(side === 'dialler' ? socket : peer).out.isLost = true
-    return `carries nothing from the ${side} any more`
+    return `silently loses the bytes of the ${side}`
   }
 
 const held =
@@ -52,7 +52,7 @@ const held =
   ({ schedule, chance }, socket, peer) => {
     const delayMs = chance.random() * 1500
     ;(side === 'dialler' ? socket : peer).out.holdUntil(schedule.nowMs + delayMs)
-    return `holds back for ${Math.round(delayMs)} ms what comes from the ${side}`
+    return `delays the bytes of the ${side} by ${Math.round(delayMs)} ms`
   }
 
 /**
@@ -60,9 +60,9 @@ const held =
  * own.)
  */
 const corrupted: Fault = (_network, _socket, peer) => {
-  if (!(peer.events instanceof ServerEnd) || peer.events.streamingEpoch < 0) return 'is as it was'
+  if (!(peer.events instanceof ServerEnd) || peer.events.streamingEpoch < 0) return 'stays unchanged'
   peer.out.corrupt()
-  return 'turns a bit'
+  return 'inverts a bit'
 }
 
 const FAULTS: readonly Fault[] = [

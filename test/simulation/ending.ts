@@ -17,39 +17,39 @@ const SILENCE_MS = 3000
 
 export async function end(cluster: Cluster): Promise<void> {
   heal(cluster)
-  await cluster.until(
+  await cluster.runUntil(
     () => cluster.nodes.every((node) => node.isUp && !cluster.isStopping(node) && !isBusy(node)),
     START_MS,
-    'that all are up',
-    () => view(cluster),
+    'the start of all nodes',
+    () => describeCluster(cluster),
   )
   // Reveals pending failures of LevelDB.
   for (const { process } of cluster.nodes) process?.storage.checkpointer.request().catch(() => {})
-  await appoint(cluster)
+  await appointMaster(cluster)
   await converge(cluster)
   const master = masters(cluster)[0] as SimulatedNode
   for (let turns = 0; turns < 5; turns++) {
     master.process?.wake()
     if (cluster.takesWrites(master))
       writeSome(master.process as NonNullable<typeof master.process>, cluster.chance, master.clock.wallMs(), cluster.settings.writes)
-    await cluster.forMs(50)
+    await cluster.runForMs(50)
   }
-  await cluster.forMs(cluster.settings.replication.timeoutMs + 1000) // detects one-way links
+  await cluster.runForMs(cluster.settings.replication.timeoutMs + 1000) // detects one-way links
   await converge(cluster)
-  await stayQuiet(cluster)
+  await checkQuiet(cluster)
   await leaveAndReturn(cluster)
-  compare(cluster, master)
+  checkSameData(cluster, master)
   await close(cluster)
 }
 
 function heal(cluster: Cluster): void {
-  cluster.note('all troubles are over')
+  cluster.note('all faults are over')
   cluster.isHealed = true
   cluster.network.heal()
   cluster.strays.closeAll()
   for (const { process } of cluster.nodes) {
     if (process === null) continue
-    process.isClumsy = false
+    process.mustBreakNextCommand = false
     process.unknownCommands = 0
   }
   for (const lift of cluster.faults.splice(0)) lift()
@@ -67,30 +67,30 @@ const isBusy = ({ process }: SimulatedNode) =>
 
 const masters = (cluster: Cluster) => cluster.nodes.filter(({ process }) => process?.replication?.isReplica === false)
 
-async function appoint(cluster: Cluster): Promise<void> {
+async function appointMaster(cluster: Cluster): Promise<void> {
   const { chance, nodes, settings } = cluster
-  const wait = (condition: () => boolean, what: string) => cluster.until(condition, CONVERGE_MS, what, () => view(cluster))
+  const wait = (condition: () => boolean, what: string) => cluster.runUntil(condition, CONVERGE_MS, what, () => describeCluster(cluster))
   if (settings.roles === 'failover') {
     await wait(() => masters(cluster).length === 1 && nodes.every(hasNoFailover), 'one master')
     return
   }
   if (settings.roles === 'fixed') {
-    chain(cluster, nodes[0] as SimulatedNode)
+    followInChains(cluster, nodes[0] as SimulatedNode)
     return
   }
   for (const { process } of nodes) {
     process?.wake()
-    process?.replication?.failover.abort('all troubles are over')
+    process?.replication?.failover.abort('all faults are over')
   }
   const master = chance.pick(nodes)
   master.process?.replication?.leave()
-  chain(cluster, master)
+  followInChains(cluster, master)
 }
 
 const hasNoFailover = ({ process }: SimulatedNode) => process?.replication?.failover.state === 'no-failover'
 
 /** All follow the master, or one of its followers, to a depth of three. */
-function chain(cluster: Cluster, master: SimulatedNode): void {
+function followInChains(cluster: Cluster, master: SimulatedNode): void {
   const placed: { readonly node: SimulatedNode; readonly depth: number }[] = [{ node: master, depth: 0 }]
   for (const node of cluster.nodes.filter((other) => other !== master)) {
     const { node: upstream, depth } = cluster.chance.pick(placed.filter((place) => place.depth < 3))
@@ -111,14 +111,14 @@ async function converge(cluster: Cluster): Promise<void> {
       cluster.nodes.every(({ track }) => keyOf(track.end) === keyOf(first.track.end))
     )
   }
-  await cluster.until(isDone, CONVERGE_MS, 'that all are the same', () => view(cluster))
+  await cluster.runUntil(isDone, CONVERGE_MS, 'equal logs on all nodes', () => describeCluster(cluster))
 }
 
 /** No node reconnects, and none logs a warning. */
-async function stayQuiet(cluster: Cluster): Promise<void> {
+async function checkQuiet(cluster: Cluster): Promise<void> {
   const before = cluster.nodes.map(({ process }) => process?.dialled)
   cluster.isQuiet = true
-  await cluster.forMs(SILENCE_MS)
+  await cluster.runForMs(SILENCE_MS)
   cluster.isQuiet = false
   for (const [index, node] of cluster.nodes.entries()) {
     if (node.process?.dialled !== before[index]) throw new Error(`${node.name} has connected anew though all is well`)
@@ -140,17 +140,17 @@ async function leaveAndReturn(cluster: Cluster): Promise<void> {
   replication.leave()
   replication.follow(master.host, master.port, 'partial')
   cluster.note(`${node.name} leaves and returns`)
-  await cluster.until(
+  await cluster.runUntil(
     () => replication.link.isUp,
     1000,
-    `that ${node.name} is back`,
-    () => view(cluster),
+    `the link of ${node.name} after its return`,
+    () => describeCluster(cluster),
   )
   await converge(cluster)
   if (replication.link.view.fullSyncs !== fullSyncs) throw new Error(`${node.name} needed a full sync to come back`)
 }
 
-function compare(cluster: Cluster, master: SimulatedNode): void {
+function checkSameData(cluster: Cluster, master: SimulatedNode): void {
   for (const node of cluster.nodes) {
     node.compareContent()
     checkMemory((node.process as NonNullable<typeof node.process>).storage.keyspace)
@@ -185,7 +185,7 @@ async function close(cluster: Cluster): Promise<void> {
   }
 }
 
-function view(cluster: Cluster): string {
+function describeCluster(cluster: Cluster): string {
   return cluster.nodes
     .map(({ name, process, track }) => {
       if (process === null || process.replication === null) return `${name}: not up`

@@ -40,7 +40,7 @@ export class Histories {
   }
 
   /** Checks that the keyspace at a position is the same on every node. */
-  sawContent(position: BinlogPosition, content: string): void {
+  checkContent(position: BinlogPosition, content: string): void {
     const known = this.get(position)
     if (known.content === null) known.content = content
     else if (known.content !== content) throw new Error(`two keyspaces at ${keyOf(position)}:\n${difference(known.content, content)}`)

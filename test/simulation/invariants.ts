@@ -37,7 +37,7 @@ function checkPair(replica: SimulatedNode, master: SimulatedNode, peer: ServerEn
       `${replica.name} follows ${master.name} and is at ${keyOf(end)}, where its master has ${there ?? 'no group'} (its end: ${keyOf(master.track.end)})`,
     )
   }
-  if (master.syncAlways && end.offset > Math.max(master.syncedOnce, peer.streamingFrom) && master.process?.isReloading !== true) {
+  if (master.mustSyncAlways && end.offset > Math.max(master.syncedOnce, peer.streamingFrom) && master.process?.isReloading !== true) {
     throw new Error(`${replica.name} has been fed up to ${end.offset} of what ${master.name} has synced up to ${master.syncedOnce} only`)
   }
 }

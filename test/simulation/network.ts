@@ -5,8 +5,8 @@
  *   not kept  that they arrive at all, when and in which pieces;
  *             that a side learns of the other's end
  *
- * A machine is known by its ip; a party is a process on it. A muted party has died: nothing that it
- * still does gets out.
+ * A machine is known by its ip; a party is a process on it. A muted party has died: nothing
+ * that it still does gets out.
  */
 import type { Seeded } from '../support/generators/seed.ts'
 import { Pipe } from './pipe.ts'
@@ -16,7 +16,7 @@ const DIAL_TIMEOUT_MS = 10_000
 
 export interface Party {
   readonly ip: string
-  muted: boolean
+  isMuted: boolean
 }
 
 export interface SocketEvents {
@@ -26,7 +26,7 @@ export interface SocketEvents {
   closed(reason: string): void
 }
 
-const DEAF: SocketEvents = { connected() {}, data() {}, drained() {}, closed() {} }
+const NO_EVENTS: SocketEvents = { connected() {}, data() {}, drained() {}, closed() {} }
 
 /** One end of a connection. */
 export class Socket {
@@ -35,7 +35,7 @@ export class Socket {
   readonly network: Network
   /** The other end, once it exists. */
   peer: Socket | null = null
-  events: SocketEvents = DEAF
+  events: SocketEvents = NO_EVENTS
   isOpen = true
   /** Its machine has lost power: it will answer nothing, and later bytes are refused. */
   isGone = false
@@ -53,15 +53,15 @@ export class Socket {
       deliver: (bytes) => {
         if (this.peer?.isOpen === true && !this.peer.isGone) this.peer.events.data(bytes)
       },
-      ended: (reason) => this.peer?.fail(reason),
-      drained: () => {
+      onEnd: (reason) => this.peer?.fail(reason),
+      onDrained: () => {
         if (this.isOpen) this.events.drained()
       },
     })
   }
 
   send(bytes: Buffer): void {
-    if (!this.isOpen || this.party.muted) return
+    if (!this.isOpen || this.party.isMuted) return
     const { peer, network } = this
     if (peer?.isGone === true && network.isPowered(peer.party.ip)) {
       network.schedule.after(network.latencyMs(), () => this.fail('ECONNRESET: the machine has started anew'))
@@ -86,8 +86,8 @@ export class Socket {
   close(): void {
     if (!this.isOpen) return
     this.isOpen = false
-    this.events = DEAF
-    if (!this.party.muted) this.out.finish('the other side closed the connection')
+    this.events = NO_EVENTS
+    if (!this.party.isMuted) this.out.finish('the other side closed the connection')
   }
 
   /** Ends the connection for this side. */
@@ -138,11 +138,11 @@ export class Network {
 
   /** Ends a process: its connections end with it, and no one listens any more. */
   kill(party: Party): void {
-    party.muted = true
+    party.isMuted = true
     for (const [address, listener] of this.listeners) if (listener.party === party) this.listeners.delete(address)
     for (const socket of this.socketsOf(party)) {
       socket.isOpen = false
-      socket.events = DEAF
+      socket.events = NO_EVENTS
       socket.out.tear()
       socket.out.finish('ECONNRESET: the process has ended')
     }
@@ -150,13 +150,13 @@ export class Network {
 
   /** Cuts a machine's power: the other ends see nothing. */
   cutPower(party: Party): void {
-    party.muted = true
+    party.isMuted = true
     this.unpowered.add(party.ip)
     for (const [address, listener] of this.listeners) if (listener.party === party) this.listeners.delete(address)
     for (const socket of this.socketsOf(party)) {
       socket.isOpen = false
       socket.isGone = true
-      socket.events = DEAF
+      socket.events = NO_EVENTS
       socket.out.tear()
     }
   }
@@ -169,11 +169,11 @@ export class Network {
     return !this.unpowered.has(ip)
   }
 
-  part(a: string, b: string): void {
+  partition(a: string, b: string): void {
     this.partitions.add(pairOf(a, b))
   }
 
-  join(a: string, b: string): void {
+  rejoin(a: string, b: string): void {
     this.partitions.delete(pairOf(a, b))
     for (const socket of this.dialled) for (const end of [socket, socket.peer]) end?.out.kick()
   }
@@ -197,7 +197,7 @@ export class Network {
   }
 
   private connect(socket: Socket, host: string, port: number, untilMs: number): void {
-    if (!socket.isOpen || socket.party.muted) return
+    if (!socket.isOpen || socket.party.isMuted) return
     const { schedule } = this
     const isSilent = !this.isPowered(host) || this.isPartitioned(socket.party.ip, host)
     if (isSilent) {

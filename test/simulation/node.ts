@@ -28,19 +28,19 @@ export interface NodeHost {
   readonly histories: Histories
   readonly chance: Seeded
   note(text: string): void
-  logged(node: SimulatedNode, level: string, text: string, fields: object): void
+  onLog(node: SimulatedNode, level: string, text: string, fields: object): void
   fail(error: unknown): void
-  lostPower(node: SimulatedNode): void
+  onPowerLoss(node: SimulatedNode): void
   /** Clients were answered for everything up to this position. */
-  acknowledge(node: SimulatedNode, position: string): void
+  onAcknowledged(node: SimulatedNode, position: string): void
   /** A replica has sent bytes on a connection. */
-  said(node: SimulatedNode, socket: number, bytes: Buffer): void
+  onSent(node: SimulatedNode, socket: number, bytes: Buffer): void
   /** The master has accepted an ack. */
-  acked(node: SimulatedNode, end: ServerEnd, ack: AckRequest): void
+  onAck(node: SimulatedNode, end: ServerEnd, ack: AckRequest): void
   /** The master has refused a replica's request to continue. */
-  refused(node: SimulatedNode, end: ServerEnd, request: TrySyncRequest, reply: TrySyncReply): void
+  onFullSync(node: SimulatedNode, end: ServerEnd, request: TrySyncRequest, reply: TrySyncReply): void
   /** A master has logged something unrequested, soon after it started or was promoted. */
-  wroteUnasked(position: BinlogPosition): void
+  onUnaskedWrite(position: BinlogPosition): void
 }
 
 interface Found {
@@ -58,7 +58,7 @@ export class SimulatedNode {
   readonly name: string
   readonly ip: string
   /** True for appendfsync always. */
-  readonly syncAlways: boolean
+  readonly mustSyncAlways: boolean
   process: SimulatedProcess | null = null
   disk = new Disk()
   readonly track = new Track()
@@ -77,16 +77,16 @@ export class SimulatedNode {
   /** The position that this node has reported as durable: it must survive any power loss. */
   private promised: (BinlogPosition & { readonly generation: string }) | null = null
 
-  constructor(name: string, ip: string, syncAlways: boolean, host: NodeHost) {
+  constructor(name: string, ip: string, mustSyncAlways: boolean, host: NodeHost) {
     this.name = name
     this.ip = ip
-    this.syncAlways = syncAlways
+    this.mustSyncAlways = mustSyncAlways
     this.host = host
   }
 
   /** True while the process serves. */
   get isUp(): boolean {
-    return this.process !== null && !this.process.muted && this.process.replication !== null
+    return this.process !== null && !this.process.isMuted && this.process.replication !== null
   }
 
   readonly clock: Clock = {
@@ -102,9 +102,9 @@ export class SimulatedNode {
     this.process = process
     this.note(`starts as ${process.runId.slice(0, 8)}`)
     process.start().then(
-      () => this.guarded(() => this.recovered(process)),
+      () => this.guard(() => this.checkRecovery(process)),
       (error: unknown) => {
-        if (process.muted) return
+        if (process.isMuted) return
         if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') host.fail(error)
         this.note(`cannot start: ${String(error)}`)
         this.doomed ??= { how: 'kill', disk: this.diskAfter('kill') }
@@ -119,7 +119,7 @@ export class SimulatedNode {
   crash(how: Crash, disk: Disk = this.diskAfter(how)): void {
     const { process, host } = this
     if (process === null) return
-    this.noteWhatWas(how, false)
+    this.recordCrash(how, false)
     if (how === 'kill') host.network.kill(process)
     else host.network.cutPower(process)
     this.note(how)
@@ -136,13 +136,13 @@ export class SimulatedNode {
     if (process === null) return
     let left = operations
     disk.files.onOperation = () => {
-      if (process.muted || this.isObserving || left-- > 0) return
+      if (process.isMuted || this.isObserving || left-- > 0) return
       disk.files.onOperation = undefined
       if (this.process !== process) return
-      this.guarded(() => {
+      this.guard(() => {
         if (process.replication !== null && process.storage.identity.generation === this.trackGeneration) this.follow(process)
-        this.noteWhatWas(how, true)
-        process.muted = true
+        this.recordCrash(how, true)
+        process.isMuted = true
         this.doomed = { how, disk: this.diskAfter(how) }
       })
     }
@@ -151,7 +151,7 @@ export class SimulatedNode {
   private doomed: { readonly how: Crash; readonly disk: Disk } | null = null
 
   /** After each event: removes a process that died in it. Returns true if there was one. */
-  bury(): boolean {
+  removeDead(): boolean {
     const { doomed } = this
     if (doomed === null) return false
     this.doomed = null
@@ -169,7 +169,7 @@ export class SimulatedNode {
     this.observe()
     this.note(`stops: ${how}`)
     await process.stop(how)
-    if (process.muted) return
+    if (process.isMuted) return
     const { end } = this.track
     this.crashed = { how: 'kill', isMidway: false, end: end.offset, synced: end.offset }
     host.network.kill(process)
@@ -181,15 +181,15 @@ export class SimulatedNode {
   /** Reads new groups of the binlog, and checks the invariants of one node. */
   observe(): void {
     const { process, host, track } = this
-    if (process === null || process.muted || process.replication === null) return
+    if (process === null || process.isMuted || process.replication === null) return
     const { binlog, stalled } = process.storage
-    if (process.epoch !== this.trackEpoch) this.quietly(() => this.restartTrack(process))
+    if (process.epoch !== this.trackEpoch) this.readUnobserved(() => this.restartTrack(process))
     const before = track.end.offset
     this.follow(process)
-    const until = this.syncAlways ? binlog.synced : binlog.end.offset
+    const until = this.mustSyncAlways ? binlog.synced : binlog.end.offset
     while ((this.unacknowledged[0]?.offset ?? Number.POSITIVE_INFINITY) <= until)
-      host.acknowledge(this, keyOf(this.unacknowledged.shift() as BinlogPosition))
-    if (this.syncAlways && stalled === null) this.promise(binlog.synced)
+      host.onAcknowledged(this, keyOf(this.unacknowledged.shift() as BinlogPosition))
+    if (this.mustSyncAlways && stalled === null) this.recordPromise(binlog.synced)
     if (track.end.offset > before && (binlog.end.crc & 0xffff) % CONTENT_EVERY === 0) this.compareContent()
   }
 
@@ -197,7 +197,9 @@ export class SimulatedNode {
     const { track, host, disk } = this
     const isReplica = storage.role === 'replica'
     const before = track.end.offset
-    this.quietly(() => track.follow(disk.files, storage.binlog.segments, storage.binlog.end, host.histories, isReplica && this.wasReplica))
+    this.readUnobserved(() =>
+      track.follow(disk.files, storage.binlog.segments, storage.binlog.end, host.histories, isReplica && this.wasReplica),
+    )
     if (!isReplica && !this.wasReplica) this.unacknowledged.push(...track.after(before))
     this.wasReplica = isReplica
   }
@@ -205,7 +207,7 @@ export class SimulatedNode {
   /**
    * Reads the disk without counting it as an operation of the node, so that no crash occurs at it.
    */
-  private quietly<T>(read: () => T): T {
+  private readUnobserved<T>(read: () => T): T {
     const before = this.isObserving
     this.isObserving = true
     try {
@@ -221,7 +223,7 @@ export class SimulatedNode {
     if (process === null || process.isReloading || !this.isUp) return
     const { storage } = process
     if (storage.stalled !== null || !storage.group.isEmpty || storage.isReloading || storage.checkpointer.isReopening) return
-    host.histories.sawContent(this.track.end, contentOf(process))
+    host.histories.checkContent(this.track.end, contentOf(process))
   }
 
   /** LevelDB of the data in use, if any. */
@@ -233,7 +235,7 @@ export class SimulatedNode {
     this.host.note(`${this.name}: ${text}`)
   }
 
-  guarded(action: () => void): void {
+  guard(action: () => void): void {
     try {
       action()
     } catch (error) {
@@ -246,9 +248,9 @@ export class SimulatedNode {
     return how === 'kill' ? this.disk.kill(random) : this.disk.crash(random)
   }
 
-  private noteWhatWas(how: Crash, isMidway: boolean): void {
+  private recordCrash(how: Crash, isMidway: boolean): void {
     const { process, host } = this
-    if (how === 'power loss') host.lostPower(this)
+    if (how === 'power loss') host.onPowerLoss(this)
     if (process === null || process.replication === null) {
       // A crash in the middle of a start. The state before it still counts, except for data that a
       // kill had left unsynced.
@@ -262,23 +264,22 @@ export class SimulatedNode {
   /** The name of the data in CURRENT. */
   private generation(): string | null {
     const { files } = this.disk
-    return this.quietly(() => (files.existsSync('/data/CURRENT') ? currentDataSet(files, '/data').name : null))
+    return this.readUnobserved(() => (files.existsSync('/data/CURRENT') ? currentDataSet(files, '/data').name : null))
   }
 
   private restartTrack({ epoch, storage }: SimulatedProcess): void {
     const position = storage.binlog.positionAt(storage.binlog.startOffset)
-    if (position === null || !this.host.histories.has(position))
-      throw new Error('a full sync has led to a position where no node has ever been')
+    if (position === null || !this.host.histories.has(position)) throw new Error('a full sync has led to a position that no node ever had')
     this.trackEpoch = epoch
     this.trackGeneration = this.generation()
     this.unacknowledged = []
     this.track.restart(position)
     this.promised = null
-    this.note(`has swapped its data: ${keyOf(position)}`)
+    this.note(`has installed data at ${keyOf(position)}`)
   }
 
-  private recovered(process: SimulatedProcess): void {
-    if (process.muted) return
+  private checkRecovery(process: SimulatedProcess): void {
+    if (process.isMuted) return
     const { storage } = process
     const { end } = storage.binlog
     this.trackEpoch = process.epoch
@@ -297,12 +298,12 @@ export class SimulatedNode {
       track.cut(end.offset)
       // A write in progress may be whole on the disk.
       if (crashed.isMidway) track.follow(this.disk.files, storage.binlog.segments, end, this.host.histories, storage.role === 'replica')
-      if (keyOf(track.end) !== keyOf(end)) throw new Error(`${this.name} has recovered to ${keyOf(end)}, and was never there`)
+      if (keyOf(track.end) !== keyOf(end)) throw new Error(`${this.name} has recovered to ${keyOf(end)}, a position that it never had`)
     } else {
       track.restart(end)
       this.promised = null
     }
-    if (!this.host.histories.has(end)) throw new Error(`${this.name} has recovered to ${keyOf(end)}, where no node has ever been`)
+    if (!this.host.histories.has(end)) throw new Error(`${this.name} has recovered to ${keyOf(end)}, a position that no node ever had`)
     this.trackGeneration = generation
     this.crashed = null
     this.wasReplica = storage.role === 'replica'
@@ -314,7 +315,7 @@ export class SimulatedNode {
     return Math.max(this.promised?.offset ?? 0, this.process?.storage.binlog.synced ?? 0)
   }
 
-  private promise(offset: number): void {
+  private recordPromise(offset: number): void {
     const crc = this.track.crcAt(offset)
     const generation = this.trackGeneration
     if (crc === undefined || generation === null) return
@@ -326,34 +327,33 @@ export class SimulatedNode {
     return {
       network: host.network,
       settings: host.settings,
-      syncAlways: this.syncAlways,
+      mustSyncAlways: this.mustSyncAlways,
       note: (text) => this.note(text),
-      logged: (level, text, fields) => host.logged(this, level, text, fields),
-      fatal: (error) => {
+      onLog: (level, text, fields) => host.onLog(this, level, text, fields),
+      onFatal: (error) => {
         this.note(`fatal: ${String(error)}`)
         if (!String(error).includes(BROKEN_COMMAND)) host.fail(error)
         else this.doomed ??= { how: 'kill', disk: this.diskAfter('kill') }
       },
-      swapped: () => {},
-      sent: (socket, data) => {
-        host.said(this, socket, data)
-        this.guarded(() => this.saidToMaster(data))
+      onSent: (socket, data) => {
+        host.onSent(this, socket, data)
+        this.guard(() => this.checkAckSent(data))
       },
-      acked: (end, ack) => this.guarded(() => host.acked(this, end, ack)),
-      refused: (end, request, reply) => this.guarded(() => host.refused(this, end, request, reply)),
-      wroteUnasked: (position) => host.wroteUnasked(position),
+      onAck: (end, ack) => this.guard(() => host.onAck(this, end, ack)),
+      onFullSync: (end, request, reply) => this.guard(() => host.onFullSync(this, end, request, reply)),
+      onUnaskedWrite: (position) => host.onUnaskedWrite(position),
     }
   }
 
   /** Checks that a replica has what it acknowledges. */
-  private saidToMaster(data: Buffer): void {
+  private checkAckSent(data: Buffer): void {
     const command = readCommand(data, 0, data.length)
     if (command?.args[0] !== 'REPLCONF' || this.process === null) return
     const [applied, synced] = [Number(command.args[2]), Number(command.args[4])]
     const { binlog } = this.process.storage
     if (applied > binlog.end.offset) throw new Error(`${this.name} acknowledges ${applied} and ends at ${binlog.end.offset}`)
     if (synced > binlog.synced) throw new Error(`${this.name} acknowledges ${synced} as synced, and has synced ${binlog.synced}`)
-    this.promise(synced)
+    this.recordPromise(synced)
   }
 }
 

@@ -18,9 +18,9 @@ export interface PipeHost {
   /** True while nothing gets through; `kick` is called when that changes. */
   isBlocked(): boolean
   deliver(bytes: Buffer): void
-  ended(reason: string): void
+  onEnd(reason: string): void
   /** Called when the kernel has accepted all sent bytes. */
-  drained(): void
+  onDrained(): void
 }
 
 /** One direction of a connection. */
@@ -106,14 +106,14 @@ export class Pipe {
     if (flight.length === 0) {
       if (this.end === null) return
       this.isLost = true
-      this.host.ended(this.end)
+      this.host.onEnd(this.end)
       return
     }
     const length = chance.random() < SPLIT_CHANCE ? 1 + chance.integer(flight.length) : flight.length
     this.flight = flight.subarray(length)
     const wasFull = this.queue.length > 0
     this.fill()
-    if (wasFull && this.queue.length === 0) schedule.after(this.host.latencyMs(), () => this.host.drained())
+    if (wasFull && this.queue.length === 0) schedule.after(this.host.latencyMs(), () => this.host.onDrained())
     const bytes = Buffer.from(flight.subarray(0, length))
     if (this.isCorrupt) turnBit(bytes, chance)
     this.isCorrupt = false

@@ -31,21 +31,19 @@ import { type ClusterSettings, DATABASES, PORT } from './settings.ts'
 export interface ProcessHost {
   readonly network: Network
   readonly settings: ClusterSettings
-  readonly syncAlways: boolean
+  readonly mustSyncAlways: boolean
   note(text: string): void
-  logged(level: string, text: string, fields: object): void
+  onLog(level: string, text: string, fields: object): void
   /** A fatal error: the process would have ended. */
-  fatal(error: unknown): void
-  /** A full sync has replaced the data. */
-  swapped(): void
+  onFatal(error: unknown): void
   /** A replica has sent bytes to its master. */
-  sent(socket: number, data: Buffer): void
-  acked(peer: ServerEnd, ack: AckRequest): void
-  refused(peer: ServerEnd, request: TrySyncRequest, reply: TrySyncReply): void
+  onSent(socket: number, data: Buffer): void
+  onAck(peer: ServerEnd, ack: AckRequest): void
+  onFullSync(peer: ServerEnd, request: TrySyncRequest, reply: TrySyncReply): void
   /**
    * A master has logged something before any client wrote, soon after it started or was promoted.
    */
-  wroteUnasked(position: BinlogPosition): void
+  onUnaskedWrite(position: BinlogPosition): void
 }
 
 /**
@@ -60,7 +58,7 @@ const ROOM_EVERY_MS = 1000
 /** One run of a server on a simulated node. */
 export class SimulatedProcess implements Party {
   readonly ip: string
-  muted = false
+  isMuted = false
   readonly runId: string
   readonly disk: Disk
   /** Null until recovery has finished. */
@@ -75,7 +73,7 @@ export class SimulatedProcess implements Party {
   /** The number of next commands from its master that it does not know. */
   unknownCommands = 0
   /** True if the next command from its master breaks. */
-  isClumsy = false
+  mustBreakNextCommand = false
   private opened: Storage | null = null
   private executor: Executor | null = null
   private readonly client = new ReplayClient()
@@ -123,14 +121,14 @@ export class SimulatedProcess implements Party {
       settings: structuredClone(settings.storage),
       events: this.storageEvents(),
       fatal: (error) => {
-        if (!this.muted) this.host.fatal(error)
+        if (!this.isMuted) this.host.onFatal(error)
       },
     })
     this.executor = this.makeExecutor(storage)
     storage.keyspace.pageLimits = settings.pageLimits
     await storage.recover(replayer(this.executor, storage.keyspace))
     this.opened = storage
-    if (this.muted) return
+    if (this.isMuted) return
     this.replication = this.makeReplication(storage)
     this.answers = this.replication.storageEvents
     this.wake()
@@ -145,7 +143,7 @@ export class SimulatedProcess implements Party {
 
   /** Ends the current turn. Returns false if there is none. */
   endTurn(): boolean {
-    if (!this.isTurn || this.opened === null || this.muted) return false
+    if (!this.isTurn || this.opened === null || this.isMuted) return false
     this.isTurn = false
     const { opened: storage, replication, host } = this
     const moreExpired = storage.expireDue()
@@ -154,8 +152,8 @@ export class SimulatedProcess implements Party {
     this.history = this.currentHistory()
     const { end } = storage.binlog
     const isFresh = !this.history.isWritten && this.clock.monotonicMs() - this.history.sinceMs < ROLE_SETTLES_MS
-    if (storage.role === 'master' && end.offset > before && isFresh) host.wroteUnasked(end)
-    if (host.syncAlways) storage.binlog.sync()
+    if (storage.role === 'master' && end.offset > before && isFresh) host.onUnaskedWrite(end)
+    if (host.mustSyncAlways) storage.binlog.sync()
     replication?.flush()
     if (storage.background() || moreExpired) this.wake()
     return true
@@ -169,15 +167,15 @@ export class SimulatedProcess implements Party {
   /** Called ten times a second. */
   tick(): void {
     const { opened: storage, replication } = this
-    if (storage === null || replication === null || this.muted || this.isReloading) return
+    if (storage === null || replication === null || this.isMuted || this.isReloading) return
     const now = this.clock.wallMs()
     this.wake()
-    if (storage.stalled !== null && storage.retry()) this.host.note('goes on writing')
+    if (storage.stalled !== null && storage.retry()) this.host.note('writes again')
     if (Math.abs(now - this.lastRoomMs) >= ROOM_EVERY_MS) {
       this.lastRoomMs = now
       storage.recoverRoom()
     }
-    if (!this.host.syncAlways && Math.abs(now - this.lastSyncMs) >= SYNC_EVERY_MS) {
+    if (!this.host.mustSyncAlways && Math.abs(now - this.lastSyncMs) >= SYNC_EVERY_MS) {
       this.lastSyncMs = now
       storage.binlog.sync()
     }
@@ -188,7 +186,7 @@ export class SimulatedProcess implements Party {
   /** True if a client's write would run. */
   get takesWrites(): boolean {
     const { opened: storage, replication } = this
-    if (storage === null || replication === null || this.muted || this.isReloading) return false
+    if (storage === null || replication === null || this.isMuted || this.isReloading) return false
     if (replication.isReplica || replication.isWritingPaused || replication.lacksReplicas) return false
     return (
       storage.stalled === null && !storage.isDiskLow && !storage.isReloading && !storage.checkpointer.isReopening && !storage.isOverloaded
@@ -214,7 +212,7 @@ export class SimulatedProcess implements Party {
     replication.link.suspend()
     await storage.reload(replayer(executor, storage.keyspace))
     this.isReloading = false
-    if (this.muted) return
+    if (this.isMuted) return
     this.wake()
     replication.link.resume()
   }
@@ -239,8 +237,8 @@ export class SimulatedProcess implements Party {
         },
         wake: () => this.wake(),
         note: (text) => host.note(text),
-        acked: (from, ack) => host.acked(from, ack),
-        refused: (from, request, reply) => host.refused(from, request, reply),
+        onAck: (from, ack) => host.onAck(from, ack),
+        onFullSync: (from, request, reply) => host.onFullSync(from, request, reply),
       },
       () => this.epoch,
     )
@@ -269,7 +267,7 @@ export class SimulatedProcess implements Party {
         return {
           send: (data) => {
             const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
-            if (!this.muted) host.sent(socket.id, bytes)
+            if (!this.isMuted) host.onSent(socket.id, bytes)
             socket.send(bytes)
           },
           pause: () => socket.pause(),
@@ -278,7 +276,7 @@ export class SimulatedProcess implements Party {
         }
       },
       port: () => PORT,
-      syncAlways: () => host.syncAlways,
+      syncAlways: () => host.mustSyncAlways,
       isHeld: () => false,
       waitFailure: () => new Error('UNBLOCKED'),
       wake: () => this.wake(),
@@ -293,7 +291,6 @@ export class SimulatedProcess implements Party {
       onExpired() {},
       onInstalled: () => {
         this.epoch++
-        if (!this.muted) this.host.swapped()
         this.answers?.onInstalled()
       },
       onSynced: () => this.answers?.onSynced(),
@@ -306,9 +303,9 @@ export class SimulatedProcess implements Party {
       ...inner,
       knows: (args) => (this.unknownCommands > 0 ? this.unknownCommands-- < 0 : inner.knows(args)),
       command: (args) => {
-        const { isClumsy } = this
-        this.isClumsy = false
-        if (isClumsy) throw new Error(BROKEN_COMMAND)
+        const { mustBreakNextCommand } = this
+        this.mustBreakNextCommand = false
+        if (mustBreakNextCommand) throw new Error(BROKEN_COMMAND)
         inner.command(args)
       },
     }
@@ -320,14 +317,14 @@ export class SimulatedProcess implements Party {
     const number = (name: string) => (name === 'proto-max-bulk-len' ? 2 ** 29 : limit)
     const { random } = this.chance
     const server = { table: this.table, config: { number }, random } as unknown as ServerPort
-    const hooks = quietHooks({ onBug: (error) => this.host.fatal(error) })
+    const hooks = quietHooks({ onBug: (error) => this.host.onFatal(error) })
     const { keyspace, group } = storage
     return new Executor({ keyspace, group, server, hooks, gates: OPEN_GATES, monotonicMs: () => 0, groupStart: () => 0 })
   }
 
   private log(): Log {
     const note = (level: string) => (fields: object, text: string) => {
-      if (!this.muted) this.host.logged(level, text, fields)
+      if (!this.isMuted) this.host.onLog(level, text, fields)
     }
     return { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') }
   }

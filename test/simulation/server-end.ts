@@ -29,9 +29,9 @@ export interface ServerEndHost {
   /** Adds a line to the log of the simulation. */
   note(text: string): void
   /** The master has accepted an ack of a replica. */
-  acked(end: ServerEnd, ack: AckRequest): void
+  onAck(end: ServerEnd, ack: AckRequest): void
   /** The master has refused a replica's request to continue. */
-  refused(end: ServerEnd, request: TrySyncRequest, reply: TrySyncReply): void
+  onFullSync(end: ServerEnd, request: TrySyncRequest, reply: TrySyncReply): void
 }
 
 /** The server's end of a simulated connection. */
@@ -118,11 +118,11 @@ export class ServerEnd implements ReplicaConnection, SocketEvents {
     switch (words[0]) {
       case 'METASYNC': {
         const inquiry = readInquiry(words)
-        this.reply(metaReply(inquiry === null ? this.noted(master.metaSync(this, readMetaSync(words))) : master.answerInquiry(inquiry)))
+        this.reply(metaReply(inquiry === null ? this.noteMeta(master.metaSync(this, readMetaSync(words))) : master.answerInquiry(inquiry)))
         return
       }
       case 'TRYSYNC':
-        this.reply(trySyncReplyWords(this.decided(readTrySync(words), master)))
+        this.reply(trySyncReplyWords(this.decideTrySync(readTrySync(words), master)))
         return
       case 'DBSYNC':
         master.dbSync(this, readDbSync(words))
@@ -137,7 +137,7 @@ export class ServerEnd implements ReplicaConnection, SocketEvents {
       case 'REPLCONF': {
         const ack = { applied: Number(words[2]), synced: Number(words[4]), asked: Number(words[6]) }
         master.ack(this, ack)
-        this.host.acked(this, ack)
+        this.host.onAck(this, ack)
         return
       }
       default:
@@ -145,14 +145,14 @@ export class ServerEnd implements ReplicaConnection, SocketEvents {
     }
   }
 
-  private noted(meta: MetaSyncReply): MetaSyncReply {
+  private noteMeta(meta: MetaSyncReply): MetaSyncReply {
     this.host.note(`meta to connection ${this.id}: session ${meta.session}, id ${meta.replicationId.slice(0, 8)}, end ${meta.binlogEnd}`)
     return meta
   }
 
-  private decided(request: TrySyncRequest, master: Master): TrySyncReply {
+  private decideTrySync(request: TrySyncRequest, master: Master): TrySyncReply {
     const reply = master.trySync(this, request)
-    if (reply.type === 'full-sync') this.host.refused(this, request, reply)
+    if (reply.type === 'full-sync') this.host.onFullSync(this, request, reply)
     const what = reply.type === 'continue' ? `CONTINUE at ${reply.offset}` : `FULLSYNC, ${reply.reason}: ${reply.text}`
     this.host.note(`answer to connection ${this.id}: ${what}`)
     return reply

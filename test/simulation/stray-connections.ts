@@ -9,10 +9,10 @@ import { randomHex } from '../../storage/directory/identity.ts'
 import type { Network, Party, Socket } from './network.ts'
 import { PORT } from './settings.ts'
 
-/** The recorded bytes of a connection. */
-const RECORDED_BYTES = 4096
-const RECORDED_CONNECTIONS = 30
-const TWIN_EVERY_MS = 250
+/** The limit of recorded bytes for each connection. */
+const MAX_RECORDED_BYTES = 4096
+const MAX_RECORDED_CONNECTIONS = 30
+const CLAIM_EVERY_MS = 250
 
 interface Recording {
   readonly ip: string
@@ -31,11 +31,11 @@ export class StrayConnections {
     this.network = network
   }
 
-  heard(ip: string, socket: number, bytes: Buffer): void {
+  record(ip: string, socket: number, bytes: Buffer): void {
     const known = this.recordings.find((recording) => recording.socket === socket)
     if (known === undefined) {
-      this.recordings = [...this.recordings.slice(1 - RECORDED_CONNECTIONS), { ip, socket, bytes: Buffer.from(bytes) }]
-    } else if (known.bytes.length < RECORDED_BYTES) known.bytes = Buffer.concat([known.bytes, bytes])
+      this.recordings = [...this.recordings.slice(1 - MAX_RECORDED_CONNECTIONS), { ip, socket, bytes: Buffer.from(bytes) }]
+    } else if (known.bytes.length < MAX_RECORDED_BYTES) known.bytes = Buffer.concat([known.bytes, bytes])
   }
 
   /** Sends the recorded words of a connection to a node again, all of them or a part. */
@@ -44,7 +44,7 @@ export class StrayConnections {
     // A handover is left out: FAILOVER addresses one node at one moment, and no network delivers it
     // to another.
     const recordings = this.recordings.filter(({ bytes }) => !bytes.includes('FAILOVER'))
-    if (recordings.length === 0) return 'nothing to say again'
+    if (recordings.length === 0) return 'no recorded connection to repeat'
     const { ip, socket, bytes } = chance.pick(recordings)
     const part = bytes.subarray(0, 1 + chance.integer(bytes.length))
     const isTwice = chance.random() < 0.3
@@ -53,11 +53,11 @@ export class StrayConnections {
       open.send(part)
     })
     if (chance.random() < 0.7) schedule.after(chance.random() * 3000, () => stray.close())
-    return `what connection ${socket} of ${ip} has said is said again to ${to}`
+    return `the bytes of connection ${socket} of ${ip} are sent again to ${to}`
   }
 
   /** Makes another process repeatedly claim to be the one at an address. */
-  twin(ip: string, to: string, tries: number): string {
+  claimAddress(ip: string, to: string, tries: number): string {
     const { chance, schedule } = this.network
     const runId = randomHex(chance.random, 40)
     let last: Socket | null = null
@@ -68,7 +68,7 @@ export class StrayConnections {
       const bytes = Buffer.alloc(encodedLength(words))
       writeCommand(words, bytes, 0)
       last = this.dial(ip, to, (socket) => socket.send(bytes))
-      schedule.after(TWIN_EVERY_MS * (0.5 + chance.random()), () => again(attempt + 1))
+      schedule.after(CLAIM_EVERY_MS * (0.5 + chance.random()), () => again(attempt + 1))
     }
     again(1)
     return `${runId.slice(0, 8)} says ${tries} times to ${to} that it is at ${ip}`
@@ -81,7 +81,7 @@ export class StrayConnections {
   }
 
   private dial(ip: string, to: string, talk: (socket: Socket) => void): Socket {
-    const party: Party = { ip, muted: false }
+    const party: Party = { ip, isMuted: false }
     const socket = this.network.dial(party, to, PORT, { connected: () => talk(socket), data() {}, drained() {}, closed() {} })
     this.sockets = [...this.sockets.filter(({ isOpen }) => isOpen), socket]
     return socket
