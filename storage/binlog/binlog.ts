@@ -132,7 +132,7 @@ export class Binlog {
     this.syncedOffset = Math.min(this.syncedOffset, offset)
     // the fsync does not cover the bytes that replace those cut off
     this.syncingTo = Math.min(this.syncingTo, offset)
-    assert(this.syncedOffset <= this.position.offset, 'no more of the binlog is durable than there is')
+    assert(this.syncedOffset <= offset && this.syncingTo <= offset, 'an fsync covers nothing that was taken back')
     for (const waiter of this.waiters) waiter.offset = Math.min(waiter.offset, offset)
     this.wakeWaiters()
     this.follower?.appended(offset, [])

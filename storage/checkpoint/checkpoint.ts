@@ -58,7 +58,9 @@ export class Checkpoint {
     const end = Math.min(dirty.length, this.next + count)
     for (; this.next < end; this.next++) {
       const record = dirty[this.next]
-      if (record !== undefined && record.generation === generation) record.encode(this.batch)
+      if (record === undefined || record.generation !== generation) continue
+      record.encode(this.batch)
+      assert(record.generation === generation + 1, 'a record that is encoded is marked, so that it is encoded once')
     }
     return this.next === dirty.length
   }

@@ -44,6 +44,10 @@ export class Database implements OwnerDatabase {
   private readonly entries = new KeyMap()
   /** The number of resident keys that exist; resident tombstones do not count. */
   private residentCount = 0
+  /** The number of keys that only LevelDB holds, for `checkCounts`. */
+  private absentCount = 0
+  /** The number of resident tombstones, for `checkCounts`. */
+  private tombstoneCount = 0
 
   constructor(keyspace: Keyspace, id: number, index: number) {
     this.keyspace = keyspace
@@ -116,6 +120,7 @@ export class Database implements OwnerDatabase {
     entry.accessedAtSeconds = this.keyspace.monotonicSeconds
     this.entries.add(entry)
     this.residentCount++
+    this.absentCount--
     assert(this.residentCount <= this.keyCount, 'resident keys are among the keys that exist')
     const { sizeBytes } = entry
     this.residents.add(entry, sizeBytes)
@@ -163,7 +168,7 @@ export class Database implements OwnerDatabase {
       entry = new Entry(this, key, null)
       this.entries.add(entry)
       this.residents.add(entry, entry.sizeBytes)
-    }
+    } else this.tombstoneCount--
     // The checkpoint in flight may be about to remove a deleted key's record from LevelDB.
     const mayBeMissing = !entry.isStored || this.keyspace.frozenGeneration !== 0
     if (mayBeMissing && entry.generation !== this.keyspace.generation) this.newKeys.add(key)
@@ -201,6 +206,7 @@ export class Database implements OwnerDatabase {
     if (entry.expireAtMs !== 0) this.clearDeadline(entry)
     this.keyCount--
     this.residentCount--
+    this.tombstoneCount++
     assert(this.residentCount >= 0 && this.keyCount >= this.residentCount, 'resident keys are among the keys that exist')
     return value
   }
@@ -271,7 +277,11 @@ export class Database implements OwnerDatabase {
       return
     }
     assert(entry.generation <= this.keyspace.landedGeneration, 'only a clean entry leaves memory')
-    if (value !== null) this.residentCount--
+    if (value === null) this.tombstoneCount--
+    else {
+      this.residentCount--
+      this.absentCount++
+    }
     assert(this.residentCount >= 0, 'resident keys are not negative')
     this.removeEntry(entry)
     this.keyspace.evictions++
@@ -283,7 +293,17 @@ export class Database implements OwnerDatabase {
    */
   removeTombstone(entry: Entry): void {
     assert(entry.value === null, 'only a deleted key is a tombstone')
-    if (entry.ringIndex >= 0) this.removeEntry(entry)
+    if (entry.ringIndex < 0) return
+    this.tombstoneCount--
+    this.removeEntry(entry)
+  }
+
+  /** Compares counts that are kept separately. Called before they are stored. O(1). */
+  checkCounts(): void {
+    const { keyCount, residentCount, volatileCount } = this
+    assert(this.entries.size === residentCount + this.tombstoneCount, 'an entry is a key that exists or a tombstone')
+    assert(keyCount === residentCount + this.absentCount, 'a key that exists is resident or only in LevelDB')
+    assert(volatileCount >= 0 && volatileCount <= keyCount, 'keys with a deadline are among the keys that exist')
   }
 
   /** The number of entries in memory, including tombstones. */
@@ -299,6 +319,7 @@ export class Database implements OwnerDatabase {
   restoreCounts(keys: number, volatile: number): void {
     if (volatile > keys) throw new DamageError('meta record: more keys with a deadline than keys')
     this.keyCount = keys
+    this.absentCount = keys
     this.volatileCount = volatile
   }
 

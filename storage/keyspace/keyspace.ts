@@ -303,6 +303,7 @@ export class Keyspace implements OwnerKeyspace {
   /** Hands everything dirty to a checkpoint, as of now. */
   freeze(batch: RecordSink): Frozen {
     assert(this.frozenGeneration === 0 && this.frozenBatch === null, 'one checkpoint is under way at a time')
+    for (const db of this.databases) db.checkCounts()
     assert(!this.isUnitSuspended, 'nothing is frozen in the middle of a unit')
     assert(this.frozenBytes === 0 && this.dirtyBytes >= 0, 'dirty records take no negative memory')
     assert(this.generation % 2 === 0 && this.landedGeneration < this.generation, 'only an even generation above the landed one is frozen')

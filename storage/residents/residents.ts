@@ -35,6 +35,7 @@ export class Residents {
       last.ringIndex = resident.ringIndex
     }
     resident.ringIndex = -1
+    assert(last === resident || this.ring[last.ringIndex] === last, 'a resident that was moved knows its new place')
     this.bytes -= sizeBytes
     assert(this.bytes >= 0, 'residents take no negative memory')
   }
@@ -58,6 +59,7 @@ export class Residents {
     for (; steps > 0 && this.ring.length > 0 && before - this.bytes < enough; steps--) {
       if (this.hand >= this.ring.length) this.hand = 0
       const resident = must(this.ring[this.hand])
+      assert(resident.ringIndex === this.hand, 'a resident knows its place in the ring')
       if (resident.generation > landedGeneration) this.hand++
       else if (resident.isReferenced && spared === 'used') {
         resident.isReferenced = false
