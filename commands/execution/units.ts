@@ -115,7 +115,7 @@ export class Units implements UnitsPort {
   begin(): void {
     assert(this.depth >= 0 && this.depth > 0 === (this.current !== null), 'a unit is open exactly while the depth is above 0')
     if (this.depth++ > 0) return
-    assert(this.unit.isEmpty && !this.keyspace.isUnitSuspended, 'a unit begins empty, with none open')
+    assert(this.unit.isEmpty && !this.keyspace.isUnitSuspended, 'a unit begins empty, and no other unit is open')
     this.current = this.unit
     this.clockMs = this.keyspace.nowMs
     this.keyspace.log = this.current
@@ -125,7 +125,7 @@ export class Units implements UnitsPort {
     assert(this.depth > 0 && this.current !== null, 'only a unit that has begun ends')
     if (--this.depth > 0) return
     this.writeToGroup()
-    assert(this.unit.isEmpty, 'what a unit did is in the group when it ends')
+    assert(this.unit.isEmpty, 'the effects of a unit are in the group when it ends')
     this.current = null
     this.keyspace.log = this.group
     if (!this.isSuspended) return

@@ -87,7 +87,7 @@ const clearReplicationId = command({
   name: 'clearreplicationid',
   group: 'server',
   since: '0.1.0',
-  summary: 'Goes on under a new replication id, as a server that has no history.',
+  summary: 'Discards the replication history and continues under a new replication id.',
   complexity: 'O(1)',
   syntax: 'CLEARREPLICATIONID',
   arity: 1,

@@ -260,7 +260,7 @@ export class ScriptRunner implements ScriptHost {
     machine.isBroken = true
     this.running = null
     this.result = null
-    return this.countedError(`ERR the script broke the machine it ran in: ${errorText(error)}`)
+    return this.countedError(`ERR the script has broken its Lua machine: ${errorText(error)}`)
   }
 
   private beginResult({ machine: { stack } }: ScriptCall): ScriptResult {

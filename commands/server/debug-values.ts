@@ -145,7 +145,7 @@ function writeStructure(encoding: 'listpack' | 'quicklist'): DebugSubcommand['ru
     const entry = requireEntry(context, args[2])
     const value = collectionOf(entry)
     if (value === null || encodingOf(entry) !== encoding) throw clientError(`ERR Not a ${encoding} encoded object.`)
-    context.server.writeLog(`tree that stands for a ${encoding}: ${describeTrees(value).trim().split('\n').join(';')}`)
+    context.server.writeLog(`tree in place of a ${encoding}: ${describeTrees(value).trim().split('\n').join(';')}`)
     return new SimpleString(`${encoding === 'listpack' ? 'Listpack' : 'Quicklist'} structure written to the log`)
   }
 }

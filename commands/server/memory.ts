@@ -111,7 +111,7 @@ export function diagnose(figure: Figures): readonly string[] {
   const dirtyLimit = figure('dirty-limit')
   if (used < MIN_REPORTED_BYTES) return findings
   if (figure('peak') > used * 1.5) {
-    findings.push('Peak memory: the peak was more than 1.5 times the present memory use. The resident size still includes it.')
+    findings.push('Peak memory: the peak was more than 1.5 times the current memory use. The resident size still includes it.')
   }
   if (figure('rss') > used * 2 && figure('rss') > 256 * MEBIBYTE) {
     findings.push('Resident size: the process holds more than twice the memory in use. V8 returns memory later.')
