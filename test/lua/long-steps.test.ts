@@ -14,7 +14,7 @@ const MEGABYTE = 2 ** 20
 
 interface Ran {
   readonly slices: number
-  /** The script's result, or its error behind a star. */
+  /** The script's result, or its error with a star before it. */
   readonly result: Bytes
 }
 

@@ -1,7 +1,7 @@
 /**
- * The machine suspends and resumes a script in the middle of anything, and ends it where nothing
- * can catch that. Memory that one script has used is free for the next. Tests of the sandbox itself
- * are in test/lua/libraries/cases.test.ts.
+ * The machine suspends and resumes a script at any point, and ends it with an error that nothing
+ * can catch. Memory that one script has used is free for the next. Tests of the sandbox itself are
+ * in test/lua/libraries/cases.test.ts.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -127,7 +127,7 @@ test('a metamethod, an iterator and a gsub callback run for a bounded time', () 
     assert.is(bench.run('return 1'), '1')
   }
   const bench = new Bench(32 * MEGABYTE, 2000)
-  // However long it has run before: for each call there is the same time.
+  // Each call has the same time, independently of the time before it.
   assert.is(bench.run(`${WORK}for i = 1, 20 do work() end return (('x'):gsub('x', function() return work() end))`), '300000')
 })
 

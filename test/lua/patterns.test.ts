@@ -1,6 +1,6 @@
 /**
- * Our matcher and Lua's own agree on random patterns, sound and unsound. Matches that would take
- * for ever in Lua's end in ours.
+ * Our matcher and Lua's own agree on random patterns, sound and unsound. Matches that would never
+ * end in Lua's matcher end in ours.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

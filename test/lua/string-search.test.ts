@@ -1,5 +1,5 @@
 /**
- * string.find and its relatives give Lua's results and errors, and end where Lua's own would not.
+ * string.find and its relatives give Lua's results and errors, and end even if Lua's own would not.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

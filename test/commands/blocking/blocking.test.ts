@@ -1,6 +1,6 @@
 /**
- * Rules for every blocking command: databases, timeouts, the ends of waiting, and the states of the
- * server that stand in the way.
+ * Rules for every blocking command: databases, timeouts, the ways to stop waiting, and the states
+ * of the server that prevent serving.
  */
 
 import { test } from 'uvu'
@@ -159,7 +159,7 @@ test('while a gate holds writes no client is served; then all are served in orde
   executor.gating.gated = 'writes'
   gates.current = { ...OPEN_GATES, admit: () => isOpen.now }
   isOpen.now = false
-  run('RPUSH', 'a', '1', '2') // the gate that the harness has lets it pass
+  run('RPUSH', 'a', '1', '2') // the gate of the harness lets it pass
   assert.equal([first.replies, second.replies], [[], []])
   assert.is(run('LLEN', 'a'), 2)
   isOpen.now = true

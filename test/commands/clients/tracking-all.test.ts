@@ -35,7 +35,7 @@ function listenerOf({ executor }: Harness) {
   }
 }
 
-/** Stands before the digest of a hash. */
+/** The prefix of a hash's digest. */
 const HASH_MARK = 'hash '
 
 /** Returns value and deadline of each key. */
@@ -108,7 +108,7 @@ test('every change of a key is sent to its readers, and reads send nothing', asy
       assert.ok(told === null || told.has(key), `${request.join(' ')} changed ${key}, told are ${[...(told ?? [])]}`)
     changes += changed.length
     if (READS.includes(form) && request[0] !== 'PFCOUNT' && changed.length === 0) {
-      // A hash may have lost fields that were over before.
+      // A hash may have lost fields that had expired before.
       assert.equal(
         [...(told ?? ['all'])].filter((key) => !isHash(before, key)),
         [],

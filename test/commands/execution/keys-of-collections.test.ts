@@ -1,4 +1,4 @@
-/** Commands about keys whose values are collections: COPY, MOVE, RENAME and their like. */
+/** Commands about keys whose values are collections: COPY, MOVE, RENAME and similar ones. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { MapReply, SimpleString } from '../../../commands/contract/reply.ts'

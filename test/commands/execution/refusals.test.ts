@@ -1,6 +1,6 @@
 /**
- * A command that fails changes nothing and logs nothing, for any reason, and it fails only with an
- * error that its client gets.
+ * A command that fails for any reason changes nothing and logs nothing. It fails only with an error
+ * that its client gets.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

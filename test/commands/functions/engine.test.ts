@@ -1,4 +1,6 @@
-/** Loading libraries of functions on a Lua machine, and what is refused while they load. */
+/**
+ * Loading libraries of functions on a Lua machine, and the calls that are refused while they load.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LuaFunctions } from '../../../commands/functions/engine.ts'

@@ -28,7 +28,7 @@ const range = (count: number) => Array.from({ length: count }, (_, index) => ind
 const allKeys = range(KEYS).map(keyOf)
 const allElements = range(ELEMENTS).map(elementOf)
 
-/** Indexes in an order that reaches another page each time. */
+/** Indexes in an order in which adjacent ones are on different pages. */
 const scattered = range(ELEMENTS).map((index) => (index * 7919) % ELEMENTS)
 
 interface World extends Harness {

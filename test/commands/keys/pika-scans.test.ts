@@ -1,4 +1,4 @@
-/** Pika's scans of a range of keys: order, limits, patterns and where to go on. */
+/** Pika's scans of a range of keys: order, limits, patterns and the place to continue at. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Reply } from '../../../commands/contract/reply.ts'

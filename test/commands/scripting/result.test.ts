@@ -19,7 +19,7 @@ import { harness } from '../../support/harness/harness.ts'
 const MEGABYTE = 2 ** 20
 const LIMIT_BYTES = 24 * MEGABYTE
 
-/** A busy-reply-threshold that no script reaches, however busy the machine is. */
+/** A busy-reply-threshold that no script reaches, even on a busy machine. */
 const NEVER_MS = 3_600_000
 
 const textOf = (reply: Reply | ClientError): Bytes => (reply instanceof ClientError ? reply.message : (reply as ErrorReply).text)

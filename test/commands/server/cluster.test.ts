@@ -1,6 +1,6 @@
 /**
- * CLUSTER and its relatives check their arguments and answer that cluster support is disabled, all
- * in the same words.
+ * CLUSTER and its relatives check their arguments and answer with one text that cluster support is
+ * disabled.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

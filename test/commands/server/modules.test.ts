@@ -1,4 +1,4 @@
-/** MODULE, for programs that look for modules. */
+/** MODULE, for programs that list modules. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { moduleCommands } from '../../../commands/server/modules.ts'

@@ -1,4 +1,4 @@
-/** SPOP and SRANDMEMBER: what they choose, and what is logged of it. */
+/** SPOP and SRANDMEMBER: the members that they choose, and what they log. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

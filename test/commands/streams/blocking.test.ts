@@ -1,4 +1,4 @@
-/** XREAD and XREADGROUP that wait: who is served, when, and with what. */
+/** XREAD and XREADGROUP that block: which clients are served, when, and with which entries. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ClientError } from '../../../commands/contract/errors.ts'

@@ -57,7 +57,7 @@ test('BITPOS counts zeros after the end only if no end is given', () => {
   assert.is(error('BITPOS', 'a', '0', '1', '2', 'WORD'), 'ERR syntax error')
   assert.is(error('BITCOUNT', 'a', '0'), 'ERR syntax error')
   assert.is(error('BITCOUNT', 'a', '0', 'x'), 'ERR value is not an integer or out of range')
-  // Where there is no key, nothing is said about the range.
+  // Without a key, the range is not checked.
   assert.is(plain('BITCOUNT', 'none', '0', 'x'), 0)
   assert.is(plain('BITPOS', 'none', '0', '1', '2', 'WORD'), 0)
 })

@@ -1,4 +1,4 @@
-/** INCR and its like: exact 64-bit sums, floats as Redis prints them. */
+/** INCR and similar commands: exact 64-bit sums, floats as Redis prints them. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { stringNumbers } from '../../../commands/strings/numbers.ts'

@@ -1,6 +1,6 @@
 /**
- * Commands that may wait for the disk, as part of a transaction: they run in one go, and see all
- * effects of the commands before them and nothing else.
+ * Commands that may wait for the disk, as part of a transaction. They run without a pause, and see
+ * the effects of the commands before them and no others.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -264,7 +264,7 @@ test('SWAPDB does not break a watch of a key that is expired in either database'
   run('SELECT', '1')
   run('PSETEX', 'b', '10', '1')
   advance(20)
-  keyspace.expiry = 'hide' // nobody deletes them
+  keyspace.expiry = 'hide' // expired keys are not deleted
   say(one, 'SELECT 1', 'WATCH a b')
   run('SWAPDB', '0', '1')
   keyspace.expiry = 'delete'

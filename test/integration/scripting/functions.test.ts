@@ -1,6 +1,4 @@
-/**
- * Libraries of functions survive wherever data survives, and are copied wherever data is copied.
- */
+/** Libraries of functions survive and are copied in every case in which data is. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { assertEqual, follow, fullSyncs, inStep, startReplica, stopAll } from '../../support/servers/replicated-servers.ts'

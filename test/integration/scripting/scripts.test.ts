@@ -1,6 +1,6 @@
 /**
- * Slow scripts as all other clients see them: what they are told meanwhile, how the script is
- * ended, and what is left of it.
+ * Slow scripts as other clients see them: the replies meanwhile, the ways to end a script, and the
+ * effects that remain.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

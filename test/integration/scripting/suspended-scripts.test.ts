@@ -12,8 +12,8 @@ const SETTINGS = { 'busy-reply-threshold': '10' }
 /** Returns a script that waits for a key. `before` runs once before that. */
 const waiting = (before = '', after = "return 'done'") => `${before} while redis.call('EXISTS', 'end') == 0 do end ${after}`
 
-/** Lets it end, behind everybody's back. */
-function letEnd({ node }: NodeWithClients): void {
+/** Sets the key that the script waits for, without a command of any client. */
+function letScriptEnd({ node }: NodeWithClients): void {
   const { keyspace } = node.parts.storage
   const { changes } = keyspace
   keyspace.database(0).set('end', '1')
@@ -45,7 +45,7 @@ test('BLPOP blocks again after a suspended script', () =>
     const { node, client, other } = world
     const reply = client.call('EVAL', waiting(), '0')
     await isSuspended(world)
-    letEnd(world)
+    letScriptEnd(world)
     assert.is(await reply, 'done')
     const popped = other.call('BLPOP', 'list', '0')
     await until(() => node.parts.executor.blockedClients.count === 1, 'the blocked client')
@@ -64,7 +64,7 @@ test('a script suspended when the binlog stalls is answered after the stall', ()
     const reply = watched(client.call('EVAL', waiting("redis.call('SET', 'b', '2')", "return redis.call('MGET', 'a', 'b')"), '0'))
     await isSuspended(world)
     await until(() => node.parts.storage.stalled !== null, 'the stall')
-    letEnd(world)
+    letScriptEnd(world)
     await isOver(world)
     await turns(20)
     assert.is(reply.isKept, false, 'answered, and not logged')
@@ -96,7 +96,7 @@ test('messages and effects of a suspended script reach others at its end, and ot
     assert.ok(busy instanceof WireError && busy.text.startsWith('BUSY '))
     await turns(20)
     assert.equal([reply.isKept, message.isKept, invalidation.isKept], [false, false, false])
-    letEnd(world)
+    letScriptEnd(world)
     assert.is(await reply.promise, 1)
     assert.equal(await message.promise, ['message', 'channel', 'begun'])
     assert.equal(await Promise.all(others), [
@@ -117,7 +117,7 @@ test('a key that expires during a script stays until its end, watched or not', (
     const deadline = node.parts.storage.keyspace.database(0).lookup('a')?.expireAtMs ?? 0
     await until(() => Date.now() > deadline, 'the end of the key')
     assert.is(await other.call('WATCH', 'a'), 'OK')
-    letEnd(world)
+    letScriptEnd(world)
     assert.is(await reply, '1')
     assert.is(await client.call('EXISTS', 'a'), 0)
     assert.is(await other.call('MULTI'), 'OK')
@@ -131,7 +131,7 @@ test('a suspended script does not continue while LevelDB is being reopened', () 
     await isSuspended(world)
     const { checkpointer } = node.parts.storage
     Object.defineProperty(checkpointer, 'isReopening', { value: true, configurable: true })
-    letEnd(world)
+    letScriptEnd(world)
     await turns(20)
     assert.is(reply.isKept, false)
     Reflect.deleteProperty(checkpointer, 'isReopening')
@@ -159,7 +159,7 @@ test("after a suspended script without writes WAIT waits for the client's earlie
       assert.is(await client.call('WAIT', '1', '0'), 1)
       const reply = client.call('EVAL', waiting(), '0')
       await isSuspended(world)
-      letEnd(world)
+      letScriptEnd(world)
       assert.is(await reply, 'done')
       assert.is(await client.call('WAIT', '1', '2000'), 1)
       assert.is(await other.call('WAIT', '1', '2000'), 1)
@@ -176,7 +176,7 @@ test('a reload is refused while a suspended script has uncommitted changes', () 
       (error: Error) => error.message,
     )
     assert.is(refusal, 'the last writes are not in the binlog')
-    letEnd(world)
+    letScriptEnd(world)
     assert.is(await reply, 'done')
     assert.is(await client.call('GET', 'a'), '1')
     await node.parts.storagePort.reload()
@@ -196,7 +196,7 @@ test('a walk under way when a script is suspended is answered after the script',
     goOn()
     await turns(20)
     assert.is(keys.isKept, false)
-    letEnd(world)
+    letScriptEnd(world)
     assert.is(await reply, 'done')
     assert.ok(Array.isArray(await keys.promise))
   }))
@@ -207,7 +207,7 @@ test('a change of role takes effect after the suspended script of its transactio
     await client.pipeline([['MULTI'], ['SET', 'a', '1'], ['EVAL', waiting(), '0'], ['SLAVEOF', '127.0.0.1', '1'], ['SET', 'b', '1']])
     const replies = client.call('EXEC')
     await isSuspended(world)
-    letEnd(world)
+    letScriptEnd(world)
     const [, done, followed, refused] = (await replies) as WireReply[]
     assert.equal([done, followed], ['done', 'OK'])
     assert.ok(refused instanceof WireError && refused.text.startsWith('READONLY '))

@@ -1,4 +1,6 @@
-/** Hostile use of the libraries ends in an error after a bounded time, and the machine goes on. */
+/**
+ * Hostile use of the libraries ends in an error after a bounded time, and the machine stays usable.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { LibraryMachine } from '../../support/harness/library-machine.ts'
@@ -42,7 +44,7 @@ test('the largest allowed number of values is written, however they are nested',
   const machine = new LibraryMachine()
   const count = 2 ** 22
   // 4095 arrays of 1024 values, themselves included; two objects, of which one is first taken for
-  // an array; and what fills it up.
+  // an array; and values up to the limit.
   const table = (ones: number) =>
     'local u, t = {}, {} for i = 1, 1023 do u[i] = 1 end for i = 1, 4095 do t[i] = u end ' +
     `t[4096], t[4097] = {a = 1, b = 2}, {[1] = 1, x = 2} for i = 1, ${ones} do t[4097 + i] = 1 end`
