@@ -33,7 +33,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base storage/binlog storage/keyspace storage/records',
   ),
   'storage/directory': folder(
-    "The data directory: identity, role, data sets, installing a full sync's, room on the disk",
+    "The data directory: identity, role, data sets, installing a full sync's, disk space",
     'base storage storage/binlog storage/keyspace storage/records storage/recovery storage/scan',
   ),
   'storage/keyspace': folder(
@@ -62,11 +62,11 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base replication/master replication/protocol replication/replica storage storage/directory',
   ),
   'replication/protocol': folder(
-    'What both sides share: the grammar of messages and of chunks, connections, settings',
+    'Shared by both sides: the grammar of messages and of chunks, connections, settings',
     'base storage/directory',
   ),
   'replication/master': folder(
-    "The master's side: who replicates, histories, feeds, full syncs given",
+    "The master's side: slave items, histories, feeds, full syncs",
     'base replication/protocol storage storage/binlog storage/directory storage/records',
   ),
   'replication/replica': folder(
@@ -80,11 +80,11 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       'commands/sorted-sets commands/streams commands/strings commands/transactions',
   ),
   'commands/contract': folder(
-    'What a command is, is given and answers; interfaces of what surrounds it; start with `command`',
+    'The declaration, context and replies of commands; interfaces of their surroundings; start with `command`',
     'base commands/parsing replication/protocol storage/keyspace storage/scan',
   ),
   'commands/execution': folder(
-    "A request's way through a command to its reply and its log; units of several commands; start with `executor`",
+    'The path of a request through its command to reply and log; units of several commands; start with `executor`',
     'base commands/blocking commands/clients commands/contract commands/transactions storage/binlog storage/keyspace storage/scan',
   ),
   'commands/parsing': folder(
@@ -156,14 +156,14 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   'server/logging': folder('The log, without passwords', 'base commands/parsing server server/config'),
   'server/loop': folder(
-    "The turn of the event loop, what goes by the clock, what stands in a request's way",
+    'The turn of the event loop, timers, and the gates that hold or refuse requests',
     'base commands/blocking commands/contract commands/execution commands/parsing commands/scripting replication ' +
       'server/config server/logging server/metrics server/network storage storage/binlog storage/keyspace ' +
       'storage/values',
   ),
   'server/metrics': folder('Counters, rates, the slow log, latency', 'base commands/contract server/config server/logging'),
   'server/network': folder(
-    'Sockets: who is let in, one client, all clients, replicas',
+    'Sockets: admission, one client, all clients, replicas',
     'base commands/acl commands/blocking commands/contract commands/execution replication/master replication/protocol ' +
       'server/config server/logging server/loop server/metrics server/protocol',
   ),
