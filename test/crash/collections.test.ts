@@ -15,7 +15,7 @@ const { HAYPILE_CRASH_ROUNDS } = process.env
 const ROUNDS = Number(HAYPILE_CRASH_ROUNDS ?? 8)
 const WRITERS = 3
 const PIPELINE = 30
-const MOST_RUN_MS = 600
+const MAX_RUN_MS = 600
 const FIELDS = 3000
 const KEPT = 2000
 
@@ -158,7 +158,7 @@ test(`large collections survive kill -9 in ${ROUNDS} rounds`, async () => {
   for (let round = 1; round <= ROUNDS; round++) {
     const runs = await Promise.all(writers.map(async (writer) => ({ writer, client: await server.connect() })))
     const ended = Promise.all(runs.map(({ writer, client }) => writer.run(client)))
-    await pause(20 + chance.integer(MOST_RUN_MS))
+    await pause(20 + chance.integer(MAX_RUN_MS))
     await server.kill9()
     await ended
     if (round % 2 === 0) await server.checkClean()

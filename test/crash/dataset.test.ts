@@ -13,7 +13,7 @@ import { RunningServer } from '../support/servers/running-server.ts'
 const { HAYPILE_CRASH_ROUNDS } = process.env
 const ROUNDS = Number(HAYPILE_CRASH_ROUNDS ?? 10)
 const BATCHES = 15
-const MOST_COMMANDS = 120
+const MAX_COMMANDS = 120
 
 test(`the whole data set survives kill -9 in ${ROUNDS} rounds`, async () => {
   const chance = seeded('dataset')
@@ -29,7 +29,7 @@ test(`the whole data set survives kill -9 in ${ROUNDS} rounds`, async () => {
   for (let round = 1; round <= ROUNDS; round++) {
     const client = await server.connect()
     for (let batch = 0; batch < BATCHES; batch++) {
-      const commands: Words[] = Array.from({ length: 1 + chance.integer(MOST_COMMANDS) }, () => randomCommand(chance))
+      const commands: Words[] = Array.from({ length: 1 + chance.integer(MAX_COMMANDS) }, () => randomCommand(chance))
       if (chance.random() < 0.2) commands.push(['BGSAVE'])
       await client.pipeline(commands)
     }

@@ -14,7 +14,7 @@ import { pause, RunningServer, until } from '../support/servers/running-server.t
 
 const { HAYPILE_CRASH_ROUNDS } = process.env
 const ROUNDS = Number(HAYPILE_CRASH_ROUNDS ?? 6)
-const MOST_RUN_MS = 2000
+const MAX_RUN_MS = 2000
 const SLOW = '400kb'
 
 /** The progress of a full sync that a stopped replica has recorded. */
@@ -37,7 +37,7 @@ test(`a full sync survives kill -9 and SIGTERM of the replica in ${ROUNDS} round
   for (let round = 1; round <= ROUNDS; round++) {
     await until('the full sync to move', async () => Number(await fieldOf(replica, 'repl_full_sync_bytes')) > before)
     const fate = chance.pick(['SIGKILL', 'SIGTERM'] as const)
-    await pause(chance.integer(MOST_RUN_MS))
+    await pause(chance.integer(MAX_RUN_MS))
     const seen = Number(await fieldOf(replica, 'repl_full_sync_bytes'))
     if (fate === 'SIGKILL') await replica.kill9()
     else {

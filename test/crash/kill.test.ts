@@ -17,7 +17,7 @@ const { HAYPILE_CRASH_ROUNDS } = process.env
 const ROUNDS = Number(HAYPILE_CRASH_ROUNDS ?? 20)
 const WRITERS = 4
 const PIPELINE = 40
-const MOST_RUN_MS = 700
+const MAX_RUN_MS = 700
 const DAY_MS = 86_400_000
 /** The tolerance between a deadline set by SET PX and the writer's own estimate, in ms. */
 const TOLERANCE_MS = 30_000
@@ -174,7 +174,7 @@ test(`every acknowledged write survives kill -9 in ${ROUNDS} rounds`, async () =
   for (let round = 1; round <= ROUNDS; round++) {
     const runs = await Promise.all(writers.map(async (writer) => ({ writer, client: await server.connect() })))
     const ended = Promise.all(runs.map(({ writer, client }) => writer.run(client)))
-    await pause(20 + chance.integer(MOST_RUN_MS))
+    await pause(20 + chance.integer(MAX_RUN_MS))
     await server.kill9()
     await ended
     if (round % 2 === 0) await server.checkClean()

@@ -12,7 +12,7 @@ import { pause, RunningServer, until } from '../support/servers/running-server.t
 
 const { HAYPILE_CRASH_ROUNDS } = process.env
 const ROUNDS = Number(HAYPILE_CRASH_ROUNDS ?? 6)
-const MOST_RUN_MS = 500
+const MAX_RUN_MS = 500
 
 const flags = {
   'checkpoint-binlog-bytes': '1mb',
@@ -65,7 +65,7 @@ test(`kill -9 of either side loses no write that both had, in ${ROUNDS} rounds`,
   const fates: string[] = []
   for (let round = 1; round <= ROUNDS; round++) {
     const writers = Promise.all([counter.run(master), noise(master, chance.integer(2 ** 31))])
-    await pause(20 + chance.integer(MOST_RUN_MS))
+    await pause(20 + chance.integer(MAX_RUN_MS))
     const fate = chance.pick(['replica', 'master', 'master is replaced', 'both'] as const)
     fates.push(fate)
     if (fate === 'replica') {

@@ -18,7 +18,7 @@ const ROUNDS = Math.ceil(Number(HAYPILE_CRASH_ROUNDS ?? 20) / 4)
 const CLIENTS = 4
 const ACCOUNTS = 8
 const START_AMOUNT = 1000
-const MOST_RUN_MS = 600
+const MAX_RUN_MS = 600
 
 /** Accounts lie in two databases, so a transaction spans both. */
 const account = (number: number) => `account:${number}`
@@ -101,7 +101,7 @@ test(`after kill -9 each transaction exists whole or not at all, in ${ROUNDS} ro
   for (let round = 1; round <= ROUNDS; round++) {
     const clients = await Promise.all(movers.map(async (mover) => ({ mover, client: await server.connect() })))
     const ended = Promise.all(clients.map(({ mover, client }) => mover.run(client)))
-    await pause(50 + chance.integer(MOST_RUN_MS))
+    await pause(50 + chance.integer(MAX_RUN_MS))
     await server.kill9()
     await ended
     await server.launch()

@@ -65,7 +65,7 @@ export const writeFails: Act = (cluster) => {
   const node = pickNode(cluster)
   if (node === null) return null
   const { chance } = cluster
-  const rule = { operation: 'write', code: 'ENOSPC', times: 1 + chance.integer(4), after: chance.integer(4), shortWrite: true } as const
+  const rule = { operation: 'write', code: 'ENOSPC', times: 1 + chance.integer(4), after: chance.integer(4), isShortWrite: true } as const
   cluster.faults.push(node.disk.files.fail({ ...rule, path: /binlog/ }))
   return `${node.name}: some writes to its binlog fail`
 }

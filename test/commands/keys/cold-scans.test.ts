@@ -15,7 +15,7 @@ import { dataFamilies } from '../../support/generators/data-families.ts'
 import { type Harness, harness } from '../../support/harness/harness.ts'
 
 const CACHE_BYTES = 1024 * 1024
-const MOST_BYTES = cacheBytesAtMost(CACHE_BYTES)
+const MAX_BYTES = cacheBytesAtMost(CACHE_BYTES)
 const KEYS = 8000
 const VALUE = 'v'.repeat(1000)
 const ELEMENTS = 20_000
@@ -132,7 +132,7 @@ for (const [name, scan] of Object.entries(SCANS)) {
     if (typeof scan === 'function') scan((...words) => it.run(...words))
     else await it.runAsync(...scan)
     const most = Math.max(it.mostBytes, it.keyspace.residentBytes)
-    assert.ok(most <= MOST_BYTES, `${most} bytes of ${MOST_BYTES}, after ${it.keyspace.diskReads - before} reads`)
+    assert.ok(most <= MAX_BYTES, `${most} bytes of ${MAX_BYTES}, after ${it.keyspace.diskReads - before} reads`)
     it.logged()
   })
 }
@@ -151,7 +151,7 @@ for (const words of [
       await it.runAsync(...words)
       if (isTransaction) it.run('EXEC')
       const most = Math.max(it.mostBytes, it.keyspace.residentBytes)
-      assert.ok(most <= MOST_BYTES, `${most} bytes of ${MOST_BYTES}`)
+      assert.ok(most <= MAX_BYTES, `${most} bytes of ${MAX_BYTES}`)
     }
   })
 }
@@ -166,7 +166,7 @@ test('hot keys beyond the cache limit do not keep the cache above it', async () 
     if (index % 10 === 0) it.run('MGET', ...hot)
   }
   const most = Math.max(it.mostBytes, it.keyspace.residentBytes)
-  assert.ok(most <= MOST_BYTES, `${most} bytes of ${MOST_BYTES}`)
+  assert.ok(most <= MAX_BYTES, `${most} bytes of ${MAX_BYTES}`)
 })
 
 test('keys used more than once survive a scan of keys used once', async () => {

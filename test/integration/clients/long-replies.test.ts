@@ -14,7 +14,7 @@ const ELEMENT = 'e'.repeat(2000)
  * Bytes at most: a part in the socket, and the next part, encoded before the server sees that the
  * client does not read.
  */
-const MOST_BYTES = 2.5 * 2 ** 20
+const MAX_BYTES = 2.5 * 2 ** 20
 const CLIENTS = 20
 
 const range = Array.from({ length: ELEMENTS }, (_, index) => index)
@@ -129,7 +129,7 @@ for (const appendfsync of ['everysec', 'always']) {
           await client.call('LSET', 'list', '1', `changed by ${name}`)
           await client.call('SET', 'key:1', `changed by ${name}`)
           const most = (await waiting(client)).get(reader.port) as number
-          assert.ok(most <= MOST_BYTES, `${name}: ${most} bytes wait`)
+          assert.ok(most <= MAX_BYTES, `${name}: ${most} bytes wait`)
           const actual = before(await reader.read())
           assert.is(actual.length, expected.length, name)
           assert.ok(actual.equals(expected), name)
@@ -157,7 +157,7 @@ test('clients that do not read hold at most one encoded part each, which closing
       return readers.every((reader) => (bytes.get(reader.port) ?? 0) > 0)
     })
     const sum = readers.reduce((total, reader) => total + (bytes.get(reader.port) as number), 0)
-    assert.ok(sum <= CLIENTS * MOST_BYTES, `${sum} bytes`)
+    assert.ok(sum <= CLIENTS * MAX_BYTES, `${sum} bytes`)
     for (const reader of readers) reader.socket.destroy()
     await until('them to be gone', async () => (await waiting(client)).size === 1)
     await client.close()

@@ -13,7 +13,7 @@ import { freePort, RunningServer, until } from '../../support/servers/running-se
 import { WireClient, type WireReply } from '../../support/servers/wire-client.ts'
 import { haveTools } from '../tools.ts'
 
-const MOST_SHOWN = 20
+const MAX_SHOWN = 20
 const AT_ONCE = 50
 /** Queues every eleventh request, each on a connection of its own. */
 const EVERY = 11
@@ -131,7 +131,7 @@ class Comparison {
     for (const client of this.clients) client.close()
     assert.ok(this.compared > 0)
     const { length } = this.differences
-    if (length > 0) assert.unreachable(`${length} differ:\n${this.differences.slice(0, MOST_SHOWN).join('\n')}`)
+    if (length > 0) assert.unreachable(`${length} differ:\n${this.differences.slice(0, MAX_SHOWN).join('\n')}`)
   }
 }
 

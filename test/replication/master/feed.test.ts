@@ -16,9 +16,9 @@ test('without online replicas the binlog has no follower, and a flush does nothi
   bench.metaSync(connection)
   bench.write('SET', 'key', '1')
   assert.is(storage.binlog.follower, null)
-  const online = bench.online(undefined, { attempt: 2 })
+  const online = bench.attachOnline(undefined, { attempt: 2 })
   assert.ok(storage.binlog.follower !== null)
-  bench.lose(online)
+  bench.disconnect(online)
   assert.is(storage.binlog.follower, null)
   bench.write('SET', 'key', '2')
   assert.is(online.takeText(), '')
@@ -32,7 +32,7 @@ test('a replica receives the binlog byte for byte: first from the files, then as
     await bench.engine.settle() // a segment is followed by another once it is durable
   }
   assert.ok(bench.engine.storage.binlog.segments.length > 5)
-  const connection = bench.online(START)
+  const connection = bench.attachOnline(START)
   for (let i = 0; i < 100; i++) bench.write('SET', `key${i}`, 'y'.repeat(i * 10))
   assert.ok(connection.take().equals(bench.binlog(0)))
   await bench.close()
@@ -53,7 +53,7 @@ test('the stream starts only at the end of the turn of BINLOGSYNC', async () => 
 
 test('a turn is one send to each replica, and the replicas share one copy', async () => {
   const bench = await MasterBench.open()
-  const connections = [1, 2, 3].map((number) => bench.online(undefined, { port: 7000 + number, runId: id(number) }))
+  const connections = [1, 2, 3].map((number) => bench.attachOnline(undefined, { port: 7000 + number, runId: id(number) }))
   for (let i = 0; i < 50; i++) {
     bench.write('SET', 'key', 'x'.repeat(100))
     for (const connection of connections) assert.is(connection.sent.length, i + 1)
@@ -64,7 +64,7 @@ test('a turn is one send to each replica, and the replicas share one copy', asyn
 
 test('a replica is fed up to the limit only: with appendfsync always, durable groups', async () => {
   const bench = await MasterBench.open()
-  const connection = bench.online()
+  const connection = bench.attachOnline()
   bench.feedLimit = 0
   bench.write('SET', 'key', '1')
   const first = bench.engine.storage.binlog.end.offset
@@ -81,8 +81,8 @@ test('a replica is fed up to the limit only: with appendfsync always, durable gr
 
 test('a slow replica has about a megabyte handed to its socket, and others are not delayed', async () => {
   const bench = await MasterBench.open()
-  const slow = bench.online()
-  const quick = bench.online(undefined, { port: 7002, runId: id(2) })
+  const slow = bench.attachOnline()
+  const quick = bench.attachOnline(undefined, { port: 7002, runId: id(2) })
   slow.isTaking = false
   for (let i = 0; i < 100; i++) bench.write('SET', 'key', String(i % 10).repeat(100_000))
   assert.ok(quick.take().equals(bench.binlog(0)))
@@ -104,21 +104,21 @@ test('a slow replica has about a megabyte handed to its socket, and others are n
 test('catching up sends a bounded part per turn and wakes the next turn', async () => {
   const bench = await MasterBench.open()
   for (let i = 0; i < 20; i++) bench.write('SET', 'key', 'x'.repeat(100_000))
-  const connection = bench.online(START)
+  const connection = bench.attachOnline(START)
   const first = connection.take()
   assert.ok(first.length <= 300_000, String(first.length))
   assert.ok(bench.wakes > 0)
-  bench.turnsWhileAwake()
+  bench.runWhileAwake()
   assert.ok(Buffer.concat([first, connection.take()]).equals(bench.binlog(0)))
   await bench.close()
 })
 
 test('groups larger than the in-memory tail are sent too', async () => {
   const bench = await MasterBench.open()
-  const connection = bench.online()
+  const connection = bench.attachOnline()
   for (const size of [10, 70_000, 5_000_000, 10, 1_100_000, 20]) {
     bench.write('SET', 'key', 'x'.repeat(size))
-    bench.turnsWhileAwake()
+    bench.runWhileAwake()
   }
   assert.ok(connection.take().equals(bench.binlog(0)))
   await bench.close()
@@ -130,7 +130,7 @@ test('groups that the binlog took back are never sent', async () => {
   for (let i = 0; i < 3; i++) other.write('SET', `key${i}`, '1')
   const groups = other.binlog(0)
   const { storage } = bench.engine
-  const connection = bench.online()
+  const connection = bench.attachOnline()
   storage.binlog.appendGroups(groups, other.engine.storage.binlog.end, 3, 0)
   storage.binlog.takeBack(START)
   bench.master.flush()
@@ -145,14 +145,14 @@ test('groups that the binlog took back are never sent', async () => {
 
 test('an idle stream carries one heartbeat per ping period, and a busy one carries none', async () => {
   const bench = await MasterBench.open({ settings: { pingPeriodMs: 1000, timeoutMs: 60_000 } })
-  const connection = bench.online()
-  bench.pass(100)
+  const connection = bench.attachOnline()
+  bench.advance(100)
   assert.is(connection.takeText(), '\n', 'at once: it tells the replica that it is let in')
-  bench.pass(3000)
+  bench.advance(3000)
   assert.is(connection.takeText(), '\n'.repeat(3))
   for (let i = 0; i < 30; i++) {
     bench.write('SET', 'key', '1')
-    bench.pass(100)
+    bench.advance(100)
   }
   assert.ok(connection.take().equals(bench.binlog(0)))
   await bench.close()
@@ -160,7 +160,7 @@ test('an idle stream carries one heartbeat per ping period, and a busy one carri
 
 test('the request for an ACK follows the group of its turn', async () => {
   const bench = await MasterBench.open()
-  const connection = bench.online()
+  const connection = bench.attachOnline()
   bench.turn(() => {
     bench.engine.run('SET', 'key', '1')
     bench.master.askForAcks()
@@ -180,10 +180,10 @@ test('heartbeats, requests for ACKs and the end of a session are not sent inside
   const { session } = bench.metaSync(connection)
   bench.trySync(connection, session, START)
   bench.master.binlogSync(connection, session, 0)
-  bench.turnsWhileAwake()
+  bench.runWhileAwake()
   bench.master.askForAcks()
-  bench.pass(1000)
-  bench.turnsWhileAwake()
+  bench.advance(1000)
+  bench.runWhileAwake()
   const received = connection.take()
   assert.ok(received.length < 2 * MEBIBYTE)
   assert.ok(received.equals(bench.binlog(0).subarray(0, received.length)))
@@ -201,7 +201,7 @@ test('a connection fenced inside a group is closed when something arrives from i
   const { session } = bench.metaSync(torn)
   bench.trySync(torn, session, START)
   bench.master.binlogSync(torn, session, 0)
-  bench.turnsWhileAwake()
+  bench.runWhileAwake()
   bench.metaSync(bench.connect(), { attempt: 2 })
   assert.is(torn.isClosed, false)
   assert.match(
@@ -237,7 +237,7 @@ test('the binlog is pinned from the offset that a replica has made durable', asy
   bench.write('SET', 'key', '1')
   await bench.engine.checkpoint()
   assert.ok(storage.binlog.startOffset > 5000)
-  bench.lose(connection)
+  bench.disconnect(connection)
   assert.is(bench.master.replicas.pinned, Number.POSITIVE_INFINITY)
   await bench.close()
 })
@@ -246,7 +246,7 @@ test('the pin of a vanished replica stays while its item is bound, also through 
   const bench = await MasterBench.open()
   bench.write('SET', 'key', '1')
   const { end } = bench.engine.storage.binlog
-  bench.online()
+  bench.attachOnline()
   bench.write('SET', 'key', '2')
   const back = bench.connect()
   const { session } = bench.metaSync(back, { attempt: 2 })
@@ -258,19 +258,19 @@ test('the pin of a vanished replica stays while its item is bound, also through 
 
 test('a replica that lags more than replica-lag-limit is disconnected with one warning and pins nothing', async () => {
   const bench = await MasterBench.open({ settings: { lagLimitBytes: MEBIBYTE } })
-  const connection = bench.online()
+  const connection = bench.attachOnline()
   connection.isTaking = false
   for (let i = 0; i < 20; i++) bench.write('SET', 'key', 'x'.repeat(50_000))
-  bench.pass(100)
+  bench.advance(100)
   assert.is(connection.isClosed, false)
   for (let i = 0; i < 4; i++) bench.write('SET', 'key', 'x'.repeat(50_000))
   assert.ok(bench.master.replicas.pinned > 0, 'not even before that is noticed')
-  bench.pass(100)
+  bench.advance(100)
   assert.is(connection.isClosed, true)
   assert.is(bench.master.replicas.pinned, Number.POSITIVE_INFINITY)
-  bench.pass(1000)
-  assert.is(bench.levels('warn').length, 1)
-  assert.match(bench.levels('warn')[0] as string, /replica-lag-limit/)
+  bench.advance(1000)
+  assert.is(bench.textsAt('warn').length, 1)
+  assert.match(bench.textsAt('warn')[0] as string, /replica-lag-limit/)
   assert.is(bench.master.replicas.absent().length, 1)
   await bench.close()
 })
@@ -278,20 +278,20 @@ test('a replica that lags more than replica-lag-limit is disconnected with one w
 test('a replica that attaches beyond replica-lag-limit may catch up, and the limit holds from then on', async () => {
   const bench = await MasterBench.open({ settings: { lagLimitBytes: MEBIBYTE } })
   for (let i = 0; i < 30; i++) bench.write('SET', 'key', 'x'.repeat(100_000))
-  const connection = bench.online(START)
+  const connection = bench.attachOnline(START)
   connection.isTaking = false
   for (let i = 0; i < 8; i++) bench.write('SET', 'key', 'x'.repeat(100_000))
-  bench.pass(100)
+  bench.advance(100)
   assert.is(connection.isClosed, false)
   assert.is(bench.master.replicas.pinned, 0)
   connection.isTaking = true
   connection.take()
-  bench.turnsWhileAwake()
+  bench.runWhileAwake()
   bench.ack(connection, bench.engine.storage.binlog.end.offset)
   connection.isTaking = false
-  bench.pass(100)
+  bench.advance(100)
   for (let i = 0; i < 12; i++) bench.write('SET', 'key', 'x'.repeat(100_000))
-  bench.pass(100)
+  bench.advance(100)
   assert.is(connection.isClosed, true)
   await bench.close()
 })
@@ -299,11 +299,11 @@ test('a replica that attaches beyond replica-lag-limit may catch up, and the lim
 test('a replica catching up is disconnected when the disk is full and it pins more than replica-lag-limit', async () => {
   const bench = await MasterBench.open({ settings: { lagLimitBytes: MEBIBYTE } })
   for (let i = 0; i < 30; i++) bench.write('SET', 'key', 'x'.repeat(100_000))
-  const connection = bench.online(START)
-  bench.pass(100)
+  const connection = bench.attachOnline(START)
+  bench.advance(100)
   assert.is(connection.isClosed, false)
   Object.defineProperty(bench.engine.storage, 'isDiskLow', { get: () => true })
-  bench.pass(100)
+  bench.advance(100)
   assert.is(connection.isClosed, true)
   await bench.close()
 })
@@ -311,8 +311,8 @@ test('a replica catching up is disconnected when the disk is full and it pins mo
 test('a replica whose offset was purged is disconnected, and the others are still fed', async () => {
   const bench = await MasterBench.open({ binlog: { fileSizeBytes: 200_000 } })
   const { storage } = bench.engine
-  const slow = bench.online()
-  const quick = bench.online(undefined, { port: 7002, runId: id(2) })
+  const slow = bench.attachOnline()
+  const quick = bench.attachOnline(undefined, { port: 7002, runId: id(2) })
   slow.isTaking = false
   bench.engine.events.pinned = () => Number.POSITIVE_INFINITY
   for (let i = 0; i < 100; i++) {
@@ -324,7 +324,7 @@ test('a replica whose offset was purged is disconnected, and the others are stil
   slow.unsentBytes = 0
   bench.turn()
   assert.is(slow.isClosed, true)
-  assert.match(bench.levels('warn')[0] as string, /cut off and has to connect again: the binlog cannot be read/)
+  assert.match(bench.textsAt('warn')[0] as string, /cut off and has to connect again: the binlog cannot be read/)
   quick.take()
   bench.write('SET', 'key', '1')
   assert.ok(quick.take().length > 0)

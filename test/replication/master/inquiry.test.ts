@@ -37,29 +37,29 @@ function asked(settings: { masterUser?: string; masterPassword?: string } = {}) 
     answered: (failure) => answers.push(failure),
   })
   const { events } = wire as FakeWire
-  const said = () => {
+  const takeSent = () => {
     const bytes = Buffer.concat((wire as FakeWire).sent)
     ;(wire as FakeWire).sent = []
     return readCommand(bytes, 0, bytes.length)?.args.join(' ')
   }
-  const says = (text: string) => events.data(Buffer.from(text, 'latin1'))
-  const saysMeta = (runId: string) => {
+  const receive = (text: string) => events.data(Buffer.from(text, 'latin1'))
+  const receiveMeta = (runId: string) => {
     const words = metaReply({ ...META, runId })
     const data = Buffer.alloc(encodedLength(words))
     writeCommand(words, data, 0)
     events.data(data)
   }
-  return { inquiry, answers, wire: wire as FakeWire, events, said, says, saysMeta }
+  return { inquiry, answers, wire: wire as FakeWire, events, takeSent, receive, receiveMeta }
 }
 
 const QUESTION = `METASYNC  6379 ${OWN_RUN} 0 1 ASK`
 
 test('the address is confirmed when the expected process answers', () => {
-  const { answers, events, wire, said, saysMeta } = asked()
+  const { answers, events, wire, takeSent, receiveMeta } = asked()
   assert.equal([wire.host, wire.port], ['10.0.0.1', 7001])
   events.connected()
-  assert.is(said(), QUESTION)
-  saysMeta(MASTER_RUN)
+  assert.is(takeSent(), QUESTION)
+  receiveMeta(MASTER_RUN)
   assert.equal(answers, [null])
   assert.is(wire.isClosed, true)
   events.closed('late')
@@ -68,9 +68,9 @@ test('the address is confirmed when the expected process answers', () => {
 
 test('another process, a refusal and a server that is no haypile do not confirm the address', () => {
   for (const [say, failure] of [
-    [(bench: ReturnType<typeof asked>) => bench.saysMeta('c'.repeat(40)), `is ${'c'.repeat(40)}, the replica is ${MASTER_RUN}`],
-    [(bench: ReturnType<typeof asked>) => bench.says('-LOADING wait\r\n'), 'answers METASYNC with: LOADING wait'],
-    [(bench: ReturnType<typeof asked>) => bench.says('+PONG\r\n'), `is not a haypile, the replica is ${MASTER_RUN}`],
+    [(bench: ReturnType<typeof asked>) => bench.receiveMeta('c'.repeat(40)), `is ${'c'.repeat(40)}, the replica is ${MASTER_RUN}`],
+    [(bench: ReturnType<typeof asked>) => bench.receive('-LOADING wait\r\n'), 'answers METASYNC with: LOADING wait'],
+    [(bench: ReturnType<typeof asked>) => bench.receive('+PONG\r\n'), `is not a haypile, the replica is ${MASTER_RUN}`],
     [(bench: ReturnType<typeof asked>) => bench.events.closed('ECONNRESET'), 'does not answer: ECONNRESET'],
   ] as const) {
     const bench = asked()
@@ -82,17 +82,17 @@ test('another process, a refusal and a server that is no haypile do not confirm 
 })
 
 test('an inquiry authenticates like a replica, and fails if AUTH is refused', () => {
-  const { answers, events, said, says, saysMeta } = asked({ masterUser: 'user', masterPassword: 'secret' })
+  const { answers, events, takeSent, receive, receiveMeta } = asked({ masterUser: 'user', masterPassword: 'secret' })
   events.connected()
-  assert.is(said(), 'AUTH user secret')
-  says('+OK\r\n')
-  assert.is(said(), QUESTION)
-  saysMeta(MASTER_RUN)
+  assert.is(takeSent(), 'AUTH user secret')
+  receive('+OK\r\n')
+  assert.is(takeSent(), QUESTION)
+  receiveMeta(MASTER_RUN)
   assert.equal(answers, [null])
   const refused = asked({ masterPassword: 'wrong' })
   refused.events.connected()
-  assert.is(refused.said(), 'AUTH wrong')
-  refused.says('-WRONGPASS no\r\n')
+  assert.is(refused.takeSent(), 'AUTH wrong')
+  refused.receive('-WRONGPASS no\r\n')
   assert.equal(refused.answers, ['answers AUTH with: WRONGPASS no'])
 })
 

@@ -15,7 +15,7 @@ function freeze(bench: MasterBench, milliseconds: number): void {
 
 test('after a gap longer than min-replicas-max-lag old ACKs do not count, but the answer to a new request does', async () => {
   const bench = await MasterBench.open({ settings: LAG })
-  const connection = bench.online()
+  const connection = bench.attachOnline()
   bench.ack(connection, 0)
   freeze(bench, 30_000)
   connection.take()
@@ -24,7 +24,7 @@ test('after a gap longer than min-replicas-max-lag old ACKs do not count, but th
   assert.is(bench.master.replicas.online()[0]?.lagSeconds, 30, 'INFO does not show a lag of 0 either')
   bench.turn()
   assert.is(connection.takeText(), '?', 'it is asked once')
-  bench.pass(100)
+  bench.advance(100)
   bench.ack(connection, 0)
   assert.is(bench.master.replicas.goodCount(), 0)
   bench.ack(connection, 0, 0, 1)
@@ -37,8 +37,8 @@ test('after a gap longer than min-replicas-max-lag old ACKs do not count, but th
 
 test("after a gap in a replica's ACKs, buffered ACKs do not count, but the answer to a new request does", async () => {
   const bench = await MasterBench.open({ settings: LAG })
-  const connection = bench.online()
-  bench.pass(3100)
+  const connection = bench.attachOnline()
+  bench.advance(3100)
   connection.take() // the first heartbeat of an idle stream
   bench.ack(connection, 0)
   assert.is(bench.master.replicas.goodCount(), 0)
@@ -51,7 +51,7 @@ test("after a gap in a replica's ACKs, buffered ACKs do not count, but the answe
 
 test('requests for ACKs sent before the gap prove nothing about the time after it', async () => {
   const bench = await MasterBench.open({ settings: LAG })
-  const connection = bench.online()
+  const connection = bench.attachOnline()
   bench.master.askForAcks()
   bench.turn()
   freeze(bench, 30_000)
@@ -66,7 +66,7 @@ test('requests for ACKs sent before the gap prove nothing about the time after i
 
 test('an answer older than min-replicas-max-lag is followed by another request', async () => {
   const bench = await MasterBench.open({ settings: LAG })
-  const connection = bench.online()
+  const connection = bench.attachOnline()
   freeze(bench, 30_000)
   bench.ack(connection, 0)
   bench.turn()
@@ -83,7 +83,7 @@ test('an answer older than min-replicas-max-lag is followed by another request',
 
 test('an acknowledged offset counts for WAIT however long the ACK was buffered', async () => {
   const bench = await MasterBench.open({ settings: LAG })
-  const connection = bench.online()
+  const connection = bench.attachOnline()
   bench.write('SET', 'key', '1')
   freeze(bench, 30_000)
   bench.ack(connection, bench.engine.storage.binlog.end.offset)
@@ -109,13 +109,13 @@ test('a buffered BINLOGSYNC does not make a good replica', async () => {
 
 test('a replica whose answers are not numbered counts again once it has sent ACKs for min-replicas-max-lag', async () => {
   const bench = await MasterBench.open({ settings: LAG })
-  const connection = bench.online()
+  const connection = bench.attachOnline()
   freeze(bench, 30_000)
   for (let second = 0; second < 3; second++) {
     bench.ack(connection, 0, 0, null)
     assert.is(bench.master.replicas.goodCount(), 0)
     bench.turn()
-    bench.pass(1000)
+    bench.advance(1000)
   }
   bench.ack(connection, 0, 0, null)
   assert.is(bench.master.replicas.goodCount(), 1)
@@ -124,12 +124,12 @@ test('a replica whose answers are not numbered counts again once it has sent ACK
 
 test('writes are allowed until the last ACK of one replica too few expires', async () => {
   const bench = await MasterBench.open({ settings: { ...LAG, minReplicas: 2 } })
-  const first = bench.online()
+  const first = bench.attachOnline()
   assert.is(bench.master.replicas.writableUntilMs, Number.NEGATIVE_INFINITY)
-  bench.pass(1000)
-  const second = bench.online(undefined, { port: 7002, runId: '2'.repeat(40) })
+  bench.advance(1000)
+  const second = bench.attachOnline(undefined, { port: 7002, runId: '2'.repeat(40) })
   assert.is(bench.master.replicas.writableUntilMs, 3000)
-  bench.pass(1000)
+  bench.advance(1000)
   bench.ack(first, 0)
   assert.is(bench.master.replicas.writableUntilMs, 4000)
   bench.ack(second, 0)
@@ -137,7 +137,7 @@ test('writes are allowed until the last ACK of one replica too few expires', asy
   bench.settings.minReplicasMaxLagMs = 0
   assert.is(bench.master.replicas.writableUntilMs, Number.POSITIVE_INFINITY)
   bench.settings.minReplicas = 0
-  bench.lose(first)
+  bench.disconnect(first)
   assert.is(bench.master.replicas.writableUntilMs, Number.POSITIVE_INFINITY)
   await bench.close()
 })

@@ -57,7 +57,7 @@ test('a replica that hands its role over is accepted despite the cycle, and lear
   storage.becomeReplica({ host: 'old-master', port: 1, failover: false })
   bench.chain = [id(50)]
   bench.isLinked = true
-  const other = bench.online(undefined, { port: 7009, runId: id(9) })
+  const other = bench.attachOnline(undefined, { port: 7009, runId: id(9) })
   const old = { replicationId: storage.identity.replicationId, end: storage.binlog.end }
   const taken: object[] = []
   bench.takeOver = (from) => {
@@ -121,7 +121,7 @@ test('a node without a link to its master gives no full sync', async () => {
 
 test('dropping all sessions sends each replica the reason, and it must begin with METASYNC again', async () => {
   const bench = await MasterBench.open()
-  const connection = bench.online()
+  const connection = bench.attachOnline()
   bench.master.dropSessions('the data was replaced', 'discard')
   assert.is(connection.takeText(), '-BADSESSION the data was replaced\r\n')
   assert.is(connection.isClosed, false)
@@ -142,13 +142,13 @@ test('a replica that is silent for repl-timeout in any state is disconnected and
   const bench = await MasterBench.open()
   const waiting = bench.connect()
   bench.metaSync(waiting, { port: 7002, runId: id(2) })
-  const online = bench.online()
-  bench.pass(60_000)
+  const online = bench.attachOnline()
+  bench.advance(60_000)
   assert.equal([waiting.isClosed, online.isClosed], [false, false])
   bench.ack(online, 0)
-  bench.pass(100)
+  bench.advance(100)
   assert.equal([waiting.isClosed, online.isClosed], [true, false])
-  bench.pass(60_000)
+  bench.advance(60_000)
   assert.is(online.isClosed, true)
   assert.is(bench.master.replicas.absent().length, 2)
   assert.is(bench.master.replicas.hasAttached, false)
@@ -157,10 +157,10 @@ test('a replica that is silent for repl-timeout in any state is disconnected and
 
 test('a replica that applies nothing for repl-timeout is disconnected, and a slow one is not', async () => {
   const bench = await MasterBench.open()
-  const connection = bench.online()
+  const connection = bench.attachOnline()
   const { offset } = bench.engine.storage.binlog.end
   bench.write('SET', 'key', '1')
-  const slow = bench.online(bench.engine.storage.binlog.end, { port: 7002, runId: id(2) })
+  const slow = bench.attachOnline(bench.engine.storage.binlog.end, { port: 7002, runId: id(2) })
   for (let seconds = 0; seconds < 60; seconds++) {
     assert.is(connection.isClosed, false)
     bench.ack(connection, offset)
@@ -168,13 +168,13 @@ test('a replica that applies nothing for repl-timeout is disconnected, and a slo
       bench.write('SET', 'key', String(seconds))
       bench.ack(slow, bench.engine.storage.binlog.end.offset - 1)
     } else bench.ack(slow, 0)
-    bench.pass(1000)
+    bench.advance(1000)
   }
   bench.ack(slow, bench.engine.storage.binlog.end.offset)
   bench.ack(connection, offset)
-  bench.pass(200)
+  bench.advance(200)
   assert.equal([connection.isClosed, slow.isClosed], [true, false])
-  assert.match(bench.levels('warn')[0] as string, /applies none of them/)
+  assert.match(bench.textsAt('warn')[0] as string, /applies none of them/)
   await bench.close()
 })
 
@@ -182,8 +182,8 @@ test('acknowledged offsets count for online replicas only, and never past the en
   const bench = await MasterBench.open()
   bench.write('SET', 'key', '1')
   const { offset } = bench.engine.storage.binlog.end
-  const first = bench.online()
-  const second = bench.online({ offset: 0, crc: 0 }, { port: 7002, runId: id(2) })
+  const first = bench.attachOnline()
+  const second = bench.attachOnline({ offset: 0, crc: 0 }, { port: 7002, runId: id(2) })
   const handshake = bench.connect()
   bench.metaSync(handshake, { port: 7003, runId: id(3) })
   assert.is(bench.master.replicas.ackedCount(0, 'applied'), 1, 'TRYSYNC has shown what the first one has')
@@ -213,9 +213,9 @@ test('a replica that returns with less data counts for what it has', async () =>
   const bench = await MasterBench.open()
   bench.write('SET', 'key', '1')
   const { offset } = bench.engine.storage.binlog.end
-  bench.ack(bench.online(), offset)
+  bench.ack(bench.attachOnline(), offset)
   assert.is(bench.master.replicas.ackedCount(0, 'synced'), 1)
-  bench.online({ offset: 0, crc: 0 }, { runId: id(2) })
+  bench.attachOnline({ offset: 0, crc: 0 }, { runId: id(2) })
   assert.is(bench.master.replicas.ackedCount(0, 'synced'), 0)
   assert.is(bench.master.replicas.ackedCount(0, 'applied'), 0)
   await bench.close()
@@ -223,10 +223,10 @@ test('a replica that returns with less data counts for what it has', async () =>
 
 test('a replica is good while its last ACK is not older than min-replicas-max-lag', async () => {
   const bench = await MasterBench.open({ settings: { minReplicasMaxLagMs: 3000 } })
-  const connection = bench.online()
-  bench.pass(3000)
+  const connection = bench.attachOnline()
+  bench.advance(3000)
   assert.is(bench.master.replicas.goodCount(), 1)
-  bench.pass(100)
+  bench.advance(100)
   assert.is(bench.master.replicas.goodCount(), 0)
   assert.is(bench.master.replicas.online()[0]?.lagSeconds, 3)
   bench.ack(connection, 0)
@@ -234,7 +234,7 @@ test('a replica is good while its last ACK is not older than min-replicas-max-la
   bench.turn()
   bench.ack(connection, 0, 0, 1)
   assert.is(bench.master.replicas.goodCount(), 1)
-  bench.pass(100_000)
+  bench.advance(100_000)
   assert.is(bench.master.replicas.goodCount(), 0, 'it has left')
   await bench.close()
 })

@@ -13,8 +13,8 @@ test('a METASYNC repeated a thousand times on one connection gets one answer whi
     assert.equal(bench.metaSync(connection), first)
   }
   assert.is(bench.master.replicas.attached().length, 1)
-  assert.equal(bench.levels('info', 'warn', 'error'), [])
-  assert.is(bench.levels('debug').length, 1001, 'a line each')
+  assert.equal(bench.textsAt('info', 'warn', 'error'), [])
+  assert.is(bench.textsAt('debug').length, 1001, 'a line each')
   await bench.close()
 })
 
@@ -25,7 +25,7 @@ test('a METASYNC repeated on a thousand connections is granted each time, and ma
   assert.is(new Set(metas.map(({ session }) => session)).size, 1000)
   for (const meta of metas) assert.equal({ ...meta, session: 0 }, { ...metas[0], session: 0 })
   assert.is(bench.master.replicas.attached().length + bench.master.replicas.absent().length, 1)
-  assert.equal(bench.levels('info', 'warn', 'error'), [])
+  assert.equal(bench.textsAt('info', 'warn', 'error'), [])
   await bench.close()
 })
 
@@ -65,7 +65,7 @@ test('another format, this node itself and a master of this node are refused and
 
 test('a fenced connection has its requests refused, its close ignored, and is streamed nothing', async () => {
   const bench = await MasterBench.open()
-  const old = bench.online()
+  const old = bench.attachOnline()
   const fresh = bench.connect()
   const { session } = bench.metaSync(fresh, { attempt: 2 })
   const { end } = bench.engine.storage.binlog
@@ -83,7 +83,7 @@ test('a fenced connection has its requests refused, its close ignored, and is st
   bench.write('SET', 'key', '1')
   assert.is(old.takeText(), '')
   bench.trySync(fresh, session, end)
-  bench.lose(old)
+  bench.disconnect(old)
   assert.equal(
     bench.master.replicas.attached().map(({ address }) => address),
     [fresh.address],
@@ -91,7 +91,7 @@ test('a fenced connection has its requests refused, its close ignored, and is st
   bench.master.binlogSync(fresh, session, end.offset)
   bench.turn()
   assert.is(fresh.take().length, bench.engine.storage.binlog.end.offset - end.offset)
-  assert.equal(bench.levels('warn', 'error'), [])
+  assert.equal(bench.textsAt('warn', 'error'), [])
   await bench.close()
 })
 
@@ -103,11 +103,11 @@ test('a fenced connection is closed after repl-timeout, not before', async () =>
   bench.metaSync(fresh, { attempt: 2 })
   for (let second = 0; second < 60; second++) {
     bench.ack(fresh, 0)
-    bench.pass(1000)
+    bench.advance(1000)
   }
   assert.is(old.isClosed, false)
   bench.ack(fresh, 0)
-  bench.pass(100)
+  bench.advance(100)
   assert.is(old.isClosed, true)
   assert.is(fresh.isClosed, false)
   await bench.close()
@@ -116,7 +116,7 @@ test('a fenced connection is closed after repl-timeout, not before', async () =>
 test('a half-open link does not delay the replica that returns', async () => {
   const bench = await MasterBench.open()
   bench.write('SET', 'a', '1')
-  const vanished = bench.online()
+  const vanished = bench.attachOnline()
   bench.write('SET', 'b', '2')
   const { binlog } = bench.engine.storage
   const back = bench.connect()
@@ -132,7 +132,7 @@ test('a half-open link does not delay the replica that returns', async () => {
 
 test('a stale attempt is refused and fences nothing', async () => {
   const bench = await MasterBench.open()
-  const connection = bench.online(undefined, { attempt: 5 })
+  const connection = bench.attachOnline(undefined, { attempt: 5 })
   assert.match(
     refusal(() => bench.metaSync(bench.connect(), { attempt: 4 })),
     /^STALE/,
@@ -176,36 +176,36 @@ test('two processes with one address cause one warning, a conflict in INFO and o
       /^DUPLICATE 10\.0\.0\.1:7001/,
     )
     bench.ack(first, 0)
-    bench.pass(1000)
+    bench.advance(1000)
   }
-  assert.is(bench.levels('warn').length, 1)
-  assert.match(bench.levels('warn')[0] as string, new RegExp(`${id(1)} at ${first.address} takes it back, ${id(2)} at .* is refused`))
+  assert.is(bench.textsAt('warn').length, 1)
+  assert.match(bench.textsAt('warn')[0] as string, new RegExp(`${id(1)} at ${first.address} takes it back, ${id(2)} at .* is refused`))
   const [conflict, ...others] = bench.master.replicas.conflicts()
   assert.equal(others, [])
   assert.equal([conflict?.holderRunId, conflict?.holderAddress, conflict?.refusedRunId], [id(1), first.address, id(2)])
   assert.is(conflict?.refusedMs, bench.clock.monotonicMs() - sinceMs)
-  bench.lose(first)
+  bench.disconnect(first)
   bench.metaSync(bench.connect(), { runId: id(2), attempt: 30 })
   assert.equal(bench.master.replicas.conflicts(), [])
-  assert.is(bench.levels('warn').length, 1)
+  assert.is(bench.textsAt('warn').length, 1)
   await bench.close()
 })
 
 test('a detached replica is shown for replica-forget-after with its acknowledged offset, and then dropped', async () => {
   const bench = await MasterBench.open({ settings: { forgetAfterMs: 5000 } })
   bench.write('SET', 'key', '1')
-  const connection = bench.online()
+  const connection = bench.attachOnline()
   const { offset } = bench.engine.storage.binlog.end
   bench.ack(connection, offset)
   bench.write('SET', 'key', '22')
-  bench.lose(connection)
+  bench.disconnect(connection)
   assert.equal(bench.master.replicas.attached(), [])
   assert.is(bench.master.replicas.hasAttached, false)
-  bench.pass(4900)
+  bench.advance(4900)
   const [view] = bench.master.replicas.absent()
   assert.equal([view?.ip, view?.port, view?.applied, view?.goneMs], ['10.0.0.1', 7001, offset, 4900])
   assert.is(view?.lagBytes, bench.engine.storage.binlog.end.offset - offset)
-  bench.pass(100)
+  bench.advance(100)
   assert.equal(bench.master.replicas.absent(), [])
   await bench.close()
 })
@@ -220,16 +220,16 @@ test('a replica granted TRYSYNC that never sends BINLOGSYNC pins no more than re
   for (let written = 0; written < lagLimitBytes; written += 1000) bench.write('SET', 'key', 'v'.repeat(1000))
   assert.ok(bench.master.replicas.pinned >= bench.engine.storage.binlog.end.offset - lagLimitBytes)
   bench.ack(connection, 0) // a heartbeat
-  bench.pass(100)
+  bench.advance(100)
   assert.is(connection.isClosed, true)
-  assert.match(bench.levels('warn')[0] as string, /more than replica-lag-limit/)
+  assert.match(bench.textsAt('warn')[0] as string, /more than replica-lag-limit/)
   assert.is(bench.master.replicas.pinned, Number.POSITIVE_INFINITY)
   await bench.close()
 })
 
 test('an ACK beyond the sent offset counts as one of the sent offset', async () => {
   const bench = await MasterBench.open()
-  const connection = bench.online()
+  const connection = bench.attachOnline()
   const before = bench.engine.storage.binlog.end.offset
   bench.feedLimit = before
   bench.write('SET', 'key', '1')
@@ -255,10 +255,10 @@ test('an attached replica shows its full sync with reason and progress, and the 
   bench.write('SET', 'key', '1')
   const { end } = bench.engine.storage.binlog
   assert.is(bench.master.replicas.pin, null)
-  const follower = bench.online(end)
+  const follower = bench.attachOnline(end)
   assert.equal(bench.master.replicas.pin, { offset: end.offset, by: 'replica 10.0.0.1:7001' })
   assert.is(bench.master.replicas.attached()[0]?.fullSync, null)
-  bench.lose(follower)
+  bench.disconnect(follower)
   const stranger = bench.connect()
   const { session } = bench.metaSync(stranger, { port: 7002 })
   const reply = bench.trySync(stranger, session, { offset: 0, crc: 77 })

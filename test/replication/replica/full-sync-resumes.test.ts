@@ -28,7 +28,7 @@ test('a master that begins another history ends the session and keeps the snapsh
   assert.equal(before.errors, ['-BADSESSION this node has become a master'])
   const head = before.heads[0] as SnapshotHead
   assert.is(bench.master.replicas.pinned, head.offset, 'the binlog behind it is kept')
-  bench.lose(cut)
+  bench.disconnect(cut)
   const again = ask(bench, 1, head.id, keysOf(before).at(-1), 2)
   await bench.engine.settle()
   const after = parse(again.take())
@@ -45,7 +45,7 @@ test('a snapshot that is still being made when the role changes serves the repli
   const first = ask(bench)
   bench.master.dropSessions('the chain of masters or the history has changed', 'keep')
   assert.equal(parse(first.take()).errors, ['-BADSESSION the chain of masters or the history has changed'])
-  bench.lose(first)
+  bench.disconnect(first)
   await checkpoint(bench)
   const next = ask(bench, 1, null, null, 2)
   await bench.engine.settle()
@@ -65,10 +65,10 @@ test('a replica that asks again for a snapshot gets its current size estimate', 
   const [head] = parse(first.take()).heads
   assert.is(head?.bytes, 0)
   records.approximateSize = approximateSize
-  bench.lose(first)
+  bench.disconnect(first)
   const second = ask(bench, 1, head?.id, null, 2)
   await bench.engine.settle()
-  bench.lose(second)
+  bench.disconnect(second)
   const third = ask(bench, 1, head?.id, null, 3)
   await bench.engine.settle()
   assert.ok((parse(third.take()).heads[0]?.bytes ?? 0) > 50_000)

@@ -12,13 +12,13 @@ test('a full sync replaces the old data, which is served until the install', asy
   const source = await sourceOf(from, 'a1')
   bench.target.beginTransfer(source.head)
   bench.addAll(chunksOf(source, 5, null))
-  await bench.hears('copied')
+  await bench.untilReported('copied')
   assert.is(bench.engine.run('GET', 'old'), 'data')
   assert.equal(bench.generations, ['generation-000001', 'generation-000002'])
   assert.is(bench.target.progress?.records, source.records.length)
   bench.target.install()
-  await bench.hears('installed')
-  bench.mustEqual(from)
+  await bench.untilReported('installed')
+  bench.assertEqualTo(from)
   assert.is(bench.target.progress, null)
   assert.is(bench.target.resume, null)
   await bench.engine.settle()
@@ -41,7 +41,7 @@ test('a full sync cut after any chunk resumes behind the last written record', a
     const last = source.records[Math.min(count * 7, source.records.length) - 1]
     assert.equal(bench.target.resume, { snapshot: 'a1', after: last?.[0].toString('hex') ?? null })
     await bench.finish(source, 3)
-    bench.mustEqual(from)
+    bench.assertEqualTo(from)
   }
 })
 
@@ -61,12 +61,12 @@ test('chunks waiting for the disk when the link breaks are written, and the next
   bench.addAll(rest.slice(0, 2))
   store()?.releaseWrites()
   bench.addAll(rest.slice(2))
-  await bench.hears('copied')
+  await bench.untilReported('copied')
   assert.is(bench.target.progress?.records, source.records.length)
   bench.target.install()
-  await bench.hears('installed')
-  assert.equal(bench.told, ['copied', 'installed'])
-  bench.mustEqual(from)
+  await bench.untilReported('installed')
+  assert.equal(bench.reports, ['copied', 'installed'])
+  bench.assertEqualTo(from)
 })
 
 test('if chunks left over from a broken link cannot be written, the next transfer fails and begins anew', async () => {
@@ -83,12 +83,12 @@ test('if chunks left over from a broken link cannot be written, the next transfe
   store()?.failWrites()
   store()?.releaseWrites()
   bench.addAll(chunksOf(source, 5, after))
-  await bench.hears('failed')
-  assert.is(bench.told.length, 1)
+  await bench.untilReported('failed')
+  assert.is(bench.reports.length, 1)
   assert.is(bench.target.resume, null)
   assert.throws(() => bench.target.add(chunksOf(source, 5, null)[0] as Buffer), /no full sync requested/)
   await bench.finish(source)
-  bench.mustEqual(from)
+  bench.assertEqualTo(from)
 })
 
 test('a full sync restarts if the master has another snapshot', async () => {
@@ -105,11 +105,11 @@ test('a full sync restarts if the master has another snapshot', async () => {
   bench.target.beginTransfer(second.head)
   assert.equal(bench.target.resume, { snapshot: 'b2', after: null })
   bench.addAll(chunksOf(second, 5, null))
-  await bench.hears('copied')
+  await bench.untilReported('copied')
   assert.equal(bench.generations.length, 2, 'the first one is gone')
   bench.target.install()
-  await bench.hears('installed')
-  bench.mustEqual(from)
+  await bench.untilReported('installed')
+  bench.assertEqualTo(from)
 })
 
 test('a full sync continues if the master has another history with the same snapshot, and adopts that history', async () => {
@@ -125,9 +125,9 @@ test('a full sync continues if the master has another history with the same snap
   const after = bench.target.resume?.after as string
   assert.is(after, source.records[19]?.[0].toString('hex'))
   bench.addAll(chunksOf(source, 5, after))
-  await bench.hears('copied')
+  await bench.untilReported('copied')
   bench.target.install()
-  await bench.hears('installed')
+  await bench.untilReported('installed')
   assert.is(bench.engine.storage.identity.replicationId, MASTER_ID)
   assert.equal(bench.engine.storage.identity.past, past)
 })
@@ -153,13 +153,13 @@ test('a damaged, unordered or unrequested chunk is refused, and the copy is kept
   assert.throws(() => target.add(all[1] as Buffer), /no full sync requested/)
   target.cut()
   await bench.finish(source)
-  bench.mustEqual(from)
+  bench.assertEqualTo(from)
 })
 
 test('the target is full when a few MiB wait for the disk', async () => {
   const bench = await TargetBench.open()
   const store = holding(bench)
-  const { target, told } = bench
+  const { target, reports } = bench
   const value = Buffer.alloc(1024 * 1024)
   const chunk = (sequence: number) => encodeChunk(sequence, [[Buffer.from(`k${sequence}`), value]])
   target.beginTransfer({ ...(await sourceOf(await master(), 'a1')).head, bytes: 20 * 1024 * 1024 })
@@ -167,10 +167,10 @@ test('the target is full when a few MiB wait for the disk', async () => {
   while (!target.isFull) target.add(chunk(sequence++))
   assert.ok(sequence === 5 || sequence === 6, `${sequence} MiB`)
   await until(() => store()?.heldWrites === 1, 'a write')
-  assert.equal(told, [])
+  assert.equal(reports, [])
   assert.ok(target.isFull)
   store()?.releaseWrites()
-  await bench.hears('room')
+  await bench.untilReported('room')
   assert.not.ok(target.isFull)
   while (!target.isFull) target.add(chunk(sequence++))
   target.abandon()
@@ -186,12 +186,12 @@ test('on a full disk the copy is abandoned with the reason, and the next one beg
   await until(() => bench.target.progress?.records === 15, 'some written')
   bench.engine.disk.recordsAt(`${DIRECTORY}/generation-000002/db`).failWrites()
   bench.addAll(chunksOf(source, 5, null).slice(3))
-  await bench.hears('failed')
-  assert.equal(bench.told, ['failed: a full sync cannot be written: IO error: 000005.log: No space left on device'])
+  await bench.untilReported('failed')
+  assert.equal(bench.reports, ['failed: a full sync cannot be written: IO error: 000005.log: No space left on device'])
   assert.is(bench.target.resume, null)
   assert.is(bench.engine.run('GET', 'old'), 'data')
   await bench.finish(source)
-  bench.mustEqual(from)
+  bench.assertEqualTo(from)
 })
 
 test('a data set that cannot be opened is reported as a failure', async () => {
@@ -200,9 +200,9 @@ test('a data set that cannot be opened is reported as a failure', async () => {
   bench.engine.disk.files.fail({ operation: 'makeDirectory', code: 'ENOSPC' })
   bench.target.beginTransfer(source.head)
   bench.addAll(chunksOf(source, 5, null))
-  await bench.hears('failed')
-  assert.match(bench.told[0] ?? '', /^failed: a full sync cannot be written: ENOSPC/)
-  assert.is(bench.told.length, 1)
+  await bench.untilReported('failed')
+  assert.match(bench.reports[0] ?? '', /^failed: a full sync cannot be written: ENOSPC/)
+  assert.is(bench.reports.length, 1)
   await bench.finish(source)
 })
 
@@ -212,13 +212,13 @@ test('a full sync abandoned at any moment leaves the data unchanged and reports 
     async () => {},
     () => nextTurn(),
     (bench) => until(() => bench.target.progress?.records === 10, 'some written'),
-    (bench) => bench.hears('copied'),
+    (bench) => bench.untilReported('copied'),
     async (bench) => {
-      await bench.hears('copied')
+      await bench.untilReported('copied')
       bench.target.install()
     },
     async (bench) => {
-      await bench.hears('copied')
+      await bench.untilReported('copied')
       bench.target.install()
       await nextTurn()
     },
@@ -228,12 +228,12 @@ test('a full sync abandoned at any moment leaves the data unchanged and reports 
     bench.target.beginTransfer(source.head)
     bench.addAll(chunksOf(source, 5, null))
     await moment(bench)
-    bench.told.length = 0
+    bench.reports.length = 0
     bench.target.abandon()
     assert.is(bench.target.resume, null)
     await bench.engine.settle()
     for (let turns = 0; turns < 50; turns++) await nextTurn()
-    assert.equal(bench.told, [])
+    assert.equal(bench.reports, [])
     assert.is(bench.engine.run('GET', 'old'), 'data')
     assert.equal(bench.generations, ['generation-000001'])
     bench.engine.storage.promote()
@@ -246,10 +246,10 @@ test('data that does not match its announced position is not installed', async (
   const bench = await TargetBench.open()
   bench.target.beginTransfer({ ...source.head, offset: source.head.offset + 1 })
   bench.addAll(chunksOf(source, 5, null))
-  await bench.hears('copied')
+  await bench.untilReported('copied')
   bench.target.install()
-  await bench.hears('failed')
-  assert.match(bench.told.at(-1) ?? '', /a full sync cannot be installed: the data that was received is that of offset/)
+  await bench.untilReported('failed')
+  assert.match(bench.reports.at(-1) ?? '', /a full sync cannot be installed: the data that was received is that of offset/)
   assert.is(bench.engine.run('GET', 'old'), 'data')
 })
 
@@ -261,10 +261,10 @@ test('if only writes are missing when the connection ends, the replica asks for 
   bench.addAll(chunksOf(source, 5, null))
   bench.target.cut()
   for (let turns = 0; turns < 50; turns++) await nextTurn()
-  assert.equal(bench.told, [])
+  assert.equal(bench.reports, [])
   assert.is(chunksOf(source, 5, bench.target.resume?.after ?? null).length, 1)
   await bench.finish(source)
-  bench.mustEqual(from)
+  bench.assertEqualTo(from)
 })
 
 test('progress shows bytes, the recent rate and the remaining time', async () => {

@@ -17,19 +17,19 @@ test('items behind a batch wait for it, even if the batch begins a new segment a
     [['SET', 'a', '1']],
     [['APPEND', 'a', '2']],
   ]).map(({ bytes }) => bytes)
-  bench.says(groups[0] as Buffer) // the segment is full: it is synced
-  bench.says(groups[1] as Buffer) // while that is under way
+  bench.receive(groups[0] as Buffer) // the segment is full: it is synced
+  bench.receive(groups[1] as Buffer) // while that is under way
   await until(() => binlog.synced > 0, 'synced')
   await nextTurn()
   assert.ok(binlog.synced < binlog.end.offset)
-  bench.takes()
+  bench.takeSent()
   let acknowledged = ''
   const { send } = bench.wire
   bench.wire.send = function (data) {
     acknowledged = String(engine.run('GET', 'a'))
     send.call(this, data)
   }
-  bench.says(Buffer.concat([groups[2] as Buffer, Buffer.from('?'), groups[3] as Buffer]))
+  bench.receive(Buffer.concat([groups[2] as Buffer, Buffer.from('?'), groups[3] as Buffer]))
   assert.is(binlog.segments.length, 2)
   assert.is(engine.run('GET', 'a'), '12')
   link.flush()

@@ -136,7 +136,7 @@ test('the handshake goes from dial to in step: AUTH, METASYNC, TRYSYNC, BINLOGSY
   assert.equal(sent(bench.reply(Buffer.from('OK'))), [`METASYNC 10.0.0.9 7000 ${OWN_RUN} 1 1`])
   assert.equal(sent(bench.meta()), [`TRYSYNC 7 ${OWN_ID} 300 abcdef01 ${OLD_ID}`])
   assert.equal(machine.chain, [MASTER_RUN, UPPER_RUN])
-  const last = bench.goOn()
+  const last = bench.allowContinue()
   assert.equal(last.slice(0, 3), [
     { type: 'adopt-history', replicationId: MASTER_ID, past: [{ id: OWN_ID, until: 300 }] },
     { type: 'send', words: ['BINLOGSYNC', '7', '300'] },
@@ -158,7 +158,7 @@ test('after a refused BINLOGSYNC the link was never up, and its down time does n
     if (machine.state === 'connect') bench.do({ type: 'tick' })
     bench.do({ type: 'connected' })
     bench.meta()
-    const actions = [...bench.goOn(), ...bench.do({ type: 'ended', text: 'NOPERM no permission' })]
+    const actions = [...bench.allowContinue(), ...bench.do({ type: 'ended', text: 'NOPERM no permission' })]
     assert.equal(logged(actions, 'info'), [])
     assert.equal([machine.state, machine.isStreaming, machine.partialSyncs], ['connect', false, 1])
     assert.equal([machine.reason, machine.downSinceMs], ['BINLOGSYNC: NOPERM no permission', 5000])
@@ -230,7 +230,7 @@ test('a refused TRYSYNC leads to a full sync, and then TRYSYNC from there on the
     assert.equal(types(bench.do({ type: 'copied' })), ['install', 'changed'])
     Object.assign(facts, { identity: { ...facts.identity, replicationId: MASTER_ID }, end: { offset: 900, crc: 5 } })
     assert.equal(sent(bench.do({ type: 'installed' })), [`TRYSYNC 7 ${MASTER_ID} 900 00000005`])
-    assert.ok(types(bench.goOn()).includes('stream'))
+    assert.ok(types(bench.allowContinue()).includes('stream'))
     assert.is(machine.fullSyncs, 1)
     assert.is(machine.partialSyncs, 0)
   }
@@ -243,7 +243,7 @@ test('an interrupted full sync resumes behind its last record, and is abandoned 
   assert.match(logged(bench.reply(snapshotHeadWords(HEAD)), 'info')[0]?.text ?? '', /resumes/)
   const other = new Bench().to('try_sync')
   other.facts.copy = { snapshot: 'abc', after: null }
-  assert.is(types(other.goOn())[0], 'abandon-copy')
+  assert.is(types(other.allowContinue())[0], 'abandon-copy')
 })
 
 test('an install ends without a connection, and the master is dialled again afterwards', () => {
@@ -260,7 +260,7 @@ test('FAILOVER is requested once, in METASYNC and TRYSYNC, and ignores a cycle',
   const words = sent(bench.meta({ chain: [MASTER_RUN, OWN_RUN, UPPER_RUN] }))
   assert.equal(words, [`TRYSYNC 7 ${OWN_ID} 300 abcdef01 FAILOVER`])
   assert.equal(bench.machine.chain, [MASTER_RUN])
-  assert.is(types(bench.goOn())[0], 'failover-done')
+  assert.is(types(bench.allowContinue())[0], 'failover-done')
   assert.equal(bench.machine.master, MASTER)
   bench.do({ type: 'reconnect', reason: 'killed' })
   assert.not.match(sent(bench.do({ type: 'connected' }))[0] ?? '', /FAILOVER/)
@@ -272,7 +272,7 @@ test('FAILOVER is requested even by a node that needs a full sync afterwards', (
   bench.do({ type: 'follow', master: { ...MASTER, failover: true } })
   bench.do({ type: 'connected' })
   assert.match(sent(bench.meta())[0] ?? '', /^TRYSYNC .* FAILOVER$/)
-  const actions = bench.goOn()
+  const actions = bench.allowContinue()
   assert.is(types(actions)[0], 'failover-done')
   assert.equal(sent(actions), ['DBSYNC 7 ? -'])
 })

@@ -106,7 +106,7 @@ test('malformed answers end the connection', () => {
 
 test("CONTINUE at another offset than this node's end is an error", () => {
   const bench = new Bench().to('try_sync')
-  bench.goOn(299)
+  bench.allowContinue(299)
   assert.is(bench.machine.state, 'connect')
   assert.is(bench.machine.reason, 'TRYSYNC: the master would continue at offset 299, and this node is at 300')
 })
@@ -163,7 +163,7 @@ test('a reason is logged once, and again only after the link has held for a seco
   again()
   bench.do({ type: 'connected' })
   bench.meta()
-  const joined = bench.goOn()
+  const joined = bench.allowContinue()
   assert.equal(logged([...joined, ...bench.do({ type: 'streaming' })], 'info'), [], 'not before it is known to hold')
   assert.is(machine.reason, 'refused')
   facts.monotonicMs += 1000
@@ -182,7 +182,7 @@ test('a link that repeatedly comes up and fails for one reason is logged once', 
     bench.facts.monotonicMs += 5000
     bench.do({ type: 'tick' })
     bench.do({ type: 'connected' })
-    const info = [...logged(bench.meta(), 'info'), ...logged(bench.goOn(), 'info')]
+    const info = [...logged(bench.meta(), 'info'), ...logged(bench.allowContinue(), 'info')]
     assert.equal(info, [])
   }
   assert.is(lines, 1)
@@ -288,7 +288,7 @@ test('three failures to follow in a row at one offset lead to a full sync', () =
     bench.do({ type: 'tick' })
     bench.do({ type: 'connected' })
     bench.meta()
-    bench.goOn()
+    bench.allowContinue()
     return types(actions).includes('require-full-sync')
   }
   assert.equal([300, 300, 400, 400, 300, 300].map(bad), [false, false, false, false, false, false])

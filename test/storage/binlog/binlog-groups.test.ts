@@ -110,7 +110,7 @@ test('groups that do not continue the log are refused, and a failed write leaves
     () => binlog.appendGroups(bytes.subarray(middle.offset), end, 1, 1),
     /assertion failed: groups follow on the end of the binlog/,
   )
-  files.fail({ operation: 'write', code: 'ENOSPC', shortWrite: true })
+  files.fail({ operation: 'write', code: 'ENOSPC', isShortWrite: true })
   assert.throws(() => binlog.appendGroups(bytes, end, 2, 1), /ENOSPC/)
   assert.is(binlog.end.offset, 0)
   binlog.appendGroups(bytes, end, 2, 1)

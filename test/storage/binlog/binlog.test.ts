@@ -134,7 +134,7 @@ test('a group that did not fit is cut off again, and the log continues without i
     const { binlog, group, write } = made({}, files)
     write('SET', 'a', '1')
     const before = binlog.end
-    files.fail({ operation: 'write', code: 'ENOSPC', shortWrite: true })
+    files.fail({ operation: 'write', code: 'ENOSPC', isShortWrite: true })
     if (seed % 2 === 0) files.fail({ operation: 'truncate', code: 'EIO' })
     assert.throws(() => write('SET', 'b', 'x'.repeat(10_000)), /ENOSPC/)
     assert.equal(binlog.end, before)
@@ -142,7 +142,7 @@ test('a group that did not fit is cut off again, and the log continues without i
     write('SET', 'c', '3')
     assert.equal(read(files).commands, ['SET a 1', 'SET c 3'])
     group.command(1, ['SET', 'd', '4'])
-    files.fail({ operation: 'write', code: 'ENOSPC', shortWrite: true })
+    files.fail({ operation: 'write', code: 'ENOSPC', isShortWrite: true })
     assert.throws(() => binlog.append(group, 1))
     binlog.append(group, 1) // the same group again
     assert.equal(read(files).commands.slice(2), ['SELECT 1', 'SET d 4', 'SELECT 0'])
@@ -155,7 +155,7 @@ test('a rotated segment ends where the next begins, even after a failed write an
     const { binlog, write } = made({ fileSizeBytes: 500 }, files)
     files.holdSyncs()
     write('SET', 'a', 'x'.repeat(500)) // rotation due, once the segment is synced
-    files.fail({ operation: 'write', code: 'ENOSPC', shortWrite: true })
+    files.fail({ operation: 'write', code: 'ENOSPC', isShortWrite: true })
     if (seed % 2 === 0) files.fail({ operation: 'truncate', code: 'EIO' })
     assert.throws(() => binlog.appendGroups(Buffer.alloc(10_000), { offset: binlog.end.offset + 10_000, crc: 0 }, 1, 1), /ENOSPC/)
     files.releaseSyncs()

@@ -133,7 +133,7 @@ test('closing while stalled drops the unwritten group and nothing else', async (
   const engine = await Engine.open(new Disk())
   const { storage, disk } = engine
   engine.write('SET', 'a', '1')
-  disk.files.fail({ operation: 'write', path: /\.log$/, code: 'ENOSPC', shortWrite: true, times: Number.POSITIVE_INFINITY })
+  disk.files.fail({ operation: 'write', path: /\.log$/, code: 'ENOSPC', isShortWrite: true, times: Number.POSITIVE_INFINITY })
   disk.files.fail({ operation: 'truncate', code: 'EIO' })
   engine.turn(() => engine.run('SET', 'b', '1'))
   await storage.close('save')

@@ -177,7 +177,7 @@ class Round {
     else if (action === 10 && integer(3) === 0) disk.records.failWrites({ after: integer(2), landsAtReopen: integer(2) === 0 })
     else if (action === 11 && integer(2) === 0) {
       const operation = pick(['write', 'write', 'open'] as const)
-      disk.files.fail({ operation, path: /\.log$/, code: 'ENOSPC', shortWrite: true, times: 1 + integer(3) })
+      disk.files.fail({ operation, path: /\.log$/, code: 'ENOSPC', isShortWrite: true, times: 1 + integer(3) })
     }
   }
 

@@ -22,7 +22,7 @@ export interface FaultRule {
   /** The number of matching operations that succeed first. */
   readonly after?: number
   /** A failing write writes part of its bytes, from none to all. */
-  readonly shortWrite?: boolean
+  readonly isShortWrite?: boolean
 }
 
 const MESSAGES = {

@@ -7,7 +7,7 @@ import type { File } from '../../../base/files.ts'
 import type { MemoryFiles } from './memory-files.ts'
 
 /** The string limit given to strace, which cuts longer ones. */
-const MOST_BYTES = 300_000
+const MAX_STRING_BYTES = 300_000
 const CALLS = 'openat,close,write,pwrite64,writev,pwritev,rename,unlink,rmdir,mkdir,ftruncate,fsync,fdatasync'
 
 /** The words that run a program under strace and record its operations in a file. */
@@ -15,7 +15,7 @@ export const straceWords = (trace: string): string[] => [
   '-f',
   '-xx',
   '-s',
-  String(MOST_BYTES),
+  String(MAX_STRING_BYTES),
   '-e',
   `trace=${CALLS}`,
   '-e',
@@ -67,7 +67,7 @@ export class FileTrace {
       if (resumed === null) this.beginSync(thread, text)
       const [, name, args, result] = /^(\w+)\((.*)\) += (-?\d+)/.exec(whole) ?? []
       if (name === undefined || Number(result) < 0) continue
-      if (this.done(thread, { name, args: (args as string).trim(), result: Number(result) })) after()
+      if (this.replayCall(thread, { name, args: (args as string).trim(), result: Number(result) })) after()
     }
   }
 
@@ -80,9 +80,9 @@ export class FileTrace {
     this.syncs.set(thread, (Reflect.get(this.files, 'held') as (() => void)[]).pop() as () => void)
   }
 
-  private done(thread: string, { name, args, result }: Call): boolean {
+  private replayCall(thread: string, { name, args, result }: Call): boolean {
     const { files } = this
-    if (name === 'openat') return this.opened(args, result)
+    if (name === 'openat') return this.replayOpen(args, result)
     if (name === 'close') return !this.open.delete(Number(args))
     const fd = Number(/^\d+/.exec(args)?.[0] ?? -1)
     const entry = this.open.get(fd)
@@ -116,19 +116,19 @@ export class FileTrace {
         return true
       }
       case 'mkdir':
-        return this.inside(first, (path) => files.makeDirectorySync(path))
+        return this.runInside(first, (path) => files.makeDirectorySync(path))
       case 'unlink':
-        return this.inside(first, (path) => files.removeSync(path))
+        return this.runInside(first, (path) => files.removeSync(path))
       case 'rmdir':
-        return this.inside(first, (path) => files.removeTreeSync(path))
+        return this.runInside(first, (path) => files.removeTreeSync(path))
       case 'rename':
-        return this.inside(first, (from) => files.renameSync(from, this.pathOf(second) as string))
+        return this.runInside(first, (from) => files.renameSync(from, this.pathOf(second) as string))
       default:
         return false
     }
   }
 
-  private opened(args: string, fd: number): boolean {
+  private replayOpen(args: string, fd: number): boolean {
     this.open.delete(fd)
     const path = this.pathOf(stringsOf(args)[0])
     if (path === null || path.endsWith('/reserve')) return false
@@ -143,7 +143,7 @@ export class FileTrace {
     return args.includes('O_CREAT')
   }
 
-  private inside(name: Buffer | undefined, run: (path: string) => void): boolean {
+  private runInside(name: Buffer | undefined, run: (path: string) => void): boolean {
     const path = this.pathOf(name)
     if (path === null || path.endsWith('/reserve')) return false
     run(path)

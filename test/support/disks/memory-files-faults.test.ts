@@ -59,7 +59,7 @@ test('a short write leaves a part of its bytes', () => {
   const lengths = new Set<number>()
   for (let round = 0; round < 200; round++) {
     const file = files.openSync('/a', 'create')
-    files.fail({ operation: 'write', code: 'ENOSPC', shortWrite: true })
+    files.fail({ operation: 'write', code: 'ENOSPC', isShortWrite: true })
     assert.throws(() => file.writeSync([Buffer.from('a'), Buffer.from('bc')], 0), failsWith('ENOSPC'))
     assert.ok('abc'.startsWith(file.readSync(0, 10).latin1Slice()))
     lengths.add(file.sizeSync())

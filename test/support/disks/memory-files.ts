@@ -9,7 +9,7 @@
  * Both leave this file system unchanged and return another one. So one moment can be crashed many
  * ways, and code still running on the old one has no effect. A datasync makes the content durable
  * as of its call. A name is durable only after a sync of its directory. A failed datasync abandons
- * its pages: a later successful one does not write them (see Versions.abandon).
+ * its pages: a later successful one does not write them (see Versions.failSync).
  */
 import type { Random } from '../../../base/clock.ts'
 import type { File, Files } from '../../../base/files.ts'
@@ -251,22 +251,22 @@ interface Disk {
 class MemoryFile implements File {
   readonly path: string
   private readonly inode: Inode
-  private readonly writable: boolean
+  private readonly isWritable: boolean
   private readonly disk: Disk
-  private open = true
+  private isOpen = true
 
-  constructor(path: string, inode: Inode, writable: boolean, disk: Disk) {
+  constructor(path: string, inode: Inode, isWritable: boolean, disk: Disk) {
     this.path = path
     this.inode = inode
-    this.writable = writable
+    this.isWritable = isWritable
     this.disk = disk
   }
 
   writeSync(buffers: readonly Buffer[], position: number): void {
-    this.mustBeOpen('write', this.writable)
+    this.mustBeOpen('write', this.isWritable)
     const bytes = Buffer.concat(buffers)
     const fault = this.disk.take('write', this.path)
-    const allowed = fault === undefined ? bytes.length : fault.shortWrite ? Math.floor(this.disk.random() * (bytes.length + 1)) : 0
+    const allowed = fault === undefined ? bytes.length : fault.isShortWrite ? Math.floor(this.disk.random() * (bytes.length + 1)) : 0
     const written = this.inode.write(this.disk.tick(), bytes.subarray(0, allowed), position, this.disk.roomBytes())
     if (fault !== undefined) throw systemError(fault.code, 'write', this.path)
     if (written < bytes.length) throw systemError('ENOSPC', 'write', this.path)
@@ -285,7 +285,7 @@ class MemoryFile implements File {
 
   truncateSync(length: number): void {
     this.mustBeOpen('ftruncate')
-    if (!this.writable) throw systemError('EINVAL', 'ftruncate', this.path)
+    if (!this.isWritable) throw systemError('EINVAL', 'ftruncate', this.path)
     this.attempt('truncate', 'ftruncate')
     this.inode.truncate(this.disk.tick(), length)
   }
@@ -311,7 +311,7 @@ class MemoryFile implements File {
 
   closeSync(): void {
     this.mustBeOpen('close')
-    this.open = false
+    this.isOpen = false
   }
 
   /** Begins a sync. The returned function ends it, with success or an error. */
@@ -320,8 +320,8 @@ class MemoryFile implements File {
     const time = this.disk.tick()
     const fault = this.disk.take('datasync', this.path)
     return () => {
-      if (fault === undefined) return this.inode.settle(time)
-      this.inode.abandon(time)
+      if (fault === undefined) return this.inode.completeSync(time)
+      this.inode.failSync(time)
       throw systemError(fault.code, 'fdatasync', this.path)
     }
   }
@@ -332,6 +332,6 @@ class MemoryFile implements File {
   }
 
   private mustBeOpen(syscall: string, allowed = true): void {
-    if (!this.open || !allowed) throw systemError('EBADF', syscall, this.path)
+    if (!this.isOpen || !allowed) throw systemError('EBADF', syscall, this.path)
   }
 }

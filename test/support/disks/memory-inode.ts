@@ -61,15 +61,15 @@ export class Inode {
   }
 
   /** Completes a sync that was called at `time`. */
-  settle(time: number): void {
-    this.length.settle(time)
-    for (const page of this.pages) page.settle(time)
+  completeSync(time: number): void {
+    this.length.completeSync(time)
+    for (const page of this.pages) page.completeSync(time)
   }
 
   /** Fails a sync that was called at `time`. */
-  abandon(time: number): void {
-    this.length.abandon(time)
-    for (const page of this.pages) page.abandon(time)
+  failSync(time: number): void {
+    this.length.failSync(time)
+    for (const page of this.pages) page.failSync(time)
   }
 
   copy(): Inode {

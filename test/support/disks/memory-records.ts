@@ -41,7 +41,7 @@ export interface WriteFault {
 /** A write that is held until `releaseWrites`. */
 interface HeldWrite {
   decide(): void
-  tell(): void
+  answer(): void
 }
 
 export interface MemoryRecordsOptions {
@@ -77,18 +77,18 @@ export class MemoryRecords implements RecordStore {
   }
 
   /** An empty store with the same behaviour. */
-  another(): MemoryRecords {
+  createEmpty(): MemoryRecords {
     return new MemoryRecords(this.random === undefined ? {} : { random: this.random })
   }
 
   /** A store as it may be found after a power loss now. */
   crash(random: Random): MemoryRecords {
-    return this.found(this.durable, [...this.steps, ...this.undecided()], random)
+    return this.survivor(this.durable, [...this.steps, ...this.undecided()], random)
   }
 
   /** The store that the next process finds after this one is killed now. */
   crashProcess(random: Random): MemoryRecords {
-    return this.found(this.rows, this.undecided(), random)
+    return this.survivor(this.rows, this.undecided(), random)
   }
 
   /** Makes a write fail, and every later one until a reopen: LevelDB's background error. */
@@ -113,9 +113,9 @@ export class MemoryRecords implements RecordStore {
   releaseWrites(): void {
     const held = this.held ?? []
     this.held = undefined
-    for (const { decide, tell } of held) {
+    for (const { decide, answer } of held) {
       decide()
-      tell()
+      answer()
     }
   }
 
@@ -152,14 +152,14 @@ export class MemoryRecords implements RecordStore {
   snapshot(): RecordSnapshot {
     this.mustBeOpen()
     const { rows, openings } = this
-    let closed = false
+    let isClosed = false
     return {
       iterate: (range) => {
-        if (closed || openings !== this.openings) throw levelError('LEVEL_SNAPSHOT_NOT_OPEN', 'Snapshot is not open')
+        if (isClosed || openings !== this.openings) throw levelError('LEVEL_SNAPSHOT_NOT_OPEN', 'Snapshot is not open')
         return this.iterateRows(rows, range)
       },
       close: async () => {
-        closed = true
+        isClosed = true
       },
     }
   }
@@ -178,10 +178,10 @@ export class MemoryRecords implements RecordStore {
     const found = select(rows, range)
     const { openings } = this
     let position = 0
-    let closed = false
+    let isClosed = false
     return {
       next: async (count) => {
-        if (closed || !this.opened || openings !== this.openings) throw levelError('LEVEL_ITERATOR_NOT_OPEN', 'Iterator is not open')
+        if (isClosed || !this.opened || openings !== this.openings) throw levelError('LEVEL_ITERATOR_NOT_OPEN', 'Iterator is not open')
         const size = this.random === undefined ? count : 1 + Math.floor(this.random() * count)
         const part = found.slice(position, position + size)
         position += part.length
@@ -189,7 +189,7 @@ export class MemoryRecords implements RecordStore {
         return part.map(([key, value]) => [bufferOf(key), Buffer.from(value)] as const)
       },
       close: async () => {
-        closed = true
+        isClosed = true
       },
     }
   }
@@ -211,7 +211,7 @@ export class MemoryRecords implements RecordStore {
       if (!this.opened) throw levelError('LEVEL_DATABASE_NOT_OPEN', 'Database is not open')
       if (this.backgroundError !== undefined) throw this.backgroundError
       const piece: Changes = new Map(keys.slice(start, start + CLEAR_PIECE_RECORDS).map((key) => [key, null]))
-      this.see(piece, 'unsynced')
+      this.apply(piece, 'unsynced')
     }
   }
 
@@ -270,26 +270,26 @@ export class MemoryRecords implements RecordStore {
         isDecided = true
         error = this.takeFault(changes)
         this.inFlight.splice(this.inFlight.indexOf(changes), 1)
-        if (error === undefined) this.see(changes, state)
+        if (error === undefined) this.apply(changes, state)
         this.onWrite?.()
       }
-      const tell = () => {
+      const answer = () => {
         if (this.inFlight.length === 0) for (const wake of this.idle.splice(0)) wake()
         if (error === undefined) resolve()
         else reject(error)
       }
-      if (this.held !== undefined) this.held.push({ decide, tell })
+      if (this.held !== undefined) this.held.push({ decide, answer })
       else {
         setImmediate(() => {
           decide()
-          tell()
+          answer()
         })
       }
     })
   }
 
   /** A synced write also makes earlier unsynced changes durable. */
-  private see(changes: Changes, state: Step['state']): void {
+  private apply(changes: Changes, state: Step['state']): void {
     this.rows = merge(this.rows, changes)
     this.steps.push({ changes, state })
     if (state !== 'synced') return
@@ -314,7 +314,7 @@ export class MemoryRecords implements RecordStore {
   }
 
   /** A store with the synced changes and a random prefix of the others. */
-  private found(rows: Rows, steps: readonly Step[], random: Random): MemoryRecords {
+  private survivor(rows: Rows, steps: readonly Step[], random: Random): MemoryRecords {
     const loose = steps.filter(({ state }) => state !== 'synced')
     const kept = new Set(loose.slice(0, Math.floor(random() * (loose.length + 1))))
     const survivors = steps.filter((step) => step.state === 'synced' || kept.has(step))
@@ -332,7 +332,7 @@ class MemoryBatch implements RecordBatch {
   count = 0
   private readonly changes = new Map<Bytes, Buffer | null>()
   private readonly submit: (changes: Changes, state: 'synced' | 'lazy') => Promise<void>
-  private used = false
+  private isUsed = false
 
   constructor(submit: (changes: Changes, state: 'synced' | 'lazy') => Promise<void>) {
     this.submit = submit
@@ -348,13 +348,13 @@ class MemoryBatch implements RecordBatch {
 
   async write(): Promise<void> {
     this.mustBeUnused()
-    this.used = true
+    this.isUsed = true
     await this.submit(this.changes, 'synced')
   }
 
   async writeLazily(): Promise<void> {
     this.mustBeUnused()
-    this.used = true
+    this.isUsed = true
     await this.submit(this.changes, 'lazy')
   }
 
@@ -366,7 +366,7 @@ class MemoryBatch implements RecordBatch {
   }
 
   private mustBeUnused(): void {
-    if (this.used) throw levelError('LEVEL_BATCH_NOT_OPEN', 'Batch is not open')
+    if (this.isUsed) throw levelError('LEVEL_BATCH_NOT_OPEN', 'Batch is not open')
   }
 }
 

@@ -56,7 +56,7 @@ export class Versions<T> {
    * Completes a sync that was called at `time`. It does not write what a failed sync abandoned
    * before.
    */
-  settle(time: number): void {
+  completeSync(time: number): void {
     let index = this.list.length - 1
     // A sync called later may have ended earlier.
     while (index > 0 && this.list[index]!.time > time) index--
@@ -67,7 +67,7 @@ export class Versions<T> {
    * Fails a sync that was called at `time`. The kernel reports that once and treats the pages as
    * clean from then on, as Linux does.
    */
-  abandon(time: number): void {
+  failSync(time: number): void {
     this.abandonedUntil = Math.max(this.abandonedUntil, time)
   }
 

@@ -8,7 +8,7 @@ import type { Seeded } from './seed.ts'
 interface Field {
   readonly value: Bytes
   /** ms since the epoch; 0 means no deadline. */
-  readonly expireAt: number
+  readonly expireAtMs: number
 }
 
 type Fields = Map<Bytes, Field>
@@ -60,7 +60,7 @@ function run(db: TwinDatabase<Fields>, words: readonly Bytes[], now: number, rep
       return rest.filter((field) => fields.delete(field)).length
     case 'HINCRBY': {
       const value = String(Number(fields.get(first)?.value ?? 0) + Number(second))
-      db.make(key, fresh).set(first, { value, expireAt: fields.get(first)?.expireAt ?? 0 })
+      db.make(key, fresh).set(first, { value, expireAtMs: fields.get(first)?.expireAtMs ?? 0 })
       return Number(value)
     }
     case 'HPEXPIRE':
@@ -96,40 +96,40 @@ const named = (words: readonly Bytes[]) => words.slice(words.indexOf('FIELDS') +
 function set(fields: Fields, words: readonly Bytes[], name: Bytes): number {
   if (name === 'HSETNX' && fields.has(words[0] as Bytes)) return 0
   const { size } = fields
-  for (let i = 0; i < words.length; i += 2) fields.set(words[i] as Bytes, { value: words[i + 1] as Bytes, expireAt: 0 })
+  for (let i = 0; i < words.length; i += 2) fields.set(words[i] as Bytes, { value: words[i + 1] as Bytes, expireAtMs: 0 })
   return fields.size - size
 }
 
-function expire(fields: Fields, name: Bytes, expireAt: number, condition: Bytes, now: number): number {
+function expire(fields: Fields, name: Bytes, expireAtMs: number, condition: Bytes, now: number): number {
   const field = fields.get(name)
   if (field === undefined) return -2
-  const before = field.expireAt
+  const before = field.expireAtMs
   const isMet =
     condition === '' ||
     (condition === 'NX' && before === 0) ||
     (condition === 'XX' && before !== 0) ||
-    (condition === 'GT' && before !== 0 && expireAt > before) ||
-    (condition === 'LT' && (before === 0 || expireAt < before))
+    (condition === 'GT' && before !== 0 && expireAtMs > before) ||
+    (condition === 'LT' && (before === 0 || expireAtMs < before))
   if (!isMet) return 0
-  if (expireAt <= now) {
+  if (expireAtMs <= now) {
     fields.delete(name)
     return 2
   }
-  fields.set(name, { value: field.value, expireAt })
+  fields.set(name, { value: field.value, expireAtMs })
   return 1
 }
 
 function persist(fields: Fields, name: Bytes): number {
   const field = fields.get(name)
   if (field === undefined) return -2
-  if (field.expireAt === 0) return -1
-  fields.set(name, { value: field.value, expireAt: 0 })
+  if (field.expireAtMs === 0) return -1
+  fields.set(name, { value: field.value, expireAtMs: 0 })
   return 1
 }
 
 function deadlineOf(fields: Fields, name: Bytes): number {
   const field = fields.get(name)
-  return field === undefined ? -2 : field.expireAt || -1
+  return field === undefined ? -2 : field.expireAtMs || -1
 }
 
 const leftOf = (deadline: number, now: number) => (deadline < 0 ? deadline : deadline - now)
@@ -148,7 +148,7 @@ export const hashes: TwinType<Fields> = {
   run,
   copy: (fields) => new Map(fields),
   isOver(fields, now) {
-    for (const [name, { expireAt }] of fields) if (expireAt !== 0 && expireAt <= now) fields.delete(name)
+    for (const [name, { expireAtMs }] of fields) if (expireAtMs !== 0 && expireAtMs <= now) fields.delete(name)
     return fields.size === 0
   },
   read: (key) => ['HGETALL', key],

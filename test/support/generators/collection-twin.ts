@@ -35,7 +35,7 @@ export interface TwinType<V> {
 interface TwinEntry<V> {
   readonly value: V
   /** ms since the epoch; 0 means no deadline. */
-  readonly expireAt: number
+  readonly expireAtMs: number
 }
 
 /** One database of a twin: keys with values and deadlines. */
@@ -61,7 +61,7 @@ export class TwinDatabase<V> {
 
   /** Sets a key's value and removes its deadline. */
   set(key: Bytes, value: V): void {
-    this.entries.set(key, { value, expireAt: 0 })
+    this.entries.set(key, { value, expireAtMs: 0 })
   }
 }
 
@@ -109,8 +109,8 @@ export class CollectionTwin<V> {
   /** Deletes expired keys. */
   expire(now: number): void {
     for (const { entries } of this.databases) {
-      for (const [key, { value, expireAt }] of entries) {
-        if ((expireAt !== 0 && expireAt <= now) || this.type.isOver(value, now)) entries.delete(key)
+      for (const [key, { value, expireAtMs }] of entries) {
+        if ((expireAtMs !== 0 && expireAtMs <= now) || this.type.isOver(value, now)) entries.delete(key)
       }
     }
   }
@@ -133,11 +133,11 @@ export class CollectionTwin<V> {
       case 'EXISTS':
         return entry === undefined ? 0 : 1
       case 'PEXPIREAT':
-        if (entry !== undefined) entries.set(key, { ...entry, expireAt: Number(other) })
+        if (entry !== undefined) entries.set(key, { ...entry, expireAtMs: Number(other) })
         return entry === undefined ? 0 : 1
       case 'PERSIST':
-        if (entry !== undefined) entries.set(key, { ...entry, expireAt: 0 })
-        return entry === undefined || entry.expireAt === 0 ? 0 : 1
+        if (entry !== undefined) entries.set(key, { ...entry, expireAtMs: 0 })
+        return entry === undefined || entry.expireAtMs === 0 ? 0 : 1
       case 'RENAME':
         if (entry === undefined) return ERROR
         entries.delete(key)

@@ -90,12 +90,12 @@ export class CheckWorld {
 }
 
 /** Sets a key as SET does, in a turn of its own. */
-export async function setKey(storage: Storage, database: number, key: Bytes, value: Bytes, expireAt = 0): Promise<void> {
+export async function setKey(storage: Storage, database: number, key: Bytes, value: Bytes, expireAtMs = 0): Promise<void> {
   storage.beginTurn()
   const db = storage.keyspace.database(database)
   const entry = db.set(key, value)
-  if (expireAt !== 0) db.setDeadline(entry, expireAt)
-  storage.group.command(database, expireAt === 0 ? ['SET', key, value] : ['SET', key, value, 'PXAT', String(expireAt)])
+  if (expireAtMs !== 0) db.setDeadline(entry, expireAtMs)
+  storage.group.command(database, expireAtMs === 0 ? ['SET', key, value] : ['SET', key, value, 'PXAT', String(expireAtMs)])
   storage.commit()
   await storage.binlog.syncTo(storage.binlog.end.offset)
 }

@@ -35,9 +35,9 @@ import { describe } from './engine-model.ts'
 
 interface StoredRoot {
   readonly value: Bytes
-  readonly expireAt: number
+  readonly expireAtMs: number
   /** See `Entry.dueAtMs`. */
-  readonly dueAt: number
+  readonly dueAtMs: number
 }
 
 export function privateOf<T>(object: object, name: string): T {
@@ -68,7 +68,7 @@ function storedRoots({ records: store, databases }: Keyspace): {
     roots.set(key.dbId, db)
     const owner = databases.find(({ id }) => id === key.dbId)
     const text = owner === undefined ? '' : storedText(records, owner, root)
-    db.set(key.key, { value: text, expireAt: root.expireAtMs, dueAt: rootDueAtOf(root) })
+    db.set(key.key, { value: text, expireAtMs: root.expireAtMs, dueAtMs: rootDueAtOf(root) })
   }
   return { roots, deadlines }
 }
@@ -115,7 +115,7 @@ function contentOf(keyspace: Keyspace): readonly ReadonlyMap<Bytes, StoredRoot>[
     const content = new Map<Bytes, StoredRoot>(roots.get(db.id) ?? [])
     for (const { key, value, expireAtMs, dueAtMs } of entriesOf(db)) {
       if (value === null) content.delete(key)
-      else content.set(key, { value: textOf(records, value), expireAt: expireAtMs, dueAt: dueAtMs })
+      else content.set(key, { value: textOf(records, value), expireAtMs, dueAtMs })
     }
     return content
   })
@@ -141,18 +141,18 @@ export function checkMemory(keyspace: Keyspace): void {
     assert.is(db.keyCount, exists.size, `${place}: count of keys`)
     assert.is(
       db.volatileCount,
-      [...exists.values()].filter((root) => root.expireAt !== 0).length,
+      [...exists.values()].filter((root) => root.expireAtMs !== 0).length,
       `${place}: count of keys with a deadline`,
     )
     const entries = entriesOf(db)
     assert.is(db.residentKeys, entries.filter((entry) => entry.value !== null).length, `${place}: count of resident keys`)
     dirtyBytes += checkResidents(db, entries, dirty)
     const listed = new Set([...listedKeys(db.newKeys), ...(db.frozenNewKeys === null ? [] : listedKeys(db.frozenNewKeys))])
-    for (const [key, { dueAt }] of exists) {
+    for (const [key, { dueAtMs }] of exists) {
       assert.ok(listed.has(key) || stored.roots.get(db.id)?.has(key) === true, `${place}: a walk would not find ${key}`)
-      if (dueAt === 0) continue
-      const known = (hints.get(`${db.id} ${key}`) ?? Number.POSITIVE_INFINITY) <= dueAt
-      assert.ok(known || isLoading, `${place}: expiry would miss that ${key} is due at ${dueAt}, horizon ${keyspace.deadlines.horizonMs}`)
+      if (dueAtMs === 0) continue
+      const known = (hints.get(`${db.id} ${key}`) ?? Number.POSITIVE_INFINITY) <= dueAtMs
+      assert.ok(known || isLoading, `${place}: expiry would miss that ${key} is due at ${dueAtMs}, horizon ${keyspace.deadlines.horizonMs}`)
     }
   }
   assert.ok(keyspace.dirtyBytes >= dirtyBytes, `dirty: ${keyspace.dirtyBytes} bytes are known of ${dirtyBytes}`)

@@ -7,7 +7,7 @@ import type { Bytes } from '../../../base/bytes.ts'
 interface TwinEntry {
   readonly value: Bytes
   /** ms since the epoch; 0 means no deadline. */
-  readonly expireAt: number
+  readonly expireAtMs: number
 }
 
 /** By index of the database. */
@@ -45,11 +45,11 @@ export class EngineModel {
 
   /** Runs one command in a database, at a time of the clock. */
   run(now: number, index: number, words: readonly Bytes[]): void {
-    for (const db of this.databases) for (const [key, { expireAt }] of db) if (expireAt !== 0 && expireAt <= now) db.delete(key)
+    for (const db of this.databases) for (const [key, { expireAtMs }] of db) if (expireAtMs !== 0 && expireAtMs <= now) db.delete(key)
     const db = this.databases[index] as Map<Bytes, TwinEntry>
     const [name, key = '', ...rest] = words
     const entry = db.get(key)
-    const change = (value: Bytes) => db.set(key, { value, expireAt: entry?.expireAt ?? 0 })
+    const change = (value: Bytes) => db.set(key, { value, expireAtMs: entry?.expireAtMs ?? 0 })
     const move = (to: Map<Bytes, TwinEntry>, newKey: Bytes) => {
       if (entry === undefined || (to === db && key === newKey)) return
       db.delete(key)
@@ -57,10 +57,10 @@ export class EngineModel {
     }
     switch (name) {
       case 'SET':
-        db.set(key, { value: rest[0] as Bytes, expireAt: rest[1] === 'PXAT' ? Number(rest[2]) : 0 })
+        db.set(key, { value: rest[0] as Bytes, expireAtMs: rest[1] === 'PXAT' ? Number(rest[2]) : 0 })
         break
       case 'MSET':
-        for (let i = 1; i < words.length; i += 2) db.set(words[i] as Bytes, { value: words[i + 1] as Bytes, expireAt: 0 })
+        for (let i = 1; i < words.length; i += 2) db.set(words[i] as Bytes, { value: words[i + 1] as Bytes, expireAtMs: 0 })
         break
       case 'APPEND':
         change((entry?.value ?? '') + rest[0])
@@ -72,10 +72,10 @@ export class EngineModel {
         for (const each of words.slice(1)) db.delete(each)
         break
       case 'PEXPIREAT':
-        if (entry !== undefined) db.set(key, { value: entry.value, expireAt: Number(rest[0]) })
+        if (entry !== undefined) db.set(key, { value: entry.value, expireAtMs: Number(rest[0]) })
         break
       case 'PERSIST':
-        if (entry !== undefined) db.set(key, { value: entry.value, expireAt: 0 })
+        if (entry !== undefined) db.set(key, { value: entry.value, expireAtMs: 0 })
         break
       case 'RENAME':
         move(db, rest[0] as Bytes)
@@ -110,10 +110,10 @@ export class EngineModel {
 export function describe(databases: TwinState, now: number): string {
   const lines: string[] = []
   for (const [index, db] of databases.entries()) {
-    for (const [key, { value, expireAt }] of db) {
-      if (expireAt !== 0 && expireAt <= now) continue
+    for (const [key, { value, expireAtMs }] of db) {
+      if (expireAtMs !== 0 && expireAtMs <= now) continue
       const shown = value.length <= 40 ? value : `${value.length} bytes, hash ${hash(value)}`
-      lines.push(`${index} ${key} ${expireAt}: ${shown}`)
+      lines.push(`${index} ${key} ${expireAtMs}: ${shown}`)
     }
   }
   return lines.sort().join('\n')

@@ -77,7 +77,7 @@ export class Disk {
     const marker = `${path}/RECORDS`
     if (path !== FIRST_DB && !this.files.existsSync(marker)) {
       if (mode === 'existing') throw new DamageError(`${marker} is missing`)
-      this.stores.set(path, this.records.another())
+      this.stores.set(path, this.records.createEmpty())
       this.files.openSync(marker, 'create').closeSync()
       this.files.syncDirectorySync(path)
     }

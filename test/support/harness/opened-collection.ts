@@ -31,9 +31,9 @@ function scoreKey(score: number, member: Bytes): Bytes {
   return bytes.latin1Slice() + member
 }
 
-export function deadlineFieldKey(expireAt: number, field: Bytes): Bytes {
+export function deadlineFieldKey(expireAtMs: number, field: Bytes): Bytes {
   const bytes = Buffer.alloc(8)
-  bytes.writeBigUInt64BE(BigInt(expireAt))
+  bytes.writeBigUInt64BE(BigInt(expireAtMs))
   return bytes.latin1Slice() + field
 }
 

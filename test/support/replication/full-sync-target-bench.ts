@@ -41,7 +41,7 @@ export class TargetBench {
   readonly disk = new Disk()
   readonly clock = new ManualClock()
   readonly target: FullSyncTarget
-  readonly told: string[] = []
+  readonly reports: string[] = []
   readonly engine: Engine
 
   private constructor(engine: Engine) {
@@ -49,10 +49,10 @@ export class TargetBench {
     this.target = new FullSyncTarget({
       storage: engine.storage,
       clock: this.clock,
-      onCopied: () => this.told.push('copied'),
-      onInstalled: () => this.told.push('installed'),
-      onFailed: (reason) => this.told.push(`failed: ${reason}`),
-      onRoom: () => this.told.push('room'),
+      onCopied: () => this.reports.push('copied'),
+      onInstalled: () => this.reports.push('installed'),
+      onFailed: (reason) => this.reports.push(`failed: ${reason}`),
+      onRoom: () => this.reports.push('room'),
     })
   }
 
@@ -67,25 +67,26 @@ export class TargetBench {
     for (const chunk of chunks) this.target.add(chunk)
   }
 
-  async hears(what: string): Promise<void> {
-    await until(() => this.told.some((text) => text.startsWith(what)), what)
+  /** Waits until the target has reported something that begins so. */
+  async untilReported(what: string): Promise<void> {
+    await until(() => this.reports.some((text) => text.startsWith(what)), what)
   }
 
   /** Receives the rest and installs it. */
   async finish(source: Source, perChunk = 3): Promise<void> {
-    this.told.length = 0
+    this.reports.length = 0
     this.target.beginTransfer(source.head)
     this.addAll(chunksOf(source, perChunk, this.target.resume?.after ?? null))
-    await this.hears('copied')
+    await this.untilReported('copied')
     this.target.install()
-    await this.hears('installed')
+    await this.untilReported('installed')
   }
 
   get generations(): string[] {
     return this.engine.disk.files.listSync(DIRECTORY).filter((name) => name.startsWith('generation-'))
   }
 
-  mustEqual(master: Engine): void {
+  assertEqualTo(master: Engine): void {
     const { storage } = this.engine
     assert.equal(storage.binlog.end, master.storage.binlog.end)
     assert.is(storage.identity.replicationId, MASTER_ID)

@@ -5,8 +5,8 @@
  *   const bench = await LinkBench.open()
  *   bench.follow()
  *   bench.wire.events.connected()
- *   bench.takes()                       // ['METASYNC ...']
- *   bench.says('+OK\r\n')
+ *   bench.takeSent()                    // ['METASYNC ...']
+ *   bench.receive('+OK\r\n')
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import { type MetaSyncReply, metaReply } from '../../../replication/protocol/messages.ts'
@@ -71,7 +71,7 @@ export class LinkBench {
   readonly logged: { readonly level: string; readonly fields: object; readonly text: string }[] = []
   readonly states: string[] = []
   wakes = 0
-  syncAlways = false
+  mustSyncAlways = false
   isHeld = false
   dialError: Error | null = null
 
@@ -96,7 +96,7 @@ export class LinkBench {
         storage.beginTurn()
       },
       changed: () => void this.states.push(this.link.state),
-      syncAlways: () => this.syncAlways,
+      syncAlways: () => this.mustSyncAlways,
       isHeld: () => this.isHeld,
     })
     engine.events.onSynced = () => this.link.flush()
@@ -123,7 +123,7 @@ export class LinkBench {
   }
 
   /** The words that the replica sent on the newest connection since the last call. */
-  takes(): string[] {
+  takeSent(): string[] {
     const bytes = Buffer.concat(this.wire.sent.splice(0))
     const commands: string[] = []
     for (let at = 0; at < bytes.length; ) {
@@ -135,7 +135,8 @@ export class LinkBench {
     return commands
   }
 
-  says(data: string | Buffer, pieceBytes = Number.POSITIVE_INFINITY): void {
+  /** Delivers bytes from the master, in pieces of at most a size. */
+  receive(data: string | Buffer, pieceBytes = Number.POSITIVE_INFINITY): void {
     const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
     const { wire } = this
     const size = Math.min(pieceBytes, bytes.length)
@@ -155,19 +156,19 @@ export class LinkBench {
   toStream(): void {
     if (this.link.state === 'connect') this.wait(5000)
     this.wire.events.connected()
-    this.says(array(metaReply(META)))
+    this.receive(array(metaReply(META)))
     const { offset } = this.engine.storage.binlog.end
-    this.says(array(['CONTINUE', MASTER_ID, String(offset)]))
-    this.says('\n')
-    this.takes()
+    this.receive(array(['CONTINUE', MASTER_ID, String(offset)]))
+    this.receive('\n')
+    this.takeSent()
   }
 
   /** Waits until this many records of a full sync are written. */
-  written(records: number): Promise<void> {
+  untilWritten(records: number): Promise<void> {
     return until(() => this.link.view.fullSync?.records === records, 'records written')
   }
 
-  async settled(): Promise<void> {
+  async runTurns(): Promise<void> {
     for (let turns = 0; turns < 20; turns++) await nextTurn()
   }
 

@@ -125,7 +125,7 @@ export class MasterBench {
   }
 
   /** Runs turns while there is something to send. */
-  turnsWhileAwake(): void {
+  runWhileAwake(): void {
     for (let turns = 0; turns < 10_000; turns++) {
       this.wakes = 0
       this.turn()
@@ -135,7 +135,7 @@ export class MasterBench {
   }
 
   /** Advances the clock, with the ticks that belong to it. */
-  pass(milliseconds: number): void {
+  advance(milliseconds: number): void {
     for (let left = milliseconds; left > 0; left -= 100) {
       this.clock.advance(Math.min(100, left))
       this.master.tick()
@@ -161,7 +161,7 @@ export class MasterBench {
   }
 
   /** A replica that is online from a position on, by default from the binlog's end. */
-  online(position = this.engine.storage.binlog.end, request: Partial<MetaSyncRequest> = {}): FakeConnection {
+  attachOnline(position = this.engine.storage.binlog.end, request: Partial<MetaSyncRequest> = {}): FakeConnection {
     const connection = this.connect()
     const { session } = this.metaSync(connection, request)
     this.trySync(connection, session, position)
@@ -176,12 +176,13 @@ export class MasterBench {
   }
 
   /** The server has noticed that a connection is closed. */
-  lose(connection: FakeConnection): void {
+  disconnect(connection: FakeConnection): void {
     connection.isClosed = true
     this.master.closed(connection)
   }
 
-  levels(...levels: string[]): string[] {
+  /** The texts logged at these levels. */
+  textsAt(...levels: string[]): string[] {
     return this.logged.filter(({ level }) => levels.includes(level)).map(({ text }) => text)
   }
 

@@ -61,7 +61,7 @@ export class Bench {
     return this.reply(metaReply({ ...META, ...changes }))
   }
 
-  goOn(offset = this.facts.end.offset): readonly LinkAction[] {
+  allowContinue(offset = this.facts.end.offset): readonly LinkAction[] {
     return this.reply(trySyncReplyWords({ type: 'continue', replicationId: MASTER_ID, offset, past: [{ id: OWN_ID, until: 300 }] }))
   }
 
@@ -80,7 +80,7 @@ export class Bench {
       if (state === 'db_sync' || state === 'installing') this.reply(snapshotHeadWords(HEAD))
       if (state === 'installing') this.do({ type: 'copied' })
       if (state === 'binlog_sync') {
-        this.goOn()
+        this.allowContinue()
         this.do({ type: 'streaming' })
       }
     }

@@ -30,8 +30,8 @@ export class ProxiedLink {
     replica.on('data', (data: Buffer) => this.up(data))
     this.master.on('data', (data: Buffer) => this.down(data))
     for (const socket of [replica, this.master]) socket.on('error', () => {})
-    replica.on('close', () => this.ended(this.master))
-    this.master.on('close', () => this.ended(replica))
+    replica.on('close', () => this.closeOther(this.master))
+    this.master.on('close', () => this.closeOther(replica))
   }
 
   get isSilent(): boolean {
@@ -64,12 +64,12 @@ export class ProxiedLink {
     this.isCut = true
     this.replica.resetAndDestroy()
     this.master.resetAndDestroy()
-    this.proxy.gone(this)
+    this.proxy.forget(this)
   }
 
   private up(data: Buffer): void {
     this.sent += data.latin1Slice()
-    this.proxy.saw(this)
+    this.proxy.checkWatches(this)
     if (this.isCut) return
     if (this.silent.has('up')) this.replica.unshift(data)
     else this.pass(data, this.replica, this.master)
@@ -86,7 +86,7 @@ export class ProxiedLink {
     this.isCut = true
     this.replica.end()
     this.master.resetAndDestroy()
-    this.proxy.gone(this)
+    this.proxy.forget(this)
   }
 
   private pass(data: Buffer, from: net.Socket, to: net.Socket): void {
@@ -101,10 +101,10 @@ export class ProxiedLink {
     })
   }
 
-  private ended(other: net.Socket): void {
+  private closeOther(other: net.Socket): void {
     if (this.isSilent || this.isCut) return
     other.destroy()
-    this.proxy.gone(this)
+    this.proxy.forget(this)
   }
 }
 
@@ -183,11 +183,11 @@ export class CutProxy {
     await new Promise((resolve) => this.server.close(resolve))
   }
 
-  saw(link: ProxiedLink): void {
+  checkWatches(link: ProxiedLink): void {
     for (const { word, act } of [...this.watches]) if (link.sent.includes(word)) act(link)
   }
 
-  gone(link: ProxiedLink): void {
+  forget(link: ProxiedLink): void {
     this.links.delete(link)
   }
 }

@@ -25,10 +25,10 @@ export class Wire {
 
   constructor(port: number) {
     this.socket = net.connect(port, '127.0.0.1').on('error', () => {})
-    for (const event of ['data', 'close']) this.socket.on(event, (data) => this.came(Buffer.isBuffer(data) ? data : Buffer.alloc(0)))
+    for (const event of ['data', 'close']) this.socket.on(event, (data) => this.receive(Buffer.isBuffer(data) ? data : Buffer.alloc(0)))
   }
 
-  private came(data: Buffer): void {
+  private receive(data: Buffer): void {
     this.bytes = Buffer.concat([this.bytes, data])
     this.wake()
   }
@@ -153,7 +153,7 @@ export class MinimalReplica {
   async follow(port: number): Promise<void> {
     while (!this.isOver) {
       this.wire = new Wire(port)
-      await this.connection(this.wire).catch((error: Error) => {
+      await this.runConnection(this.wire).catch((error: Error) => {
         if (error.message !== 'the connection has ended') throw error
       })
     }
@@ -164,7 +164,7 @@ export class MinimalReplica {
     this.wire?.socket.destroy()
   }
 
-  private async connection(wire: Wire): Promise<void> {
+  private async runConnection(wire: Wire): Promise<void> {
     const [, session] = (await wire.call('METASYNC', '', 7001, this.runId, ++this.attempt, 1)) as [string, string]
     const trySync = () => wire.call('TRYSYNC', session, this.replid, this.position.offset, this.position.crc)
     let [answer, replid] = await trySync()
@@ -193,13 +193,13 @@ export class MinimalReplica {
       total = chunk.total
       if (total !== null) assert.equal(records.size, total)
     }
-    this.take(records)
+    this.loadRecords(records)
     this.position = { offset: Number(offset), crc: crc as string }
     this.replid = replid as string
     this.fullSyncs++
   }
 
-  private take(records: ReadonlyMap<string, Buffer>): void {
+  private loadRecords(records: ReadonlyMap<string, Buffer>): void {
     this.data.clear()
     const { databases } = JSON.parse((records.get('m') as Buffer).toString('latin1', 1)) as { databases: { id: number }[] }
     for (const [name, value] of records) {
