@@ -298,7 +298,7 @@ export class Database implements OwnerDatabase {
     this.removeEntry(entry)
   }
 
-  /** Compares counts that are kept separately. Called before they are stored. O(1). */
+  /** Compares counts that are kept separately: before they are stored, after evictions. O(1). */
   checkCounts(): void {
     const { keyCount, residentCount, volatileCount } = this
     assert(this.entries.size === residentCount + this.tombstoneCount, 'an entry is a key that exists or a tombstone')

@@ -184,7 +184,8 @@ export class Eviction implements PageAdmission {
     let excess = keyspace.residentBytes - this.limits.cacheBytes
     let left = visits
     for (let passed = 0; left > 0 && excess > 0 && passed <= databases.length; ) {
-      const ring = keyspace.database(this.database).residents
+      const db = keyspace.database(this.database)
+      const ring = db.residents
       const steps = Math.min(left, ring.leftInRound)
       if (steps === 0) {
         ring.startRound()
@@ -196,6 +197,7 @@ export class Eviction implements PageAdmission {
       if (excess <= leeway) this.visitsOver = 0
       const spared = this.visitsOver > rounds ? 'nothing' : 'used'
       const freed = ring.advanceHand(steps, landedGeneration, excess, spared)
+      db.checkCounts()
       left -= steps
       excess -= freed
       this.visitsOver += steps

@@ -155,6 +155,20 @@ test('the last append can be taken back, and its replacement does not count as s
   assert.throws(() => binlog.takeBack({ offset: bytes.length + 1, crc: 0 }))
 })
 
+test('a group that is taken back after an fsync is no longer durable', () => {
+  const master = made()
+  for (const key of ['a', 'b']) master.write('SET', key, '1')
+  const bytes = bytesFrom(master.binlog, 0)
+  const [, first, second] = positions(bytes, { offset: 0, crc: 0 }) as [BinlogPosition, BinlogPosition, BinlogPosition]
+  const { binlog } = made()
+  binlog.appendGroups(bytes.subarray(0, first.offset), first, 1, 1)
+  binlog.appendGroups(bytes.subarray(first.offset, second.offset), second, 1, 1)
+  binlog.syncNow()
+  assert.is(binlog.synced, second.offset)
+  binlog.takeBack(first)
+  assert.is(binlog.synced, first.offset)
+})
+
 test("positionAt knows group boundaries and the log's end, and no other offset", async () => {
   const { binlog, write, files } = made({ fileSizeBytes: 500 })
   for (let i = 0; i < 20; i++) {
