@@ -2,8 +2,8 @@
  * Decides when a machine's garbage is collected. Lua 5.1 starts a collection when memory has grown
  * by half, and ignores the limit. This class also collects when memory is short.
  *
- * A collection runs in one step. The work of Lua's incremental steps follows the number of
- * allocations, not their size: a few large strings would fill the memory before a collection ended.
+ * A collection runs in one step. Lua's incremental steps do work by the number of allocations, not
+ * by their size. A few large strings would fill the memory before a collection ended.
  */
 import { GC_COLLECT, GC_COUNT, GC_SET_PAUSE, GC_SET_STEP_MULTIPLIER, type LuaApi, ONE_STEP } from './api.ts'
 

@@ -1,6 +1,6 @@
 /**
  * Helpers of the sandbox (prelude.ts) that are the same in all machines. Two test values. The third
- * guards Lua's functions that bypass metatables: unguarded, such a function would change an empty
+ * guards Lua's functions that bypass metatables. Unguarded, such a function would change an empty
  * front, or would not see the table that it hides.
  *
  * A guard calls Lua's own function in its own call frame. So errors name that function and the line

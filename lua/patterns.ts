@@ -8,8 +8,8 @@
  *   class   = char | "." | "%" letter | set
  *   pattern = [ "^" ] { item } [ "$" ]
  *
- * The worst case is the number of places where a match may begin, times the length of the subject
- * for every quantifier that repeats, times two for every "?".
+ * The worst case is a product. Its factors are the number of places where a match may begin, the
+ * length of the subject for every quantifier that repeats, and two for every "?".
  */
 import type { Bytes } from '../base/bytes.ts'
 

@@ -1,6 +1,6 @@
 /** Users as ACL LIST and ACL GETUSER show them: rules that recreate the same user. */
 import type { Bytes } from '../../base/bytes.ts'
-import { type KeyPattern, READ, type Selector, WRITE } from './selector.ts'
+import { type KeyPattern, READ_GRANT, type Selector, WRITE_GRANT } from './selector.ts'
 import type { User } from './user.ts'
 
 /** Returns all of a user's rules in one line, without its name. */
@@ -55,6 +55,6 @@ function describeSelector(selector: Selector): Bytes {
  * ~* here and cannot read it back.
  */
 function describeKeyPattern({ pattern, grants }: KeyPattern): Bytes {
-  if (grants === (READ | WRITE)) return pattern === '*' ? '%RW~*' : `~${pattern}`
-  return grants === READ ? `%R~${pattern}` : `%W~${pattern}`
+  if (grants === (READ_GRANT | WRITE_GRANT)) return pattern === '*' ? '%RW~*' : `~${pattern}`
+  return grants === READ_GRANT ? `%R~${pattern}` : `%W~${pattern}`
 }

@@ -14,7 +14,7 @@ import type { Command } from '../contract/command.ts'
 import type { CommandTable } from '../contract/table.ts'
 import { absentCommand } from './absent-commands.ts'
 import { RuleError, ruleSyntaxError, unknownName } from './rule-error.ts'
-import { type ChannelDefault, channelPattern, keyPattern, READ, type Selector, WRITE } from './selector.ts'
+import { type ChannelDefault, channelPattern, keyPattern, READ_GRANT, type Selector, WRITE_GRANT } from './selector.ts'
 
 /** The server, as far as rules need it. */
 export interface RuleContext {
@@ -109,10 +109,10 @@ function addKeyPattern(selector: Selector, rule: Bytes): void {
  * everything; invalid letters give 0.
  */
 function grantsOf(letters: Bytes | undefined): number {
-  if (letters === undefined) return READ | WRITE
+  if (letters === undefined) return READ_GRANT | WRITE_GRANT
   const lower = lowerCase(letters)
   if (lower.length > 2 || lower[0] === lower[1]) return 0
-  return (lower.includes('r') ? READ : 0) | (lower.includes('w') ? WRITE : 0)
+  return (lower.includes('r') ? READ_GRANT : 0) | (lower.includes('w') ? WRITE_GRANT : 0)
 }
 
 function addChannelPattern(selector: Selector, pattern: Bytes): void {

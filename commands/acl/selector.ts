@@ -14,13 +14,13 @@ import type { Command, KeyAccess, KeyUse } from '../contract/command.ts'
 import { keyUsesOf } from '../contract/key-finder.ts'
 import { type Glob, globOf } from '../parsing/glob.ts'
 
-export const READ = 1
-export const WRITE = 2
+export const READ_GRANT = 1
+export const WRITE_GRANT = 2
 
 export interface KeyPattern {
   readonly pattern: Bytes
   readonly matches: Glob
-  /** READ, WRITE or both. */
+  /** READ_GRANT, WRITE_GRANT or both. */
   readonly grants: number
 }
 
@@ -114,7 +114,7 @@ export class Selector {
   }
 
   get mayReadAllKeys(): boolean {
-    return this.hasAllKeys || this.keys.some(({ pattern, grants }) => (grants & READ) !== 0 && pattern === '*')
+    return this.hasAllKeys || this.keys.some(({ pattern, grants }) => (grants & READ_GRANT) !== 0 && pattern === '*')
   }
 
   /**
@@ -150,8 +150,8 @@ export class Selector {
 function needsOf(access: readonly KeyAccess[]): number {
   let needs = 0
   for (const word of access) {
-    if (word === 'access') needs |= READ
-    else if (word === 'insert' || word === 'update' || word === 'delete') needs |= WRITE
+    if (word === 'access') needs |= READ_GRANT
+    else if (word === 'insert' || word === 'update' || word === 'delete') needs |= WRITE_GRANT
   }
   return needs
 }

@@ -1,6 +1,6 @@
 /**
- * A user. Sessions hold the object itself, so changed rules apply to connected clients at once:
- * `copyFrom` copies a draft, to which all rules were applied, into an existing user.
+ * A user. Sessions hold the object itself, so changed rules apply to connected clients at once.
+ * Rules are applied to a draft, and `copyFrom` copies the draft into the existing user.
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'

@@ -1,6 +1,6 @@
 /**
  * CLIENT: a connection's identity and settings. The other subcommands are in client-connections.ts
- * and client-tracking.ts.
+ * and tracking-commands.ts.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { type Command, type CommandFlag, command } from '../contract/command.ts'
@@ -9,8 +9,8 @@ import { NO_REPLY, OK } from '../contract/reply.ts'
 import { isToken } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
 import { clientConnections } from './client-connections.ts'
-import { CLIENT_TRACKING_HELP, clientTracking } from './client-tracking.ts'
 import { requireClientName, requirePrintable } from './names.ts'
+import { CLIENT_TRACKING_HELP, clientTracking } from './tracking-commands.ts'
 
 const OWN_CLIENT_FLAGS: readonly CommandFlag[] = ['noscript', 'loading', 'stale']
 

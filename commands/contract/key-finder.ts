@@ -107,13 +107,13 @@ function lastOf(find: { readonly last: number; readonly limit: number }, begin: 
   return begin + Math.trunc((length - begin) / find.limit) + find.last
 }
 
-const READ: readonly KeyAccess[] = ['RO', 'access']
-const OVERWRITE: readonly KeyAccess[] = ['OW', 'update']
-const READ_AND_WRITE: readonly KeyAccess[] = ['RW', 'access', 'update']
+const READ_ACCESS: readonly KeyAccess[] = ['RO', 'access']
+const OVERWRITE_ACCESS: readonly KeyAccess[] = ['OW', 'update']
+const READ_WRITE_ACCESS: readonly KeyAccess[] = ['RW', 'access', 'update']
 
 /** SET also reads its key if GET is given. */
 export function findSetKeys(args: readonly Bytes[]): readonly KeyUse[] {
-  return [{ position: 1, access: args.some((word, i) => i >= 3 && isToken(word, 'get')) ? READ_AND_WRITE : OVERWRITE }]
+  return [{ position: 1, access: args.some((word, i) => i >= 3 && isToken(word, 'get')) ? READ_WRITE_ACCESS : OVERWRITE_ACCESS }]
 }
 
 /** BITFIELD only reads if all its operations are GET. */
@@ -124,16 +124,16 @@ export function findBitfieldKeys(args: readonly Bytes[]): readonly KeyUse[] {
     else if (i + 1 < args.length && isToken(args[i], 'overflow')) i += 2
     else break
   }
-  return [{ position: 1, access: i >= args.length ? READ : READ_AND_WRITE }]
+  return [{ position: 1, access: i >= args.length ? READ_ACCESS : READ_WRITE_ACCESS }]
 }
 
 /** SORT uses the last STORE; the values of BY, GET and LIMIT are not options. */
 export function findSortKeys(args: readonly Bytes[]): readonly KeyUse[] {
-  const uses: KeyUse[] = [{ position: 1, access: READ }]
+  const uses: KeyUse[] = [{ position: 1, access: READ_ACCESS }]
   for (let i = 2; i < args.length; i++) {
     if (isToken(args[i], 'limit')) i += 2
     else if (isToken(args[i], 'by') || isToken(args[i], 'get')) i++
-    else if (isToken(args[i], 'store') && i + 1 < args.length) uses[1] = { position: ++i, access: OVERWRITE }
+    else if (isToken(args[i], 'store') && i + 1 < args.length) uses[1] = { position: ++i, access: OVERWRITE_ACCESS }
   }
   return uses
 }
@@ -144,10 +144,10 @@ export function findSortKeys(args: readonly Bytes[]): readonly KeyUse[] {
  */
 export function findRadiusKeys(firstOption: number): (args: readonly Bytes[]) => readonly KeyUse[] {
   return (args) => {
-    const uses: KeyUse[] = [{ position: 1, access: READ }]
+    const uses: KeyUse[] = [{ position: 1, access: READ_ACCESS }]
     for (let i = firstOption; i + 1 < args.length; i++) {
       if (isToken(args[i], 'count')) i++
-      else if (isToken(args[i], 'store') || isToken(args[i], 'storedist')) uses[1] = { position: ++i, access: OVERWRITE }
+      else if (isToken(args[i], 'store') || isToken(args[i], 'storedist')) uses[1] = { position: ++i, access: OVERWRITE_ACCESS }
     }
     return uses
   }
@@ -163,7 +163,7 @@ export function findStreamKeys(args: readonly Bytes[]): readonly KeyUse[] | null
   const first = i + 1
   const count = Math.trunc((args.length - first) / 2)
   if (count <= 0) return null
-  return Array.from({ length: count }, (_, at) => ({ position: first + at, access: READ }))
+  return Array.from({ length: count }, (_, at) => ({ position: first + at, access: READ_ACCESS }))
 }
 
 /** The number of words that an option of XREAD or XREADGROUP takes. */

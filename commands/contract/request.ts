@@ -1,9 +1,9 @@
 /**
  * A request on its way through the executor: the words of a client and the command that they name.
  *
- * A connection has one Request and refills it for each request that arrives. A queued request of a
- * transaction, a call of a script, and a blocked command that runs again with other words have a
- * Request of their own. Those run while the connection's Request is in use.
+ * A connection has one Request and refills it for each request that arrives. Each queued request of
+ * a transaction and each call of a script has its own, because it runs while the connection's
+ * Request is in use. So has a blocked command that runs again with other words.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { type CommandRuntime, UNKNOWN_COMMAND } from './runtimes.ts'

@@ -19,9 +19,9 @@ import { globOf } from '../parsing/glob.ts'
 import { docsOf, infoOf, keyAccessFlags } from './replies.ts'
 
 const FLAGS = ['loading', 'stale'] as const
-const CATEGORIES = ['connection'] as const
+const COMMAND_CATEGORIES = ['connection'] as const
 const UNORDERED_TIPS = ['nondeterministic_output_order'] as const
-const shared = { group: 'server', flags: FLAGS, categories: CATEGORIES } as const
+const shared = { group: 'server', flags: FLAGS, categories: COMMAND_CATEGORIES } as const
 
 const count = command({
   ...shared,

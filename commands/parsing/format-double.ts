@@ -5,9 +5,9 @@ const WHOLE_LIMIT = 2 ** 62
 
 /**
  * Returns a double as Redis 7.2 prints it in replies (util.c, d2string). Whole numbers up to 2^62
- * have all digits. Others have the shortest digits that read back identically, laid out as the
- * fpconv library does: `0.1`, `1.5e+300`, `1e-7`, `12345.678`, `1.2345678901234567e+4`; also `inf`,
- * `-inf`, `nan`, `-0`.
+ * have all digits. Others have the shortest digits that read back identically. They are laid out as
+ * by the fpconv library: `0.1`, `1.5e+300`, `1e-7`, `12345.678`, `1.2345678901234567e+4`; also
+ * `inf`, `-inf`, `nan`, `-0`.
  */
 export function formatDouble(value: number): Bytes {
   if (Number.isNaN(value)) return 'nan'

@@ -78,8 +78,8 @@ const HELP = [
   '    Return 1 if <string> matches the glob-style <pattern>, else 0.',
 ]
 
-const READ: readonly KeyAccess[] = ['RO', 'access']
-const INSERT: readonly KeyAccess[] = ['OW', 'insert']
+const READ_ACCESS: readonly KeyAccess[] = ['RO', 'access']
+const INSERT_ACCESS: readonly KeyAccess[] = ['OW', 'insert']
 
 const accepted = (arity: number): DebugSubcommand => ({ arity, run: () => OK })
 
@@ -110,7 +110,7 @@ function populate(context: Context, args: Args): Reply {
   const { db, server } = context
   if (server.replication.isReplica) throw clientError(READ_ONLY_TEXT)
   if (!context.session.user.isUnrestricted) {
-    for (let number = 0; number < count; number++) server.acl.requireKey(context, debugCommand, args, `${prefix}:${number}`, INSERT)
+    for (let number = 0; number < count; number++) server.acl.requireKey(context, debugCommand, args, `${prefix}:${number}`, INSERT_ACCESS)
   }
   let effect: Bytes[] = ['MSET']
   for (let number = 0; number < count; number++) {
@@ -235,7 +235,7 @@ const debugCommand: Command = command({
 function requireShown(context: Context, { shows }: DebugSubcommand, args: Args): void {
   if (shows === undefined) return
   const keys = args.slice(2, shows === 'keys' ? args.length : 3)
-  for (const key of keys) context.server.acl.requireKey(context, debugCommand, args, key, READ)
+  for (const key of keys) context.server.acl.requireKey(context, debugCommand, args, key, READ_ACCESS)
 }
 
 /** A subcommand makes all its changes before it first waits. */

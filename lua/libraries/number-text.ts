@@ -1,6 +1,6 @@
 /**
- * Numbers as C prints and reads them, in the C locale: `%.Ng` of printf, and strtod, which reads
- * the longest beginning of a text that is a number.
+ * Numbers as C prints and reads them, in the C locale: `%.Ng` of printf, and strtod. It reads the
+ * longest beginning of a text that is a number.
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'

@@ -1,6 +1,6 @@
 /**
  * The log has the same effects elsewhere. Commands of every kind run on one keyspace and their log
- * on another one, which differs in configuration, page sizes, chance, and the share of data in
+ * on another one. The other differs in configuration, page sizes, chance, and the share of data in
  * memory. Both hold the same data after each command.
  */
 import { test } from 'uvu'

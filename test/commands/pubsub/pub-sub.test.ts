@@ -9,7 +9,7 @@ import { Message, type Reply, Sequence, SimpleString } from '../../../commands/c
 import { KeyEventPublisher } from '../../../commands/pubsub/key-event-publisher.ts'
 import { PubSub } from '../../../commands/pubsub/pub-sub.ts'
 import { publishing } from '../../../commands/pubsub/publishing.ts'
-import { subscriptions } from '../../../commands/pubsub/subscriptions.ts'
+import { subscriptions } from '../../../commands/pubsub/subscribing.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { transactions } from '../../../commands/transactions/transactions.ts'
 import { EVENT_EXPIRED, EVENT_KEY_MISS, EVENT_NEW, EVENT_STRING } from '../../../storage/keyspace/key-events.ts'
