@@ -170,8 +170,8 @@ export class Failover {
       this.host.log.warn({}, 'failover: timeout reached, FORCE promotes the replica with the data that it has')
       this.current = { request, deadlineMs: monotonicMs + FORCED_TIMEOUT_MS }
       this.handOver(to.host, to.port)
-    } else if (isForced) this.abort('the time was up before the replica had answered on its address')
-    else this.abort('the time was up before the replica had everything')
+    } else if (isForced) this.abort('the timeout passed before the replica had answered on its address')
+    else this.abort('the timeout passed before the replica had everything')
   }
 
   /** Applies the timeout as long as the replica cannot have been asked to take over. */
@@ -179,7 +179,7 @@ export class Failover {
     const { current, host } = this
     if (current === null || monotonicMs < current.deadlineMs || !host.mayTakeBack()) return
     try {
-      this.abort('the time was up before the replica could be asked to take over')
+      this.abort('the timeout passed before the replica could be asked to take over')
     } catch (error) {
       rethrowAssertion(error)
       host.log.warn({ error: String(error) }, 'failover: cannot store the role of a master, still asking the replica to take over')

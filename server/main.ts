@@ -43,7 +43,7 @@ async function serve(config: Config): Promise<void> {
       writePidFile(pidFile)
       process.on('exit', () => rmSync(pidFile, { force: true }))
     } catch (error) {
-      log.warn({ error: String(error) }, 'cannot write the pid file, continuing without one')
+      log.warn({ error: String(error) }, 'cannot write the pid file, continuing without one; check pidfile')
     }
   }
   process.on('SIGHUP', () => log.reopen())
@@ -58,7 +58,7 @@ async function serve(config: Config): Promise<void> {
           if (closed) process.exit(0)
         },
         (error) => {
-          log.error({ error: String(error) }, 'shutdown failed')
+          log.error({ error: String(error) }, 'shutdown failed; exiting now, the next start recovers from the data on disk')
           process.exit(1)
         },
       )

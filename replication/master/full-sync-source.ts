@@ -22,8 +22,7 @@ import type { BinlogPin } from './replica-view.ts'
 import { SnapshotTransfer } from './transfer.ts'
 
 /**
- * Snapshots further behind the end of the binlog are not joined: the replica would have to catch
- * up.
+ * The largest lag of a snapshot that another replica joins: the replica has to catch up with it.
  */
 const MAX_JOIN_LAG_BYTES = 64 * 1024 * 1024
 /** How long an unused snapshot is held. */

@@ -50,7 +50,7 @@ export function decideTrySync(history: NodeHistory, request: TrySyncRequest): Tr
   const isKnown = ids.includes(replicationId) || past.some(({ id, until }) => ids.includes(id) && offset <= until)
   if (!isKnown) return fullSync(history, ...whyUnknown(history, request))
   if (offset > end) {
-    if (history.role === 'replica') throw new Refusal('BEHIND', `this node is a replica itself and has come to offset ${end} only`)
+    if (history.role === 'replica') throw new Refusal('BEHIND', `this node is a replica itself and has only reached offset ${end}`)
     return fullSync(history, 'ahead', `offset ${offset} is past the end of the binlog, ${end}`)
   }
   if (offset < start) return fullSync(history, 'purged', `the binlog begins only at offset ${start}`)

@@ -8,8 +8,8 @@ export interface ReplicationSettings {
   /** repl-ping-replica-period, ms: the interval of heartbeats on an idle link. */
   pingPeriodMs: number
   /**
-   * replica-lag-limit, bytes: the binlog that an attached replica may pin. A replica further behind
-   * is cut off.
+   * replica-lag-limit, bytes: the binlog that an attached replica may pin. A replica that
+   * lags by more is cut off.
    */
   lagLimitBytes: number
   /** replica-forget-after, ms: how long a replica that has left is still shown. */

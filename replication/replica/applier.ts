@@ -4,7 +4,7 @@
  *
  * A failure before the append has changed nothing. A command that fails after the append leaves
  * memory between two groups. Then the binlog is cut back to its previous end, and the storage is
- * marked unfit: memory serves reads only until a full sync has replaced it.
+ * marked unfit. From then on memory serves reads only, until a full sync has replaced it.
  */
 
 import { assert, must, rethrowAssertion } from '../../base/assert.ts'
@@ -70,7 +70,7 @@ function verify({ bytes, headers, bodies }: GroupBatch, before: BinlogPosition):
     const body = must(bodies[index], 'each group has a body')
     const bad = (what: string) => ({ offset, reason: `${what} at offset ${offset}` })
     if (header.offset !== offset) return bad(`a group that says it belongs at offset ${header.offset}`)
-    if (header.before !== crc) return bad('a group that does not follow on the one before')
+    if (header.before !== crc) return bad('a group that does not continue the previous one')
     if (groupCrc(bytes.subarray(at, at + GROUP_HEAD_BYTES), body, header.before) !== header.crc) return bad('a group that fails its CRC')
     const length = GROUP_HEAD_BYTES + header.bodyLength
     offset += length

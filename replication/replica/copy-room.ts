@@ -1,9 +1,9 @@
 /**
  * Checks the disk space of the replica for a full sync. The size that the master announces is
  * compared with the free space before anything is received. If there is too little, or the disk
- * fills up on the way, the replica waits. Each wait is longer than the one before, since each try
- * costs the master a snapshot and the network all bytes that fit on the disk. A wait ends early
- * once there is room.
+ * fills up on the way, the replica waits. Each wait is longer than the one before. A try is
+ * expensive: it costs the master a snapshot, and the network all bytes that fit on the disk. A wait
+ * ends early once there is room.
  */
 import type { Random } from '../../base/clock.ts'
 import type { SnapshotHead } from '../protocol/messages.ts'
@@ -15,8 +15,8 @@ import type { LinkFacts } from './machine-types.ts'
  */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
 /**
- * After a copy that filled the disk, a try before the end of the wait needs this factor more free
- * space than that copy began with.
+ * After a copy that filled the disk, an early try needs more free space than that copy began with,
+ * by this factor.
  */
 const MIN_GROWTH = 1.1
 

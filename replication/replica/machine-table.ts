@@ -86,7 +86,7 @@ export const TABLE: Readonly<Record<LinkState, Cells>> = {
   },
   binlog_sync: {
     ...wired,
-    reply: (machine) => machine.fail('the master sent a reply behind BINLOGSYNC'),
+    reply: (machine) => machine.fail('the master sent a reply after BINLOGSYNC'),
     streaming: (machine) => machine.streamBegins(),
     ended: (machine, { text }) => machine.streamEnded(text),
     'bad-group': (machine, { offset, reason }) => machine.badGroupCame(offset, reason),

@@ -34,8 +34,8 @@ function manyWords<V extends ConfigValue>(
 const joined = (values: readonly (Bytes | number)[]) => values.join(' ')
 
 /**
- * Addresses to listen on. `*` is every IPv4 address, `::*` every IPv6 one. An address after a minus
- * may be missing from the machine. No address: no TCP.
+ * Addresses to listen on. `*` is every IPv4 address, `::*` every IPv6 one. An address with a
+ * leading minus may be missing from the machine. No address: no TCP.
  */
 export const addresses = manyWords<readonly Bytes[]>(
   'addresses',

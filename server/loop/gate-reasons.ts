@@ -119,7 +119,7 @@ export function presentReasons(state: GateState): GateConditions {
   if (storage.stalled !== null) present |= IS_STALLED
   if (storage.isDiskLow) present |= IS_DISK_LOW
   if (storage.isOverloaded) present |= IS_OVERLOADED
-  // LevelDB is being reopened. After the first failed attempt, nobody waits for it any more.
+  // LevelDB is being reopened. Requests wait for the first attempt only.
   if (storage.isReady && storage.checkpointer.isReopening) present |= storage.recordsFailure === null ? IS_REOPENING : IS_UNREADABLE
   if (replication === null) return present
   if (replication.isShortOfReplicas) present |= LACKS_REPLICAS

@@ -32,8 +32,8 @@ export interface TurnClient {
 /** The calls that a turn makes at its end, in this order. */
 export interface TurnEvents {
   /**
-   * Before the group is appended, after keys have expired: serves blocked clients after changes
-   * outside of units, such as expired keys and groups from a master.
+   * Serves blocked clients before the group is appended, after keys have expired. Keys can become
+   * ready outside of units: by expired keys, and by groups from a master.
    */
   serveBlocked(): void
   /**

@@ -2,8 +2,8 @@
  * The figures of LATENCY: events above a threshold, and a histogram of each command's durations.
  *
  * A histogram is a row of counters in one typed array, so recording allocates nothing. Bucket b
- * counts durations up to (2^b * 1032 - 1) ns: powers of two of 1024 ns with the slack of Redis's
- * histograms, which are HdrHistograms (Tene). So the printed bounds are Redis's.
+ * counts durations up to (2^b * 1032 - 1) ns: powers of two of 1024 ns with some slack. Redis's
+ * histograms, which are HdrHistograms (Tene), have that slack, so the printed bounds are Redis's.
  */
 import { must } from '../../base/assert.ts'
 import { type Bytes, lowerCase } from '../../base/bytes.ts'

@@ -27,8 +27,8 @@ const TLS_ALERT = 0x15
  * server that rejects the client certificate does so, and so does one that receives plain text.
  */
 const ENDED_BEFORE_DATA = {
-  tls: `${ENDED} without a word: it may not trust tls-cert-file`,
-  plain: `${ENDED} without a word: it may speak TLS, check tls-replication`,
+  tls: `${ENDED} without sending data: it may not trust tls-cert-file`,
+  plain: `${ENDED} without sending data: it may speak TLS, check tls-replication`,
 }
 
 export function dialer(config: Config, hooks: DialerHooks): Dial {

@@ -54,8 +54,8 @@ export class Handshakes {
 }
 
 /**
- * Identifies a connection by its two ends: equal for a TCP socket and the TLS socket on it, and for
- * no other pair of open sockets.
+ * Identifies a connection by its two ends. A TCP socket and the TLS socket on it have the same
+ * text, and no other open sockets do.
  */
 function endpointsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`

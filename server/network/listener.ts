@@ -181,9 +181,9 @@ export class Listener {
 
   /**
    * Pauses listening while no descriptor is free, and resumes it afterwards. libuv keeps a spare
-   * descriptor to accept and close a connection that it has no other descriptor for. Once the spare
-   * one is gone, the connection stays in the queue, and libuv retries it in every turn without an
-   * error. Closing the listening socket empties the queue.
+   * descriptor: with it, libuv accepts and closes a connection when no other is free. Once the
+   * spare one is gone, the connection stays in the queue, and libuv retries it in every turn
+   * without an error. Closing the listening socket empties the queue.
    */
   private watch(): void {
     const error = descriptorError()

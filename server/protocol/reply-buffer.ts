@@ -78,7 +78,7 @@ export class ReplyBuffer implements ReplySink {
   }
 
   /**
-   * Encodes the next part of the suspended reply. After the last part come the replies behind it.
+   * Encodes the next part of the suspended reply. The replies after it follow the last part.
    */
   resume(): void {
     const { rest } = this

@@ -1,8 +1,8 @@
 /**
  * Turns the bytes of a client into requests: strict RESP multibulk, or inline lines. Behaviour and
  * texts are Redis's (networking.c, checked against a running server). As in Redis, the byte after
- * \r and the two after a payload are skipped unchecked, and a NUL in a header or an inline line
- * hides the rest until the line is too long.
+ * \r and the two after a payload are skipped unchecked. A NUL in a header or an inline line hides
+ * the rest until the line is too long.
  *
  * Bytes are lent: feed() passes a part of a receive buffer that the caller shares among
  * connections, and next() is called until it returns null. A request that is complete and canonical

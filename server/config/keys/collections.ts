@@ -1,7 +1,7 @@
 /**
  * Configuration keys of collections. All collections are trees here. As in Redis, these keys decide
- * three things: the answer of OBJECT ENCODING, when SSCAN, HSCAN and ZSCAN return everything at
- * once, and where XTRIM ~ trims.
+ * the answer of OBJECT ENCODING and where XTRIM ~ trims. They also decide when SSCAN, HSCAN and
+ * ZSCAN return everything at once.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { KeyOfRow } from '../key.ts'

@@ -20,7 +20,7 @@ const sockets = [
     kind: addresses,
     default: '* -::*',
     changes: 'at-start',
-    help: 'addresses to listen on; * is any IPv4 address, ::* any IPv6 address; an address after a minus may be missing',
+    help: 'addresses to listen on; * is any IPv4 address, ::* any IPv6 address; an address with a leading minus may be missing',
   },
   {
     name: 'protected-mode',
@@ -76,15 +76,15 @@ const tls = [
     changes: 'at-start',
     help: 'TCP port that speaks TLS; 0 for none',
   },
-  { name: 'tls-cert-file', section: 'tls', kind: text, default: '', changes: 'at-start', help: 'certificate (chain), PEM' },
-  { name: 'tls-key-file', section: 'tls', kind: text, default: '', changes: 'at-start', help: 'its private key, PEM' },
+  { name: 'tls-cert-file', section: 'tls', kind: text, default: '', changes: 'at-start', help: 'certificate or certificate chain, PEM' },
+  { name: 'tls-key-file', section: 'tls', kind: text, default: '', changes: 'at-start', help: 'private key of tls-cert-file, PEM' },
   {
     name: 'tls-ca-cert-file',
     section: 'tls',
     kind: text,
     default: '',
     changes: 'at-start',
-    help: 'certificates of the authorities that must have signed the certificates of peers, PEM',
+    help: 'trusted certificate authorities, PEM; clients, replicas and masters need a certificate that one of them signed',
   },
   {
     name: 'tls-auth-clients',
@@ -127,7 +127,7 @@ const clients = [
     kind: integer(0, MAX_INT64),
     default: '1000000',
     changes: 'any-time',
-    help: 'keys remembered for client-side caching (CLIENT TRACKING); beyond this one is invalidated at its clients; 0 for 8 million',
+    help: 'keys remembered for client-side caching (CLIENT TRACKING); beyond this limit, keys are invalidated at their clients; 0 for 8 million',
   },
   {
     name: 'client-query-buffer-limit',
@@ -136,7 +136,7 @@ const clients = [
     default: '1gb',
     changes: 'any-time',
     aliases: [{ name: 'max-conn-rbuf-size', times: 1 }],
-    help: 'close a client whose unprocessed requests are larger',
+    help: 'close a client whose unprocessed requests exceed this size',
   },
   {
     name: 'proto-max-bulk-len',

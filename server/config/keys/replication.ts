@@ -47,7 +47,7 @@ const link = [
     unit: 'seconds',
     default: '60',
     changes: 'any-time',
-    help: 'time without a byte after which a master or replica counts as gone',
+    help: 'a master or replica that sends nothing for this time is considered gone',
   },
   {
     name: 'repl-ping-replica-period',
@@ -69,7 +69,7 @@ const asReplica = [
     default: 'yes',
     changes: 'any-time',
     aliases: ['slave-read-only'],
-    help: 'replicas accept writes only from their master; with others their binlog would differ, and they could never continue from it',
+    help: 'replicas accept writes only from their master; other writes would make their binlog differ, and they could not continue from the master',
   },
   {
     name: 'replica-serve-stale-data',
@@ -78,7 +78,7 @@ const asReplica = [
     default: 'yes',
     changes: 'any-time',
     aliases: ['slave-serve-stale-data'],
-    help: 'serve the data, which may be stale, while there is no link to the master; no replies MASTERDOWN',
+    help: 'without a link to the master, serve data that may be stale; the value no replies MASTERDOWN instead',
   },
   {
     name: 'replica-priority',
@@ -87,7 +87,7 @@ const asReplica = [
     default: '100',
     changes: 'any-time',
     aliases: ['slave-priority'],
-    help: 'for Sentinel: the lowest is promoted first; 0 is never promoted',
+    help: 'for Sentinel: the replica with the lowest value is promoted first; 0 means never',
   },
   {
     name: 'replica-announced',
@@ -152,7 +152,7 @@ const asMaster = [
     kind: memory(MEBIBYTE),
     default: '2gb',
     changes: 'any-time',
-    help: 'binlog kept for an attached replica; one that is further behind is detached and needs a full sync',
+    help: 'binlog kept for an attached replica; a replica that lags by more is detached and needs a full sync',
   },
   {
     name: 'replica-forget-after',

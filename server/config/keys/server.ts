@@ -51,7 +51,7 @@ export const serverKeys = [
     kind: octal(0o77),
     default: '77',
     changes: 'at-start',
-    help: 'permissions to withhold from files that the program creates, octal: 77 all of group and others, 27 lets the group read; a Node program that embeds the server keeps its own umask',
+    help: 'umask of the program, octal: 77 withholds files from group and others, 27 lets the group read; a Node program that embeds the server keeps its own umask',
   },
   {
     name: 'busy-reply-threshold',
@@ -85,7 +85,7 @@ export const serverKeys = [
     kind: titleTemplate,
     default: '{title} {listen-addr} {server-mode}',
     changes: 'any-time',
-    help: 'process title for ps; {port}, {tls-port}, {unixsocket} and {config-file} are further variables; cut to the length of the command line',
+    help: 'process title for ps; other variables are {port}, {tls-port}, {unixsocket} and {config-file}; cut to the length of the command line',
   },
   {
     name: 'shutdown-timeout',
@@ -102,7 +102,7 @@ export const serverKeys = [
     kind: shutdownOptions,
     default: 'default',
     changes: 'any-time',
-    help: 'options of SHUTDOWN that SIGINT stands for',
+    help: 'options of SHUTDOWN that apply on SIGINT',
   },
   {
     name: 'shutdown-on-sigterm',

@@ -107,6 +107,6 @@ export const storageKeys = [
     default: '16mb',
     changes: 'at-start',
     aliases: [{ name: 'write-buffer-size', times: 1 }],
-    help: "size of LevelDB's table in memory",
+    help: "size of LevelDB's write buffer in memory",
   },
 ] as const satisfies readonly ConfigKey[]

@@ -60,8 +60,8 @@ test('FAILOVER to an address that stays silent ends at its timeout', async () =>
   const server = net.createServer(() => {}).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as net.AddressInfo
-  await changesNothing(port, /the time was up/, 'TIMEOUT', 300)
-  await changesNothing(port, /the time was up before the replica had answered/, 'TO', '127.0.0.1', port, 'FORCE', 'TIMEOUT', 300)
+  await changesNothing(port, /the timeout passed/, 'TIMEOUT', 300)
+  await changesNothing(port, /the timeout passed before the replica had answered/, 'TO', '127.0.0.1', port, 'FORCE', 'TIMEOUT', 300)
   server.close()
 })
 

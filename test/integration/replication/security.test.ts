@@ -182,7 +182,10 @@ else {
         overTls,
         /^(the master speaks plain text, not TLS: |no TLS handshake within 5 s: the master may speak plain text, )check tls-replication$/,
       ],
-      [plain, /^the master (speaks TLS, not plain text: |closed the connection without a word: it may speak TLS, )check tls-replication$/],
+      [
+        plain,
+        /^the master (speaks TLS, not plain text: |closed the connection without sending data: it may speak TLS, )check tls-replication$/,
+      ],
     ] as const) {
       const lastError = async () => (await infoOf(server)).get('repl_last_error') ?? ''
       await until('the reason to be shown', async () => (await lastError()) !== '')

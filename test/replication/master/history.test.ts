@@ -73,7 +73,7 @@ test('a replica that left a history of this node names the offset, which becomes
 
 test('a replica refuses a sub-replica that is ahead of it with BEHIND instead of a full sync', () => {
   const behind = refusal(() => ask([CURRENT], 110, { role: 'replica', isLinked: true }))
-  assert.is(behind, 'BEHIND this node is a replica itself and has come to offset 100 only')
+  assert.is(behind, 'BEHIND this node is a replica itself and has only reached offset 100')
   assert.match(
     refusal(() => ask([CURRENT], 110, { role: 'replica' })),
     /^BEHIND/,

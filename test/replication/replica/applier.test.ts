@@ -122,7 +122,7 @@ test('a malformed, misplaced or unchained group is refused with everything behin
   const other = groupOf({ offset: at, crc: first.end.crc ^ 1 }, [['SET', 'a', '2']])
   const cases: readonly (readonly [GroupBatch, string, number])[] = [
     [batchOf({ ...second, bytes: flipped }), `a group that fails its CRC at offset ${at}`, at],
-    [batchOf(other), `a group that does not follow on the one before at offset ${at}`, at],
+    [batchOf(other), `a group that does not continue the previous one at offset ${at}`, at],
     [batchOf(third), `a group that says it belongs at offset ${second.end.offset} at offset ${at}`, at],
     [batchOf(first), `a group that says it belongs at offset 0 at offset ${at}`, at],
     [

@@ -41,14 +41,14 @@ test('a reply without an end closes the connection after a bounded size', async 
   assert.match(bench.link.view.reason ?? '', /a reply of more than \d+ bytes/)
 })
 
-test('a reply behind BINLOGSYNC is refused, not parsed as a group', async () => {
+test('a reply after BINLOGSYNC is refused, not parsed as a group', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.follow()
   bench.wire.events.connected()
   bench.receive(array(metaReply(META)))
   const { offset } = bench.engine.storage.binlog.end
   bench.receive(`${array(['CONTINUE', MASTER_ID, String(offset)])}+OK\r\n`)
-  assert.is(bench.link.view.reason, 'the master sent a reply behind BINLOGSYNC')
+  assert.is(bench.link.view.reason, 'the master sent a reply after BINLOGSYNC')
 })
 
 test('a refused BINLOGSYNC gives the reason and leads to another try', async () => {
@@ -77,7 +77,7 @@ test('three unchained groups in a row at one offset lead to a full sync', async 
   const { storage } = bench.engine
   const { end } = storage.binlog
   const wrong = groupOf({ offset: end.offset, crc: end.crc ^ 1 }, [['SET', 'a', '1']])
-  const reason = `the master sent a group that does not follow on the one before at offset ${end.offset}`
+  const reason = `the master sent a group that does not continue the previous one at offset ${end.offset}`
   for (let time = 1; time <= 3; time++) {
     bench.receive(wrong.bytes)
     assert.is(bench.link.state, 'connect')
@@ -85,7 +85,7 @@ test('three unchained groups in a row at one offset lead to a full sync', async 
     assert.equal(storage.binlog.end, end)
     if (time < 3) bench.toStream()
   }
-  assert.match(storage.identity.fullSync ?? '', /3 times in a row a group that does not follow/)
+  assert.match(storage.identity.fullSync ?? '', /3 times in a row a group that does not continue/)
   bench.wait(5000)
   bench.wire.events.connected()
   bench.receive(array(metaReply(META)))
