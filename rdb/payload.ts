@@ -24,11 +24,11 @@ export interface PayloadValue {
 /** Throws RdbError unless the version is known and the checksum fits. Returns the version. */
 function checkPayload(payload: Buffer): number {
   const footerOffset = payload.length - PAYLOAD_FOOTER_BYTES
-  if (footerOffset < 2) throw damagedAt(payload.length, 'it is shorter than a payload can be')
+  if (footerOffset < 2) throw damagedAt(payload.length, 'the payload is too short')
   const version = payload.readUInt16LE(footerOffset)
   if (!isKnownVersion(version)) throw refusedAt(footerOffset, `version ${version} is not known`)
   if (!crc64(payload.subarray(0, -8)).equals(payload.subarray(-8))) {
-    throw damagedAt(footerOffset + 2, 'the checksum does not fit the bytes before it')
+    throw damagedAt(footerOffset + 2, 'the checksum does not match the bytes before it')
   }
   return version
 }

@@ -98,7 +98,7 @@ export class RdbReader {
   private readMagic(): RdbPart {
     const { offset } = this.input
     const found = /^(?:REDIS([0-9]{4})|VALKEY([0-9]{3}))$/.exec(this.input.bytes(MAGIC_BYTES))
-    if (found === null) throw damagedAt(offset, 'it does not begin as an RDB does')
+    if (found === null) throw damagedAt(offset, 'the file does not begin with an RDB header')
     const version = Number(found[1] ?? found[2])
     if (!isKnownVersion(version)) throw refusedAt(offset, `version ${version} is not known`)
     this.version = version
@@ -174,7 +174,7 @@ export class RdbReader {
       const claimed = Buffer.from(input.view(8))
       input.rewindTo(offset)
       isVerified = claimed.some((byte) => byte !== 0)
-      if (isVerified && !claimed.equals(input.checksum())) throw damagedAt(offset, 'the checksum does not fit the bytes before it')
+      if (isVerified && !claimed.equals(input.checksum())) throw damagedAt(offset, 'the checksum does not match the bytes before it')
       input.view(8)
     }
     this.isDone = true

@@ -365,7 +365,7 @@ export class Storage {
 
   /** The reason why memory is not the state at the binlog's end just now; null if it is. */
   private get uncommitted(): string | null {
-    if (this.isReloadUnderWay) return 'memory is being read again from disk'
+    if (this.isReloadUnderWay) return 'memory is being reloaded from disk'
     return this.stalled === null && this.group.isEmpty && !this.keyspace.isUnitSuspended ? null : 'the last writes are not in the binlog'
   }
 
@@ -374,7 +374,7 @@ export class Storage {
   }
 
   private get installRefusal(): string | null {
-    if (this.isClosing) return 'the data is being closed'
+    if (this.isClosing) return 'the data directory is being closed'
     return this.role === 'master' ? 'this node is a master' : this.uncommitted
   }
 

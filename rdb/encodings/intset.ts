@@ -13,9 +13,9 @@ export function readIntset(packed: Packed): Bytes[] {
   const { bytes } = packed
   if (bytes.length < HEADER_BYTES) throw packed.damaged(0, 'an intset is shorter than its header')
   const size = bytes.readUInt32LE(0)
-  if (size !== 2 && size !== 4 && size !== 8) throw packed.damaged(0, 'an intset has integers of no known size')
+  if (size !== 2 && size !== 4 && size !== 8) throw packed.damaged(0, 'an intset has an unknown integer size')
   const count = bytes.readUInt32LE(4)
-  if (HEADER_BYTES + count * size !== bytes.length) throw packed.damaged(4, 'an intset has another count than it says')
+  if (HEADER_BYTES + count * size !== bytes.length) throw packed.damaged(4, 'the count in the header of an intset is wrong')
   const members: Bytes[] = []
   let previous: bigint | number | null = null
   for (let position = HEADER_BYTES; position < bytes.length; position += size) {

@@ -22,21 +22,21 @@ const COUNT_UNKNOWN = 0xffff
 export function readListpack(packed: Packed): Bytes[] {
   const { bytes } = packed
   if (bytes.length < HEADER_BYTES + 1) throw packed.damaged(0, 'a listpack is shorter than its header')
-  if (bytes.readUInt32LE(0) !== bytes.length) throw packed.damaged(0, 'a listpack has another length than it says')
+  if (bytes.readUInt32LE(0) !== bytes.length) throw packed.damaged(0, 'the length in the header of a listpack is wrong')
   const end = bytes.length - 1
-  if (bytes[end] !== END) throw packed.damaged(end, 'a listpack has no end')
+  if (bytes[end] !== END) throw packed.damaged(end, 'a listpack has no end marker')
   const elements: Bytes[] = []
   let position = HEADER_BYTES
   while (position < end) {
     const size = entrySize(bytes, position)
     const backSize = backLength(size)
-    if (size === 0 || position + size + backSize > end) throw packed.damaged(position, 'an entry of a listpack is not within it')
+    if (size === 0 || position + size + backSize > end) throw packed.damaged(position, 'an entry of a listpack extends past its end')
     if (readBack(bytes, position + size, backSize) !== size) throw packed.damaged(position, 'an entry of a listpack has a wrong length')
     elements.push(elementAt(bytes, position, size))
     position += size + backSize
   }
   const count = bytes.readUInt16LE(4)
-  if (count !== COUNT_UNKNOWN && count !== elements.length) throw packed.damaged(4, 'a listpack has another count than it says')
+  if (count !== COUNT_UNKNOWN && count !== elements.length) throw packed.damaged(4, 'the count in the header of a listpack is wrong')
   return elements
 }
 

@@ -84,7 +84,7 @@ export function readNode2(input: RdbInput): Bytes[] {
   const container = input.length()
   if (container === NODE_PLAIN) return [input.string()]
   if (container === NODE_PACKED) return readListpack(input.packed())
-  throw input.damaged('a node of a list has no known form')
+  throw input.damaged('a node of a list has an unknown form')
 }
 
 export const unpackIntset: UnpackValue = (packed) => ({ kind: 'set', members: readIntset(packed) })
@@ -136,7 +136,7 @@ export const unpackHashWithDeadlines: UnpackValue = (packed) => {
 
 /** Returns every element at place 0, every one at place 1, and so on, of rows of a width. */
 function columns(packed: Packed, elements: readonly Bytes[], width: number): Bytes[][] {
-  if (elements.length % width !== 0) throw packed.damaged(0, `a packed value has elements that are not ${width} each`)
+  if (elements.length % width !== 0) throw packed.damaged(0, `the elements of a packed value are not a multiple of ${width}`)
   const found: Bytes[][] = Array.from({ length: width }, () => [])
   for (let i = 0; i < elements.length; i++) found[i % width]!.push(elements[i]!)
   return found

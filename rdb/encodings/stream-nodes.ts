@@ -65,7 +65,7 @@ export function readStreamNode(nodeId: RdbStreamId, packed: Packed, afterId: Rdb
   const count = items.count()
   const deletedCount = items.count()
   const masterFields = Array.from({ length: items.count() }, () => items.element())
-  if (items.integer() !== 0n) throw items.damaged('a node of a stream has no end of its master entry')
+  if (items.integer() !== 0n) throw items.damaged('the master entry of a stream node has no end marker')
   const [nodeMs, nodeSequence] = numbersOf(nodeId)
   const entries: RdbStreamEntry[] = []
   let deleted = 0
@@ -82,7 +82,7 @@ export function readStreamNode(nodeId: RdbStreamId, packed: Packed, afterId: Rdb
     if ((flags & STREAM_DELETED) === 0) entries.push({ id, fields })
     else deleted++
   }
-  if (entries.length !== count || deleted !== deletedCount) throw items.damaged('a node of a stream has another count than it says')
+  if (entries.length !== count || deleted !== deletedCount) throw items.damaged('the counts in a stream node are wrong')
   if (count + deleted === 0) throw items.damaged('a node of a stream is empty')
   return entries
 }

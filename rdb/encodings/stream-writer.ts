@@ -55,7 +55,7 @@ function* writeNodes(out: RdbOutput, { entries, count }: RdbStreamValue): Genera
     }
     written += node.length
   }
-  assert(written === count, 'a stream has as many entries as it says')
+  assert(written === count, 'a stream has its stated number of entries')
 }
 
 function writeNode(out: RdbOutput, entries: readonly RdbStreamEntry[]): void {
@@ -95,7 +95,7 @@ function* writeGroup(out: RdbOutput, version: number, group: RdbGroup): Generato
     count++
     if (out.isFull) yield out.take()
   }
-  assert(count === group.pendingCount, 'a group has as many pending entries as it says')
+  assert(count === group.pendingCount, 'a group has its stated number of pending entries')
   out.writeLength(group.consumers.length)
   for (const consumer of group.consumers) yield* writeConsumer(out, version, consumer)
 }
@@ -111,7 +111,7 @@ function* writeConsumer(out: RdbOutput, version: number, consumer: RdbConsumer):
     count++
     if (out.isFull) yield out.take()
   }
-  assert(count === consumer.pendingCount, 'a consumer has as many pending entries as it says')
+  assert(count === consumer.pendingCount, 'a consumer has its stated number of pending entries')
 }
 
 function writeId(out: RdbOutput, id: RdbStreamId): void {

@@ -87,8 +87,8 @@ export class StreamValue implements ValueReader {
     const maxDeletedId = hasMore ? readId(input) : null
     const entriesAdded = hasMore ? input.unsigned() : null
     const groupCount = input.count(MIN_GROUP_BYTES)
-    if (length !== this.entryCount) throw input.damaged('a stream has another length than it says')
-    if (this.previousId > lastId) throw input.damaged('the last id of a stream is before that of an entry')
+    if (length !== this.entryCount) throw input.damaged('the stated length of a stream is wrong')
+    if (this.previousId > lastId) throw input.damaged('the last id of a stream is less than the id of an entry')
     this.groupsLeft = groupCount
     this.phase = 'groups'
     return { kind: 'stream', length, lastId, firstId, maxDeletedId, entriesAdded }
@@ -151,7 +151,7 @@ export class StreamValue implements ValueReader {
     }
     const ids = this.batch(input, () => {
       const id = input.bytes(ID_BYTES)
-      if (input.budget.mustBeUnique && !this.unowned.delete(id)) throw input.damaged('a consumer has an entry that its group has not')
+      if (input.budget.mustBeUnique && !this.unowned.delete(id)) throw input.damaged('a consumer has a pending entry that its group lacks')
       return id
     })
     return { kind: 'stream-consumer-pending', ids }

@@ -109,7 +109,7 @@ function* writeAll<T>(out: RdbOutput, count: number, { held, rest }: Held<T>, wr
     write(next.value)
     written++
   }
-  assert(written === count, 'a collection has as many elements as it says')
+  assert(written === count, 'a collection has its stated number of elements')
 }
 
 function* writeList(out: RdbOutput, value: RdbListValue, between: Between): Generator<Buffer> {
@@ -123,7 +123,7 @@ function* writeList(out: RdbOutput, value: RdbListValue, between: Between): Gene
     yield* writeAll(out, value.count, held, (element) => out.string(element))
     return
   }
-  assert(held.held.length === value.count, 'a collection has as many elements as it says')
+  assert(held.held.length === value.count, 'a collection has its stated number of elements')
   between(codes.TYPE_LIST_QUICKLIST_2)
   const nodes = nodesOf(held.held)
   out.writeLength(nodes.length)
@@ -176,7 +176,7 @@ function* writeSet({ out, version }: WriteContext, value: RdbSetValue, between: 
     yield* writeAll(out, value.count, held, (member) => out.string(member))
     return
   }
-  assert(held.held.length === value.count, 'a collection has as many elements as it says')
+  assert(held.held.length === value.count, 'a collection has its stated number of elements')
   between(isInteger ? codes.TYPE_SET_INTSET : codes.TYPE_SET_LISTPACK)
   out.packed(isInteger ? writeIntset(integers) : packedOf(held.held))
 }
@@ -191,7 +191,7 @@ function* writeSortedSet(out: RdbOutput, value: RdbSortedSetValue, between: Betw
     })
     return
   }
-  assert(held.held.length === value.count, 'a collection has as many elements as it says')
+  assert(held.held.length === value.count, 'a collection has its stated number of elements')
   between(codes.TYPE_ZSET_LISTPACK)
   out.packed(packedOf(held.held.flatMap(([member, score]) => [member, scoreText(score)])))
 }
@@ -228,7 +228,7 @@ function* writeHash(context: WriteContext, value: RdbHashValue, between: Between
     })
     return
   }
-  assert(held.held.length === value.count, 'a collection has as many elements as it says')
+  assert(held.held.length === value.count, 'a collection has its stated number of elements')
   between(codes.TYPE_HASH_LISTPACK)
   out.packed(packedOf(held.held.flatMap((entry) => [entry[0], entry[1]])))
 }

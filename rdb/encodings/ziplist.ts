@@ -24,9 +24,9 @@ const shape = { headSize: 0, bodySize: 0 }
 export function readZiplist(packed: Packed): Bytes[] {
   const { bytes } = packed
   if (bytes.length < HEADER_BYTES + 1) throw packed.damaged(0, 'a ziplist is shorter than its header')
-  if (bytes.readUInt32LE(0) !== bytes.length) throw packed.damaged(0, 'a ziplist has another length than it says')
+  if (bytes.readUInt32LE(0) !== bytes.length) throw packed.damaged(0, 'the length in the header of a ziplist is wrong')
   const end = bytes.length - 1
-  if (bytes[end] !== END) throw packed.damaged(end, 'a ziplist has no end')
+  if (bytes[end] !== END) throw packed.damaged(end, 'a ziplist has no end marker')
   const elements: Bytes[] = []
   let position = HEADER_BYTES
   let last = position
@@ -34,18 +34,18 @@ export function readZiplist(packed: Packed): Bytes[] {
   while (position < end) {
     const isLong = bytes[position] === PREVIOUS_IS_LONG
     const start = position + (isLong ? 5 : 1)
-    if (start >= end) throw packed.damaged(position, 'an entry of a ziplist is not within it')
+    if (start >= end) throw packed.damaged(position, 'an entry of a ziplist extends past its end')
     const claimed = isLong ? bytes.readUInt32LE(position + 1) : bytes[position]!
-    if (claimed !== previous) throw packed.damaged(position, 'an entry of a ziplist has a wrong length before it')
-    if (!measure(bytes, start, end)) throw packed.damaged(start, 'an entry of a ziplist is not within it')
+    if (claimed !== previous) throw packed.damaged(position, 'an entry of a ziplist states a wrong length of the previous one')
+    if (!measure(bytes, start, end)) throw packed.damaged(start, 'an entry of a ziplist extends past its end')
     elements.push(elementAt(bytes, start))
     last = position
     previous = start + shape.headSize + shape.bodySize - position
     position += previous
   }
-  if (bytes.readUInt32LE(4) !== last) throw packed.damaged(4, 'a ziplist has its last entry elsewhere than it says')
+  if (bytes.readUInt32LE(4) !== last) throw packed.damaged(4, 'the tail offset in the header of a ziplist is wrong')
   const count = bytes.readUInt16LE(8)
-  if (count !== COUNT_UNKNOWN && count !== elements.length) throw packed.damaged(8, 'a ziplist has another count than it says')
+  if (count !== COUNT_UNKNOWN && count !== elements.length) throw packed.damaged(8, 'the count in the header of a ziplist is wrong')
   return elements
 }
 

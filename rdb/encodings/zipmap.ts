@@ -15,31 +15,31 @@ const LONG = 0xfe
 export function readZipmap(packed: Packed): Bytes[] {
   const { bytes } = packed
   const end = bytes.length - 1
-  if (end < 1 || bytes[end] !== END) throw packed.damaged(0, 'a zipmap has no end')
+  if (end < 1 || bytes[end] !== END) throw packed.damaged(0, 'a zipmap has no end marker')
   const elements: Bytes[] = []
   let position = 1
   const lengthHere = (): number => {
     const isLong = bytes[position] === LONG
     const size = isLong ? 5 : 1
-    if (position + size > end || bytes[position] === END) throw packed.damaged(position, 'a length of a zipmap is not within it')
+    if (position + size > end || bytes[position] === END) throw packed.damaged(position, 'a length in a zipmap extends past its end')
     const length = isLong ? bytes.readUInt32LE(position + 1) : bytes[position]!
     position += size
     return length
   }
   const take = (length: number): void => {
-    if (position + length > end) throw packed.damaged(position, 'an entry of a zipmap is not within it')
+    if (position + length > end) throw packed.damaged(position, 'an entry of a zipmap extends past its end')
     elements.push(bytes.latin1Slice(position, position + length))
     position += length
   }
   while (position < end) {
     take(lengthHere())
     const length = lengthHere()
-    if (position >= end) throw packed.damaged(position, 'an entry of a zipmap is not within it')
+    if (position >= end) throw packed.damaged(position, 'an entry of a zipmap extends past its end')
     const unused = bytes[position++]!
     take(length)
     position += unused
-    if (position > end) throw packed.damaged(end, 'an entry of a zipmap is not within it')
+    if (position > end) throw packed.damaged(end, 'an entry of a zipmap extends past its end')
   }
-  if (bytes[0]! < LONG && bytes[0] !== elements.length / 2) throw packed.damaged(0, 'a zipmap has another count than it says')
+  if (bytes[0]! < LONG && bytes[0] !== elements.length / 2) throw packed.damaged(0, 'the count in the header of a zipmap is wrong')
   return elements
 }

@@ -18,7 +18,7 @@ import { Packed } from './packed.ts'
 import { damagedAt, type RdbError } from './rdb-error.ts'
 
 class NeedsMore extends Error {
-  override readonly message = 'the next bytes are not there yet'
+  override readonly message = 'the next bytes have not arrived yet'
 }
 
 export const NEEDS_MORE = new NeedsMore()
@@ -116,7 +116,7 @@ export class RdbInput {
 
   private gather(missingBytes: number): void {
     if (missingBytes > this.chunkBytes) {
-      if (this.isEnded) throw damagedAt(this.baseOffset + this.buffer.length + this.chunkBytes, 'it ends within an element')
+      if (this.isEnded) throw damagedAt(this.baseOffset + this.buffer.length + this.chunkBytes, 'the data ends within an element')
       this.wantedBytes = missingBytes
       throw NEEDS_MORE
     }
@@ -195,7 +195,7 @@ export class RdbInput {
 
   private noLength(): never {
     this.position--
-    throw this.damaged('there is no length here')
+    throw this.damaged('a length is missing')
   }
 
   /** Returns a number that may have all of 64 bits. */
@@ -212,9 +212,9 @@ export class RdbInput {
   count(minBytes: number): number {
     const { offset } = this
     const count = this.length()
-    if (count > this.budget.maxElementCount) throw damagedAt(offset, `${count} elements are more than the budget`)
+    if (count > this.budget.maxElementCount) throw damagedAt(offset, `${count} elements exceed the budget`)
     if (this.isEnded && count * minBytes > this.buffer.length - this.position + this.chunkBytes) {
-      throw damagedAt(offset, `${count} elements are more than the bytes that follow`)
+      throw damagedAt(offset, `${count} elements exceed the bytes that follow`)
     }
     return count
   }
@@ -251,21 +251,21 @@ export class RdbInput {
     if (first === STRING_INT16) return String(((this.byte() | (this.byte() << 8)) << 16) >> 16)
     if (first === STRING_INT32) return String(this.int32())
     this.position--
-    throw this.damaged('a string has no known encoding')
+    throw this.damaged('a string has an unknown encoding')
   }
 
   private compressed(): Buffer {
     const { offset } = this
     const size = this.budgeted(this.length())
     const length = this.budgeted(this.length())
-    if (length > size * MAX_LZF_RATIO) throw damagedAt(offset, 'compressed bytes claim to be more than they can be')
+    if (length > size * MAX_LZF_RATIO) throw damagedAt(offset, 'compressed bytes state an impossible length')
     const bytes = lzfDecompress(this.view(size), length)
-    if (bytes === null) throw damagedAt(offset, 'compressed bytes are wrong')
+    if (bytes === null) throw damagedAt(offset, 'compressed bytes cannot be decompressed')
     return bytes
   }
 
   private budgeted(length: number): number {
-    if (length > this.budget.maxStringBytes) throw this.damaged(`a string of ${length} bytes is more than the budget`)
+    if (length > this.budget.maxStringBytes) throw this.damaged(`a string of ${length} bytes exceeds the budget`)
     return length
   }
 }

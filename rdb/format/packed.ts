@@ -17,7 +17,7 @@ export class Packed {
   /** Returns the error of a byte. Within compressed bytes, the offset is that of their start. */
   damaged(position: number, text: string): RdbError {
     if (!this.isCompressed) return damagedAt(this.startOffset + position, text)
-    return damagedAt(this.startOffset, `${text}, at byte ${position} of what is compressed here`)
+    return damagedAt(this.startOffset, `${text}, at byte ${position} of the decompressed value`)
   }
 }
 

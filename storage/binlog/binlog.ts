@@ -72,7 +72,7 @@ export class Binlog {
     this.fatal = options.fatal
     this.onSynced = options.onSynced
     const last = this.segments.at(-1)
-    assert(this.syncedOffset <= this.position.offset, 'no more of the binlog is durable than there is')
+    assert(this.syncedOffset <= this.position.offset, 'the synced offset is not past the end of the binlog')
     if (last === undefined) return
     assert(last.end === this.position.offset, 'the last segment ends where the binlog ends')
     this.file = this.files.openSync(last.path, 'update')
@@ -114,7 +114,7 @@ export class Binlog {
    */
   appendGroups(bytes: Buffer, end: BinlogPosition, groups: number, clockMs: number): void {
     this.throwIfFailed()
-    assert(end.offset === this.position.offset + bytes.length, 'groups follow on the end of the binlog')
+    assert(end.offset === this.position.offset + bytes.length, 'appended groups begin at the end of the binlog')
     this.write(this.writableSegment(), [bytes])
     this.commitAppend(end, groups, clockMs, [bytes])
   }
@@ -123,8 +123,8 @@ export class Binlog {
   takeBack(position: BinlogPosition): void {
     const segment = this.segments.at(-1)
     const { offset } = position
-    assert(segment !== undefined && offset >= segment.start, 'only what was appended to the last segment is taken back')
-    assert(offset <= this.position.offset, 'the binlog goes back, not forward')
+    assert(segment !== undefined && offset >= segment.start, 'only the last segment is truncated')
+    assert(offset <= this.position.offset, 'the binlog is truncated, not extended')
     this.hasLeftover = true
     cutBack(must(this.file), offset - segment.start, this.log)
     this.position = position
@@ -132,7 +132,7 @@ export class Binlog {
     this.syncedOffset = Math.min(this.syncedOffset, offset)
     // the fsync does not cover the bytes that replace those cut off
     this.syncingTo = Math.min(this.syncingTo, offset)
-    assert(this.syncedOffset <= offset && this.syncingTo <= offset, 'an fsync covers nothing that was taken back')
+    assert(this.syncedOffset <= offset && this.syncingTo <= offset, 'an fsync covers no truncated bytes')
     for (const waiter of this.waiters) waiter.offset = Math.min(waiter.offset, offset)
     this.wakeWaiters()
     this.follower?.appended(offset, [])
@@ -197,7 +197,7 @@ export class Binlog {
     while (this.segments.length > 1) {
       const oldest = must(this.segments[0])
       if (oldest.end > needed) break
-      assert(oldest.end <= this.position.offset && oldest.end <= checkpointed, 'only what recovery does not need is purged')
+      assert(oldest.end <= this.position.offset && oldest.end <= checkpointed, 'only segments that recovery does not need are purged')
       const kept = this.position.offset - oldest.start
       const withinSettings = kept <= this.settings.retentionBytes && wallMs - oldest.lastMs <= this.settings.retentionMs
       if (retention === 'by-settings' && withinSettings) break
@@ -254,7 +254,7 @@ export class Binlog {
 
   /** Writes after the end. Throws the file system's error and leaves the log as it was. */
   private write(segment: Segment, pieces: readonly Buffer[]): void {
-    const file = must(this.file, 'a binlog that is appended to is open')
+    const file = must(this.file, 'an appended binlog has an open file')
     assert(segment.end === this.position.offset, 'a group is written to the end of the last segment')
     const at = this.position.offset - segment.start
     try {
@@ -321,7 +321,7 @@ export class Binlog {
 
   private setSynced(offset: number): void {
     if (offset <= this.syncedOffset) return
-    assert(offset <= this.position.offset, 'no more of the binlog is durable than there is')
+    assert(offset <= this.position.offset, 'the synced offset is not past the end of the binlog')
     this.syncedOffset = offset
     this.hasSyncedMoved = true
     this.wakeWaiters()
@@ -368,7 +368,7 @@ export class Binlog {
       return last
     }
     if (last !== undefined) this.endSegment(last)
-    assert(last === undefined || (this.syncedOffset === offset && last.end === offset), 'a segment follows on a durable one')
+    assert(last === undefined || (this.syncedOffset === offset && last.end === offset), 'a new segment begins after a durable one')
     const path = segmentPath(this.directory, offset)
     const file = this.files.openSync(path, 'create')
     try {

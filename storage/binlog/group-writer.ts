@@ -73,7 +73,7 @@ export class GroupWriter {
     this.keyspace.expiry = 'hide'
     this.log.error(
       { error: this.stalled },
-      'cannot write the binlog: replies of this turn wait and writes are refused until the disk takes it',
+      'cannot write the binlog: replies of this turn wait and writes are refused until the disk accepts it',
     )
   }
 }

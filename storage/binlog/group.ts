@@ -66,7 +66,7 @@ const CRC_AT = BEFORE_AT + 9
 const BILLION = 1_000_000_000
 assert(GROUP_HEAD_BYTES === 124 && TEMPLATE.length === GROUP_HEAD_BYTES, 'a group head has the length that is on disk')
 assert(CRC_AT + 8 + 2 === GROUP_HEAD_BYTES, 'the CRC is the last field of a group head')
-assert(GROUP_START.length === ID_AT, 'a group starts with all that is before its first field')
+assert(GROUP_START.length === ID_AT, 'the start of a group ends before its first field')
 
 /**
  * Writes a whole number below 10^18 so that its last digit stands before `end`. Bytes before its
@@ -100,8 +100,8 @@ export function writeGroupHead(head: Buffer, header: Omit<GroupHeader, 'crc'>, b
   assert(header.offset >= 0 && header.offset <= Number.MAX_SAFE_INTEGER, 'an offset is a whole number')
   assert(header.bodyLength >= 0 && header.bodyLength < 1e12, 'the length of a group fits into its field')
   assert(header.clockMs >= 0 && header.clockMs < 1e15, 'the clock of a group fits into its field')
-  assert(header.synced >= 0 && header.synced <= header.offset, 'a group says of what precedes it that it is durable')
-  assert(header.before >= 0 && header.before < 2 ** 32, 'a CRC is of 32 bits')
+  assert(header.synced >= 0 && header.synced <= header.offset, 'the synced watermark is not past its group')
+  assert(header.before >= 0 && header.before < 2 ** 32, 'a CRC has 32 bits')
   head.set(TEMPLATE, 0)
   for (let i = 0; i < 8; i++) head[ID_AT + i] = header.replicationId.charCodeAt(i)
   writeDigits(head, header.offset, LENGTH_AT - 1)

@@ -60,7 +60,7 @@ export class OpenGroup {
     if (source === null) return
     this.source = null
     const length = this.sourceEnd - this.sourceStart
-    assert(length > 0 && this.sourceEnd <= source.length, 'a command lies inside of its buffer')
+    assert(length > 0 && this.sourceEnd <= source.length, 'a command lies inside its buffer')
     this.reserve(length + MAX_SELECT_BYTES)
     source.copy(this.buffer, this.end, this.sourceStart, this.sourceEnd)
     this.added(length)
@@ -134,7 +134,7 @@ export class OpenGroup {
   private added(length: number): void {
     this.end += length
     this.bodyLength += length
-    assert(this.end <= this.buffer.length, 'a group is written inside of its buffer')
+    assert(this.end <= this.buffer.length, 'a group is written inside its buffer')
   }
 
   private reserve(length: number): void {

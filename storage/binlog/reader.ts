@@ -54,14 +54,14 @@ export class BinlogReader {
     const segment = this.open()
     if (segment === undefined) {
       const later = this.segments.find((candidate) => candidate.start > position.offset)
-      if (later !== undefined) return this.bad(`nothing between offset ${position.offset} and segment ${later.start}`)
+      if (later !== undefined) return this.bad(`no data between offset ${position.offset} and segment ${later.start}`)
       return { type: 'end', at: position }
     }
     const head = this.bytes(position.offset, GROUP_HEAD_BYTES)
     const header = readGroupHead(head, 0)
     if (header === undefined) return this.bad(head.length < GROUP_HEAD_BYTES ? 'group head cut short' : 'no group head')
-    if (header.offset !== position.offset) return this.bad(`group says it belongs at offset ${header.offset}`)
-    if (this.isChained && header.before !== position.crc) return this.bad('group does not follow on the one before')
+    if (header.offset !== position.offset) return this.bad(`group head states offset ${header.offset}`)
+    if (this.isChained && header.before !== position.crc) return this.bad('group does not continue the previous one')
     const length = GROUP_HEAD_BYTES + header.bodyLength
     if (position.offset + length > segment.end) return this.bad('group body cut short')
     const whole = this.bytes(position.offset, length)

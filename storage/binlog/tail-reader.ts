@@ -45,7 +45,7 @@ export class SegmentTailReader implements TailReader {
     const length = Math.min(maxBytes, before - offset, segment.end - offset)
     if (length <= 0) return null
     const bytes = this.open(segment).readSync(offset - segment.start, length)
-    if (bytes.length < length) throw new Error(`${segment.path} is shorter than what was written to it`)
+    if (bytes.length < length) throw new Error(`${segment.path} is shorter than the bytes written to it`)
     this.offset += length
     return bytes
   }

@@ -46,10 +46,10 @@ export function checkBinlog(
   }
   const walk = walkLog(files, segments, null, start, findings, progress)
   if (first.start > checkpoint.offset)
-    findings.damage(first.path, `the log begins at ${first.start}, behind the checkpoint at ${checkpoint.offset}: part of it is missing`)
+    findings.damage(first.path, `the log begins at ${first.start}, after the checkpoint at ${checkpoint.offset}: part of it is missing`)
   if (walk.damagedOffset !== null && walk.damagedOffset < checkpoint.offset) {
     const rest = walkLog(files, segments, checkpoint, start, findings, progress)
-    if (rest.damagedOffset === null) findings.note(directory, `the log is whole from the checkpoint at ${checkpoint.offset} on`)
+    if (rest.damagedOffset === null) findings.note(directory, `the log is complete from the checkpoint at ${checkpoint.offset} on`)
   } else if (walk.end < checkpoint.offset) {
     findings.damage(directory, `the log ends at ${walk.end}, before the checkpoint at ${checkpoint.offset}: part of it is missing`)
   } else if (walk.damagedOffset === null && walk.end < start.durable) {

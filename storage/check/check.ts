@@ -113,7 +113,7 @@ function readIdentity(files: Files, directory: string, dataSet: DataSet, finding
 
 function checkIdentity(identity: Identity | 'missing', directory: string, binlog: BinlogSummary, findings: Findings): void {
   if (identity === 'missing') {
-    if (binlog.segments.length > 0) findings.damage(directory, 'there is a log, but no identity.json')
+    if (binlog.segments.length > 0) findings.damage(directory, 'a log exists, but identity.json is missing')
     return
   }
   const { cleanEnd } = identity

@@ -30,7 +30,7 @@ function beginAt(files: Files, directory: string, segments: readonly Segment[], 
     if (segment.start >= checkpointOffset) break
     if (segment.end > checkpointOffset) {
       copyTail(files, directory, segment, checkpointOffset)
-      done.push(`the log behind the checkpoint copied to ${segmentPath(directory, checkpointOffset)}`)
+      done.push(`the log after the checkpoint was copied to ${segmentPath(directory, checkpointOffset)}`)
     }
     done.push(setAside(files, segment, `it lies before the checkpoint at ${checkpointOffset}, so nothing is lost`))
   }

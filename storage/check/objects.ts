@@ -77,7 +77,7 @@ export class ObjectTable {
    * REQUIRES: ids are requested in ascending order, each once.
    */
   find(id: number, passed: (object: OwnedObject) => void): OwnedObject | undefined {
-    if (!this.isSorted) throw new Error('sort first')
+    if (!this.isSorted) throw new Error('the objects must be sorted before the first look-up')
     while (this.cursor < this.count && must(this.ids[this.cursor]) < id) this.pass(passed)
     if (this.cursor === this.count || this.ids[this.cursor] !== id) return undefined
     const found = this.at(this.cursor)

@@ -71,7 +71,7 @@ export class Checkpoint {
    */
   async write(): Promise<CheckpointLanding> {
     assert(this.next === this.frozen.dirty.length, 'a checkpoint is written as a whole')
-    assert(this.keyspace.frozenGeneration === this.frozen.generation, 'only what was frozen last is written')
+    assert(this.keyspace.frozenGeneration === this.frozen.generation, 'only the latest freeze is written')
     await this.batch.write()
     return this.landing()
   }
@@ -92,7 +92,7 @@ export class Checkpoint {
   }
 
   private landing(): CheckpointLanding {
-    assert(this.keyspace.frozenGeneration === this.frozen.generation, 'only what was frozen last lands')
+    assert(this.keyspace.frozenGeneration === this.frozen.generation, 'only the latest freeze lands')
     this.keyspace.releaseFrozen()
     const { batch } = this
     const { garbageDatabases, entries } = this.frozen

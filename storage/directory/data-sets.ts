@@ -155,7 +155,7 @@ export class FillingDataSet implements IncomingDataSet {
 
   /** Throws if the data set is being removed or closed. */
   mustBeWanted(): void {
-    if (this.ending !== null) throw new Error('the full sync was given up')
+    if (this.ending !== null) throw new Error('the full sync was abandoned')
   }
 
   async abandon(): Promise<void> {
@@ -206,7 +206,7 @@ export class FillingDataSet implements IncomingDataSet {
     }
     for (const [key, value] of records) this.bytes += key.length + value.length
     this.recordCount += records.length
-    assert(this.bytes >= (this.progress?.bytes ?? 0), 'what was put only grows')
+    assert(this.bytes >= (this.progress?.bytes ?? 0), 'the number of bytes put only grows')
     const last = records.at(-1)
     if (last !== undefined) this.lastKey = Buffer.from(last[0])
   }
@@ -233,10 +233,10 @@ export class FillingDataSet implements IncomingDataSet {
 
   private async sealAll(position: BinlogPosition, history: DataSetHistory): Promise<void> {
     const { files, dataSet, meta, records } = this
-    if (meta === null) throw new Error('the data that was received has no meta record')
+    if (meta === null) throw new Error('the received data has no meta record')
     const { binlogOffset, binlogCrc } = decodeMeta(meta)
     if (binlogOffset !== position.offset || binlogCrc !== position.crc) {
-      throw new Error(`the data that was received is that of offset ${binlogOffset}, not of ${position.offset}`)
+      throw new Error(`the received data is that of offset ${binlogOffset}, not of ${position.offset}`)
     }
     assert(!this.isInstalled, 'a data set is sealed before it is installed')
     await records.reopen()

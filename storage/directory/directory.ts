@@ -106,14 +106,14 @@ export function currentDataSet(files: Files, root: string): DataSet {
   if (!DATA_SET_NAME.test(name)) throw new DamageError(`${pointer} does not name a generation; ${currentAdvice(files, root)}`)
   const found = dataSetOf(root, name)
   if (!files.existsSync(found.db) || !files.existsSync(found.binlog))
-    throw new DamageError(`${pointer} names ${name}, which is not there as a whole; ${currentAdvice(files, root)}`)
+    throw new DamageError(`${pointer} names ${name}, which is missing or incomplete; ${currentAdvice(files, root)}`)
   return found
 }
 
 function missingCurrentText(files: Files, root: string, pointer: string): string {
   const isEmpty = !files.existsSync(root) || dataSetNames(files, root).length === 0
   if (isEmpty && !(files.existsSync(identityPath(root)) || files.existsSync(join(root, WITNESS_FILE))))
-    return `${root} holds no data: there is no file CURRENT in it`
+    return `${root} holds no data: it has no file CURRENT`
   return `${pointer} is missing; ${currentAdvice(files, root)}`
 }
 
@@ -123,7 +123,7 @@ function missingCurrentText(files: Files, root: string, pointer: string): string
  */
 function currentAdvice(files: Files, root: string): string {
   const names = dataSetNames(files, root)
-  return names.length === 1 ? `there is only ${names[0]}: put that name into the file, as one line` : RESTORE_ADVICE
+  return names.length === 1 ? `the only data set is ${names[0]}: put that name into the file, as one line` : RESTORE_ADVICE
 }
 
 /** Returns the content of CURRENT. */

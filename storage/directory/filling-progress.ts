@@ -29,8 +29,8 @@ export interface FillingProgress {
 const FILE_NAME = 'filling.json'
 
 export async function saveProgress(files: Files, directory: string, progress: FillingProgress): Promise<void> {
-  assert(isHex(progress.after) && (progress.meta === null || isHex(progress.meta)), 'a filling can be gone on with from a record')
-  assert(isCount(progress.records) && isCount(progress.bytes), 'what has come of a filling is counted')
+  assert(isHex(progress.after) && (progress.meta === null || isHex(progress.meta)), 'a filling can be resumed from its progress')
+  assert(isCount(progress.records) && isCount(progress.bytes), 'the counts of a filling are whole numbers')
   const path = join(directory, FILE_NAME)
   const file = files.openSync(`${path}.new`, 'create')
   try {

@@ -44,7 +44,7 @@ export function storedIdentity(
   const history = readHistory(files, directory, generation)
   if (history !== null) return { identity: replacedIdentity(identity, generation, history.replicationId, history.past), revision }
   if (identity.generation === '') return { identity: { ...identity, generation }, revision }
-  throw new DamageError(`${join(directory, generation, 'history.json')} is missing: whose data this is cannot be known; ${RESTORE_ADVICE}`)
+  throw new DamageError(`${join(directory, generation, 'history.json')} is missing: the history of this data is unknown; ${RESTORE_ADVICE}`)
 }
 
 export interface IdentityStoreOptions {
@@ -71,7 +71,7 @@ export function openIdentity(
 ): StoredIdentity {
   const stored = storedIdentity(files, directory, generation, witness.found)
   if (stored === undefined && !isNew) {
-    throw new DamageError(`${identityPath(directory)} is missing: whether this was a master or a replica is not known; ${IDENTITY_ADVICE}`)
+    throw new DamageError(`${identityPath(directory)} is missing: it is unknown whether this was a master or a replica; ${IDENTITY_ADVICE}`)
   }
   const { identity, revision } = stored ?? { identity: newIdentity(random, generation), revision: 0 }
   return { identity: drawnIdentity(identity, random), revision }
@@ -104,7 +104,7 @@ export class IdentityStore {
       if (!this.options.makeRoom(error)) throw error
       this.store(identity)
     }
-    assert(identity.generation >= this.identity.generation, 'no generation comes back')
+    assert(identity.generation >= this.identity.generation, 'the name of the data set in use only grows')
     this.identity = identity
     this.revision++
     this.options.witness.identityStored(identity.generation, this.revision)

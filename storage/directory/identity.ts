@@ -186,7 +186,7 @@ export function saveIdentity(files: Files, directory: string, identity: Identity
   assert(isReplicationId(identity.replicationId), 'a history has an id of 40 hexadecimal digits')
   assert(arePastHistories(identity.past), 'a past history has an id and an end')
   assert(identity.cleanEnd === null || isOffset(identity.cleanEnd), 'a clean end is an offset')
-  assert(identity.ownFrom === null || isOffset(identity.ownFrom), 'what this node wrote begins at an offset')
+  assert(identity.ownFrom === null || isOffset(identity.ownFrom), 'the own writes of a node begin at an offset')
   assert(Number.isSafeInteger(revision) && revision > 0, 'each identity that is stored has a revision')
   replaceFileSync(files, identityPath(directory), bufferOf(`${JSON.stringify({ ...identity, revision }, null, 2)}\n`))
 }

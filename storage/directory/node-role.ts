@@ -93,7 +93,7 @@ export class NodeRole {
     this.save(promotedIdentity(this.identity, binlog.end.offset, random))
     binlog.replicationId = this.identity.replicationId
     keyspace.expiry = this.restingExpiry
-    if (this.distrusted !== null) fatal(new Error(`${this.distrusted}: memory cannot be written to, the data on disk can`))
+    if (this.distrusted !== null) fatal(new Error(`${this.distrusted}: memory must not be written to; a restart reads the data on disk`))
   }
 
   adopt(binlog: Binlog, replicationId: string, past: readonly PastHistory[]): void {

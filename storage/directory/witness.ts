@@ -48,7 +48,7 @@ export function readWitness(files: Files, directory: string): Testimony | null {
 }
 
 function encode({ generation, revision, offset }: Testimony): Buffer {
-  assert(revision >= 0 && offset >= 0, 'the witness speaks of a revision and an offset that there are')
+  assert(revision >= 0 && offset >= 0, 'the revision and the offset of a witness are not negative')
   const content = `HPW1 ${generation} ${String(revision).padStart(12, '0')} ${String(offset).padStart(20, '0')} `
   const line = bufferOf(`${content}${crc32(content).toString(16).padStart(8, '0')}\n`)
   assert(line.length === LENGTH, 'each field of the witness has its width')
@@ -109,8 +109,8 @@ export class Witness {
 
   private say(testimony: Testimony): void {
     const { generation, revision, offset } = this.testimony
-    assert(testimony.revision >= revision, 'the revision that the witness speaks of only grows')
-    assert(testimony.generation !== generation || testimony.offset >= offset, 'the offset that the witness speaks of only grows')
+    assert(testimony.revision >= revision, 'the revision of the witness only grows')
+    assert(testimony.generation !== generation || testimony.offset >= offset, 'the offset of the witness only grows')
     this.testimony = testimony
     // identity.json is not stored yet: a witness without it would be refused
     if (testimony.revision === 0) return
@@ -120,7 +120,7 @@ export class Witness {
       rethrowAssertion(error)
       if (this.hasWarned) return
       this.hasWarned = true
-      this.log.warn({ error: String(error) }, 'cannot write the file "witness": the next start may not notice files that are older copies')
+      this.log.warn({ error: String(error) }, 'cannot write the file "witness": the next start may not detect that files are older copies')
     }
   }
 

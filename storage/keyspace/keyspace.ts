@@ -188,7 +188,7 @@ export class Keyspace implements OwnerKeyspace {
     for (const [index, { id, keys, volatile }] of meta.databases.entries()) {
       const db = new Database(this, id, index)
       db.restoreCounts(keys, volatile)
-      if (id >= this.nextDbId) throw new DamageError('meta record: a database id that would be given again')
+      if (id >= this.nextDbId) throw new DamageError('meta record: a database id is not below the next one')
       this.databases[index] = db
     }
     for (let index = meta.databases.length; index < this.databases.length; index++) {
@@ -245,13 +245,13 @@ export class Keyspace implements OwnerKeyspace {
   }
 
   touchSlow(record: DirtyRecord, sizeBytes: number): void {
-    assert(record.generation < this.generation, 'no record is of a generation to come')
+    assert(record.generation < this.generation, 'no record has a future generation')
     if (record.generation !== 0 && record.generation === this.frozenGeneration)
       record.encode(must(this.frozenBatch, 'a frozen record has a batch'))
     record.generation = this.generation
     this.dirty.push(record)
     this.dirtyBytes += sizeBytes
-    assert(this.dirtyBytes >= 0, 'dirty records take no negative memory')
+    assert(this.dirtyBytes >= 0, 'the memory of dirty records is not negative')
   }
 
   /** FLUSHDB, in O(1). The dropped database's records become garbage with the next checkpoint. */
@@ -305,7 +305,7 @@ export class Keyspace implements OwnerKeyspace {
     assert(this.frozenGeneration === 0 && this.frozenBatch === null, 'one checkpoint is under way at a time')
     for (const db of this.databases) db.checkCounts()
     assert(!this.isUnitSuspended, 'nothing is frozen in the middle of a unit')
-    assert(this.frozenBytes === 0 && this.dirtyBytes >= 0, 'dirty records take no negative memory')
+    assert(this.frozenBytes === 0 && this.dirtyBytes >= 0, 'the memory of dirty records is not negative')
     assert(this.generation % 2 === 0 && this.landedGeneration < this.generation, 'only an even generation above the landed one is frozen')
     const frozen: Frozen = {
       generation: this.generation,
@@ -343,7 +343,7 @@ export class Keyspace implements OwnerKeyspace {
 
   /** Marks the frozen records clean. REQUIRES: LevelDB has all of them. */
   releaseFrozen(): void {
-    assert(this.frozenGeneration !== 0 && this.frozenBatch !== null, 'only what was frozen lands')
+    assert(this.frozenGeneration !== 0 && this.frozenBatch !== null, 'only a frozen generation lands')
     assert(this.landedGeneration < this.frozenGeneration, 'the landed generation only grows')
     const entries = must(this.frozenEntries)
     this.landedGeneration = this.frozenGeneration + 1
@@ -365,13 +365,13 @@ export class Keyspace implements OwnerKeyspace {
    * none of them.
    */
   thaw(frozen: Frozen): void {
-    assert(this.frozenGeneration === frozen.generation, 'only what was frozen last is thawed')
+    assert(this.frozenGeneration === frozen.generation, 'only the latest freeze is thawed')
     frozen.entries.undo()
     this.frozenGeneration = 0
     this.frozenBatch = null
     this.frozenEntries = null
     this.dirtyBytes += this.frozenBytes
-    assert(this.dirtyBytes >= 0, 'dirty records take no negative memory')
+    assert(this.dirtyBytes >= 0, 'the memory of dirty records is not negative')
     this.frozenBytes = 0
     this.epoch++
     for (const record of frozen.dirty) {

@@ -94,7 +94,7 @@ export class Libraries {
   restore(records: RecordStore, names: readonly Bytes[]): void {
     for (const name of names) {
       const record = records.getSync(libraryKey(name))
-      if (record === undefined) throw new DamageError(`there is no record of the library '${name}', which the meta record names`)
+      if (record === undefined) throw new DamageError(`the record of the library '${name}', which the meta record names, is missing`)
       this.contents.set(name, readLibrary(record))
     }
     this.revision++

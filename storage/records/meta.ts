@@ -30,7 +30,7 @@ export interface StoreMeta {
 
 export function encodeMeta(meta: StoreMeta): Buffer {
   assert(Number.isSafeInteger(meta.binlogOffset) && meta.binlogOffset >= 0, 'LevelDB is the state at an offset')
-  assert(meta.binlogCrc >= 0 && meta.binlogCrc < 2 ** 32, 'a CRC is of 32 bits')
+  assert(meta.binlogCrc >= 0 && meta.binlogCrc < 2 ** 32, 'a CRC has 32 bits')
   assert(meta.nextObjectId > 0 && meta.nextDbId > 0, 'the next ids are positive')
   for (const { id, keys, volatile } of meta.databases) {
     assert(id > 0, 'a database has an id')

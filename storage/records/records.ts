@@ -46,8 +46,8 @@ const HEADER_INLINE_AT = 2
 const HEADER_IN_PAGES_AT = 14
 /** The header's length in a hash whose fields have deadlines (values/hash.ts); else it is 0. */
 const FIELD_DEADLINE_BYTES = 8
-assert(OBJECT_ID_AT === HEADER_INLINE_AT, 'an object id stands where the header of an inline collection does')
-assert(HEADER_IN_PAGES_AT === OBJECT_ID_AT + 8 + 4, 'the header stands behind the object id and the next page number')
+assert(OBJECT_ID_AT === HEADER_INLINE_AT, 'an object id has the offset of the header of an inline collection')
+assert(HEADER_IN_PAGES_AT === OBJECT_ID_AT + 8 + 4, 'the header follows the object id and the next page number')
 
 const HAS_DEADLINE = 1
 
@@ -83,7 +83,7 @@ const pageKeyScratch = new Scratch()
 const valueScratch = new Scratch()
 
 function writeUint64(buffer: Buffer, value: number, offset: number): void {
-  assert(value >= 0 && value <= Number.MAX_SAFE_INTEGER, 'a number of eight bytes is a whole one')
+  assert(value >= 0 && value <= Number.MAX_SAFE_INTEGER, 'an eight-byte number is a whole number')
   buffer.writeUInt32BE(Math.floor(value / 0x1_0000_0000), offset)
   buffer.writeUInt32BE(value >>> 0, offset + 4)
 }
@@ -195,7 +195,7 @@ export function textRecord(text: string): Buffer {
 
 /** Ends a record of this length with its CRC. */
 function seal(buffer: Buffer, length: number): Buffer {
-  assert(length > 0 && length + CRC_BYTES <= buffer.length, 'a record lies inside of its buffer')
+  assert(length > 0 && length + CRC_BYTES <= buffer.length, 'a record lies inside its buffer')
   buffer.writeUInt32BE(crc32(buffer.subarray(0, length)), length)
   return buffer.subarray(0, length + CRC_BYTES)
 }
@@ -323,7 +323,7 @@ export function readRecordKey(buffer: Buffer): RecordKey {
       if (buffer.length === 10) return { type: 'garbage', what: must(buffer[1]), id: readUint64(buffer, 2) }
       break
   }
-  throw new DamageError(`record key of no known form: ${buffer.toString('hex', 0, 32)}`)
+  throw new DamageError(`record key of an unknown form: ${buffer.toString('hex', 0, 32)}`)
 }
 
 /** Returns the bounds of all records of one kind. */

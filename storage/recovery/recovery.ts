@@ -132,7 +132,7 @@ function mustBeWhole(
   if (first !== undefined && first.start > from.offset) {
     const logs = files.listSync(db).filter((name) => name.endsWith('.log'))
     throw new DamageError(
-      `the binlog begins at offset ${first.start} with ${first.path}, behind the checkpoint at ${from.offset}: a segment of ${binlog} is missing, ` +
+      `the binlog begins at offset ${first.start} with ${first.path}, after the checkpoint at ${from.offset}: a segment of ${binlog} is missing, ` +
         `or LevelDB has lost newer checkpoints because its log in ${db} (${logs.join(', ')}) was removed, cut short or is an older copy; ` +
         RESTORE_ADVICE,
     )
@@ -160,7 +160,7 @@ function replayBody(body: Buffer, replayer: Replayer): number {
   let count = 0
   while (start < body.length) {
     const read = readCommand(body, start, body.length)
-    if (read === null) throw new DamageError('a group of the binlog ends within a command, though its CRC is right')
+    if (read === null) throw new DamageError('a group of the binlog ends within a command, although its CRC is correct')
     replayer.command(read.args)
     start = read.end
     count++

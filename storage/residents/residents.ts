@@ -28,7 +28,7 @@ export class Residents {
   }
 
   remove(resident: Resident, sizeBytes: number): void {
-    assert(this.ring[resident.ringIndex] === resident, 'a resident is removed from where it stands')
+    assert(this.ring[resident.ringIndex] === resident, 'a resident is removed at its own index')
     const last = must(this.ring.pop())
     if (last !== resident) {
       this.ring[resident.ringIndex] = last
@@ -37,7 +37,7 @@ export class Residents {
     resident.ringIndex = -1
     assert(last === resident || this.ring[last.ringIndex] === last, 'a resident that was moved knows its new place')
     this.bytes -= sizeBytes
-    assert(this.bytes >= 0, 'residents take no negative memory')
+    assert(this.bytes >= 0, 'the memory of residents is not negative')
   }
 
   /** The number of residents between the hand and the end of the ring. */

@@ -126,8 +126,8 @@ function mustBeParallel({ children, counts, keys, tree }: TreeNode): void {
  * Removes an empty node from its parent. REQUIRES: the node and those above it have been touched.
  */
 export function detachNode(tree: Tree, node: TreeNode): void {
-  const parent = must(node.parent, 'the root is never taken out of its tree')
-  assert(node.length === 0, 'only an empty node is taken out of its tree')
+  const parent = must(node.parent, 'the root is never detached from its tree')
+  assert(node.length === 0, 'only an empty node is detached from its tree')
   const slot = slotOf(parent, node)
   assert(parent.counts[slot] === 0, 'nothing is counted below an empty node')
   removeChild(parent, slot)
@@ -141,7 +141,7 @@ export function detachNode(tree: Tree, node: TreeNode): void {
 
 /** Removes a child. REQUIRES: the parent has been touched, and the counts above it are right. */
 function removeChild(parent: TreeNode, slot: number): void {
-  assert(slot >= 0 && slot < parent.length, 'a child is removed from where it stands')
+  assert(slot >= 0 && slot < parent.length, 'a child is removed at its own slot')
   assert(parent.tree.isTouched(parent), 'a node is touched before it loses a child')
   const separator = parent.tree.layout.isKeyed ? (parent.keys[slot] as Bytes) : ''
   parent.children.splice(slot, 1)
@@ -194,7 +194,7 @@ export function mergeSmall(tree: Tree, node: TreeNode): void {
   const { pageBytes, pageElements } = tree.object.db.keyspace.pageLimits
   const { parent } = node
   if (parent === null || node.encodedBytes * 4 > pageBytes || node.length * 4 > pageElements) return
-  assert(node.length > 0, 'an empty node is taken out, not merged')
+  assert(node.length > 0, 'an empty node is detached, not merged')
   const slot = slotOf(parent, node)
   for (const left of [slot, slot - 1]) {
     if (left < 0 || left + 1 >= parent.length) continue
@@ -242,7 +242,7 @@ export function removeRange(tree: Tree, from: number, to: number): void {
   const root = tree.rootNode()
   removeBelow(tree, root, from, to)
   tree.count -= to - from
-  assert(tree.count >= 0 && root.total === tree.count, 'what is left of a range adds up to the count of the tree')
+  assert(tree.count >= 0 && root.total === tree.count, 'the remaining counts add up to the count of the tree')
   if (tree.object.pages === null) return
   if (tree.count === 0) {
     if (root.level > 0) replaceRoot(tree)
@@ -296,7 +296,7 @@ function removeBelow(tree: Tree, node: TreeNode, from: number, to: number): void
 function removeFromLeaf(tree: Tree, leaf: TreeNode, from: number, to: number): void {
   const { layout } = tree
   let bytes = 0
-  assert(from >= 0 && from < to && to <= leaf.length, 'a range lies inside of its leaf')
+  assert(from >= 0 && from < to && to <= leaf.length, 'a range lies inside its leaf')
   for (let i = from; i < to; i++) bytes += elementBytes(layout, layout.isKeyed ? (leaf.keys[i] as Bytes) : '', leaf.values[i])
   if (leaf.keys.length > 0) leaf.keys.splice(from, to - from)
   if (leaf.values.length > 0) leaf.values.splice(from, to - from)

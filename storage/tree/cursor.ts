@@ -131,7 +131,7 @@ export class TreeCursor {
   private findAgain(): void {
     const { tree } = this
     if (!tree.layout.isKeyed) throw new Error('a list has changed under its cursor')
-    if (!this.isStarted) throw new Error('a tree has changed before its cursor has begun')
+    if (!this.isStarted) throw new Error('a tree has changed before its cursor has started')
     const isFound = tree.find(this.key)
     this.leaf = tree.leaf
     this.index = this.step < 0 ? tree.index - 1 : tree.index + (isFound ? 1 : 0)

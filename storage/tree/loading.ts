@@ -29,8 +29,9 @@ export function loadNode(tree: Tree, parent: TreeNode | null, slot: number, numb
   const node = readNode(tree, number)
   if (parent === null) tree.root = node
   else {
-    if (node.level !== parent.level - 1) throw new DamageError(`page ${number} is of the wrong level`)
-    if (node.total !== parent.counts[slot]) throw new DamageError(`page ${number} is not of the size that its parent counts`)
+    if (node.level !== parent.level - 1) throw new DamageError(`page ${number} has the wrong level`)
+    if (node.total !== parent.counts[slot])
+      throw new DamageError(`page ${number} does not hold the number of elements that its parent counts`)
     parent.children[slot] = node
   }
   node.parent = parent

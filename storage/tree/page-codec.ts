@@ -143,7 +143,7 @@ export class PageReader {
       const byte = this.byte()
       value += (byte & 0x7f) * scale
       if (byte < 0x80) break
-      if (scale > 2 ** 49) throw new DamageError('page: a number of too many bytes')
+      if (scale > 2 ** 49) throw new DamageError('page: a number has too many bytes')
     }
     return value
   }
@@ -253,7 +253,7 @@ export function decodePage(tree: Tree, content: Buffer): TreeNode {
 export function decodeNode(reader: PageReader, tree: Tree): TreeNode {
   const { isKeyed, values: kind } = tree.layout
   const node = new TreeNode(tree, reader.byte())
-  if (reader.byte() !== layoutByte(tree)) throw new DamageError('page: of another kind of tree')
+  if (reader.byte() !== layoutByte(tree)) throw new DamageError('page: belongs to another kind of tree')
   const length = reader.varint()
   if (length > reader.left + 1) throw new DamageError('page: more elements than bytes')
   const { keys, values, children, counts } = node
@@ -271,7 +271,7 @@ export function decodeNode(reader: PageReader, tree: Tree): TreeNode {
 function decodeValue(reader: PageReader, kind: number): TreeValue {
   if (kind === SCORE_VALUES) return reader.double()
   if (kind === BYTES_VALUES) return reader.bytes()
-  if (kind !== FIELD_VALUES) throw new DamageError('page: values of no known kind')
+  if (kind !== FIELD_VALUES) throw new DamageError('page: values of an unknown kind')
   const head = reader.varint()
   if (head % 2 === 0) return reader.raw(head / 2)
   const expireAtMs = reader.double()

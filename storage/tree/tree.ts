@@ -45,7 +45,7 @@ const MIN_INNER_CHILDREN = 4
 /** `encodedBytes` reads at most this many pages. */
 const MAX_MEASURED_PAGES = 16
 assert(MIN_INNER_CHILDREN >= 2 * 2, 'an inner node is split into two with two children each')
-assert(DEFAULT_PAGE_LIMITS.inlineBytes <= DEFAULT_PAGE_LIMITS.pageBytes, 'what is inline fits into a page')
+assert(DEFAULT_PAGE_LIMITS.inlineBytes <= DEFAULT_PAGE_LIMITS.pageBytes, 'an inline object fits into a page')
 
 /** One counted B+tree, keyed or by position. */
 export class Tree {
@@ -151,7 +151,7 @@ export class Tree {
   insert(key: Bytes, value?: TreeValue): void {
     const { layout, placeLeaf: leaf, index } = this
     this.touchNode(leaf)
-    assert(index >= 0 && index <= leaf.length, 'an element is inserted inside of its leaf')
+    assert(index >= 0 && index <= leaf.length, 'an element is inserted inside its leaf')
     if (layout.isKeyed) insertAt(leaf.keys, index, key)
     if (layout.values !== NO_VALUES) insertAt(leaf.values, index, value)
     const bytes = elementBytes(layout, key, value)
@@ -274,7 +274,7 @@ export class Tree {
   }
 
   private get placeLeaf(): TreeNode {
-    if (this.leaf === null) throw new Error('no place in the tree')
+    if (this.leaf === null) throw new Error('the tree has no place: find or seek has to come first')
     return this.leaf
   }
 
@@ -341,7 +341,7 @@ export class Tree {
     for (let node = leaf, { parent } = node; parent !== null; node = parent, parent = node.parent) {
       const slot = slotOf(parent, node)
       parent.counts[slot] = (parent.counts[slot] as number) + elements
-      assert((parent.counts[slot] as number) >= 0, 'no child counts fewer than no elements')
+      assert((parent.counts[slot] as number) >= 0, 'the count of a child is not negative')
     }
   }
 

@@ -125,7 +125,7 @@ export function readCollection(db: OwnerDatabase, root: Root): Collection {
   const reader = new PageReader(root.payload)
   const object = new TreeObject(db, type.layouts)
   const form = reader.byte()
-  if (form !== INLINE && form !== IN_PAGES) throw new DamageError('root record: a collection of no known form')
+  if (form !== INLINE && form !== IN_PAGES) throw new DamageError('root record: a collection of an unknown form')
   object.encoding = reader.byte()
   if (form === IN_PAGES) {
     if (reader.position !== OBJECT_ID_AT) throw new DamageError('root record: bad head')
@@ -146,7 +146,7 @@ function readTree(reader: PageReader, object: TreeObject, index: number): void {
   object.pages = pages
   if (pages === null) {
     const root = decodeNode(reader, tree)
-    if (root.level !== 0) throw new DamageError('root record: an inline tree of more than a leaf')
+    if (root.level !== 0) throw new DamageError('root record: an inline tree has more than one leaf')
     tree.root = root
     tree.count = root.length
   } else {

@@ -163,7 +163,7 @@ export class Hash implements Collection {
   /** Sets a live field's deadline, in ms since the epoch. */
   setDeadline(field: Bytes, expireAtMs: number): void {
     const { fields, nextDeadlineMs } = this
-    if (!fields.find(field)) throw new Error('a deadline for no field')
+    if (!fields.find(field)) throw new Error('a deadline is set on a missing field')
     const old = fields.value
     const hasDeadline = typeof old === 'object'
     fields.replace(new FieldValue(hasDeadline ? old.value : (old as Bytes), expireAtMs))

@@ -16,8 +16,8 @@ import type { OwnerDatabase } from '../tree/owner.ts'
 export const MIN_ROPE_BYTES = 64 * 1024
 export const CHUNK_BYTES = 16 * 1024
 const CHUNK_SHIFT = 14
-assert(CHUNK_BYTES === 2 ** CHUNK_SHIFT, 'a chunk is as long as its shift says')
-assert(MIN_ROPE_BYTES % CHUNK_BYTES === 0, 'the shortest rope is of whole chunks')
+assert(CHUNK_BYTES === 2 ** CHUNK_SHIFT, 'the size of a chunk is that of its shift')
+assert(MIN_ROPE_BYTES % CHUNK_BYTES === 0, 'the shortest rope has whole chunks')
 
 export const PAGE_OVERHEAD_BYTES = 200
 

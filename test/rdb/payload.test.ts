@@ -31,17 +31,17 @@ test('the checksum is the CRC-64 of Jones', () => {
 test('a payload with another version or checksum, or of a wrong length, is refused', () => {
   const { payload } = writePayload(rdbValueOf({ type: 'list', elements: ['a', 'b'] }))
   const cases: readonly [Buffer, RegExp][] = [
-    [Buffer.alloc(4), /damaged at byte 4: it is shorter/],
+    [Buffer.alloc(4), /damaged at byte 4: the payload is too short/],
     [payloadOf(0, [1, 0x61], 13), /refused at byte 3: version 13 is not known/],
-    [Buffer.concat([payload.subarray(0, -1), Buffer.from([payload.at(-1)! ^ 1])]), /the checksum does not fit/],
-    [payloadOf(0, [2, 0x61]), /damaged at byte 3: it ends within an element/],
+    [Buffer.concat([payload.subarray(0, -1), Buffer.from([payload.at(-1)! ^ 1])]), /the checksum does not match/],
+    [payloadOf(0, [2, 0x61]), /damaged at byte 3: the data ends within an element/],
     [payloadOf(0, [1, 0x61, 0x62]), /damaged at byte 3: bytes follow the value/],
     [payloadOf(1, [0]), /a collection is empty/],
     [payloadOf(8, [0]), /refused at byte 0: type 8 is not known/],
     [payloadOf(7, [0x81, 0, 0, 0, 0, 0, 0, 0, 5]), /refused at byte 0: a value of the module type AAAAAAAAA/],
-    [payloadOf(2, [0x80, 0xff, 0xff, 0xff, 0xff]), /elements are more than the bytes that follow/],
-    [payloadOf(0, [0x81, 0, 0, 0, 1, 0, 0, 0, 0]), /more than the budget/],
-    [payloadOf(0, [0xc3, 2, 0x80, 0x10, 0, 0, 0, 0, 0]), /claim to be more than they can be/],
+    [payloadOf(2, [0x80, 0xff, 0xff, 0xff, 0xff]), /elements exceed the bytes that follow/],
+    [payloadOf(0, [0x81, 0, 0, 0, 1, 0, 0, 0, 0]), /exceeds the budget/],
+    [payloadOf(0, [0xc3, 2, 0x80, 0x10, 0, 0, 0, 0, 0]), /compressed bytes state an impossible length/],
   ]
   for (const [bad, text] of cases) {
     assert.throws(
@@ -64,11 +64,11 @@ test('a string, a packed encoding and a count beyond the budget are refused befo
   }
   for (const payload of [text, compressed]) {
     within(payload, { maxStringBytes: 100 })()
-    assert.throws(within(payload, { maxStringBytes: 99 }), /a string of 100 bytes is more than the budget/)
+    assert.throws(within(payload, { maxStringBytes: 99 }), /a string of 100 bytes exceeds the budget/)
   }
-  assert.throws(within(list, { maxStringBytes: 5 }), /more than the budget/)
+  assert.throws(within(list, { maxStringBytes: 5 }), /exceeds the budget/)
   within(set, { maxElementCount: 3 })()
-  assert.throws(within(set, { maxElementCount: 2 }), /3 elements are more than the budget/)
+  assert.throws(within(set, { maxElementCount: 2 }), /3 elements exceed the budget/)
 })
 
 test.run()

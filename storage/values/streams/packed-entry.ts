@@ -42,7 +42,7 @@ export function packEntry(words: readonly Bytes[], from: number): Bytes | null {
 
 /** Returns fields and values in turn; they share the entry's memory. Throws DamageError. */
 export function unpackEntry(entry: Bytes): Bytes[] {
-  if (entry.charCodeAt(0) !== FORM) throw new DamageError('an entry of a stream of no known form')
+  if (entry.charCodeAt(0) !== FORM) throw new DamageError('an entry of a stream of an unknown form')
   let at = 1
   let count = 0
   for (let scale = 1; ; scale *= 128) {

@@ -243,7 +243,7 @@ test('a replica without identity.json is refused, and starts with its data after
     rmSync(join(directory, 'identity.json'))
     const refused = await runProgram(['--dir', directory, '--port', '0'])
     assert.is(refused.status, 1)
-    assert.match(refused.output, /identity.json is missing: whether this was a master or a replica is not known/)
+    assert.match(refused.output, /identity.json is missing: it is unknown whether this was a master or a replica/)
     assert.match((await runProgram([...words, '--cut'])).output, /cannot be used with/)
     assert.match((await runProgram(words)).output, /identity.json was replaced/)
     server = await RunningProgram.start({ directory })

@@ -108,7 +108,7 @@ test('groups that do not continue the log are refused, and a failed write leaves
   const { binlog, files } = made()
   assert.throws(
     () => binlog.appendGroups(bytes.subarray(middle.offset), end, 1, 1),
-    /assertion failed: groups follow on the end of the binlog/,
+    /assertion failed: appended groups begin at the end of the binlog/,
   )
   files.fail({ operation: 'write', code: 'ENOSPC', isShortWrite: true })
   assert.throws(() => binlog.appendGroups(bytes, end, 2, 1), /ENOSPC/)

@@ -257,7 +257,7 @@ test('the chain tells histories of equal lengths apart', () => {
   one.files.openSync(path, 'update').writeSync([theirs], half)
   const { commands, end, offset } = read(one.files)
   assert.equal(commands, ['SET a 1'])
-  assert.is(end, 'group does not follow on the one before')
+  assert.is(end, 'group does not continue the previous one')
   assert.is(offset, half)
 })
 

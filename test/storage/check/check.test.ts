@@ -110,7 +110,7 @@ test('a root that does not decode is reported', async () => {
   await expectDamage((world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), Buffer.from([1, 1, 0, 0, 0, 0, 0]))), /fails its CRC/)
   await expectDamage(
     (world) => world.tamper((batch) => batch.put(Buffer.from('q'), Buffer.from('1'))),
-    /record 71: record key of no known form/,
+    /record 71: record key of an unknown form/,
   )
 })
 
@@ -197,7 +197,7 @@ test('a checkpoint inside a group, of another history or outside the log is repo
   await expectDamage((world) => {
     const later = world.segments().slice(0, -1)
     for (const { path } of later) world.files.removeSync(path)
-  }, /the log begins at \d+, behind the checkpoint/)
+  }, /the log begins at \d+, after the checkpoint/)
 })
 
 test('a flipped byte anywhere in the log is reported', async () => {
@@ -217,11 +217,11 @@ test('a flipped byte anywhere in the log is reported', async () => {
 test('a missing segment is reported', async () => {
   await expectDamage((world) => {
     world.files.removeSync((world.segments().at(-3) as { path: string }).path)
-  }, /binlog offset \d+: nothing between offset \d+ and segment \d+/)
+  }, /binlog offset \d+: no data between offset \d+ and segment \d+/)
 })
 
 test('a missing identity and a log that ends elsewhere than at shutdown are reported', async () => {
-  await expectDamage((world) => world.files.removeSync('/data/identity.json'), /no identity.json/)
+  await expectDamage((world) => world.files.removeSync('/data/identity.json'), /identity.json is missing/)
   await expectDamage((world) => {
     const last = world.segments().at(-1) as { path: string }
     const file = world.files.openSync(last.path, 'update')

@@ -172,8 +172,8 @@ test('holding and releasing expiry does not disturb a stalled group or a reload'
   const beginGroup = () => {
     storage.holdExpiry('replication', false)
     assert.is(keyspace.expiry, 'ignore')
-    assert.throws(() => storage.becomeReplica(MASTER), /being read/)
-    assert.throws(() => storage.promote(), /being read/)
+    assert.throws(() => storage.becomeReplica(MASTER), /being reloaded/)
+    assert.throws(() => storage.promote(), /being reloaded/)
   }
   await storage.reload({ beginGroup, command() {}, endGroup() {} })
   assert.is(keyspace.expiry, 'delete')

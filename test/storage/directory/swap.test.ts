@@ -190,12 +190,12 @@ test('a full sync abandoned while it waits for a checkpoint is not reopened', as
   )
   await next.abandon()
   replica.disk.records.releaseWrites()
-  assert.match(await adopting, /given up/)
+  assert.match(await adopting, /abandoned/)
   await landed
   assert.throws(() => records.getSync(Buffer.from('k')), /not open/)
   await next.put([[Buffer.from('k'), Buffer.from('v')]]).then(
     () => assert.unreachable(),
-    (error: Error) => assert.match(error.message, /given up/),
+    (error: Error) => assert.match(error.message, /abandoned/),
   )
   const generations = replica.disk.files.listSync('/data').filter((name) => name.startsWith('generation'))
   assert.equal(generations, ['generation-000001'])
