@@ -46,8 +46,8 @@ test(`a full sync survives kill -9 and SIGTERM of the replica in ${ROUNDS} round
     }
     const { bytes = 0, records = 0 } = recorded(replica) ?? {}
     fates.push(`${fate} at ${seen}, kept ${bytes}`)
-    assert.ok(bytes >= before, `what was recorded goes back: ${fates.join('; ')}`)
-    if (fate === 'SIGTERM') assert.ok(bytes >= seen, `a clean end keeps all that was written: ${fates.join('; ')}`)
+    assert.ok(bytes >= before, `the recorded progress went back: ${fates.join('; ')}`)
+    if (fate === 'SIGTERM') assert.ok(bytes >= seen, `a clean end keeps all written records: ${fates.join('; ')}`)
     const known = begun(master).length
     await replica.launch()
     assert.is(await replica.call('GET', 'old:7'), 'old7'.padEnd(64, 'v'))
@@ -87,7 +87,7 @@ test('a restarted replica begins its full sync anew if the master has another sn
   await follow(replica, other)
   await assertEqual(other, replica)
   assert.is(await replica.call('DBSIZE'), 100)
-  await until('what had come to be removed', () => generationsOf(replica).length === 1)
+  await until('the received records to be removed', () => generationsOf(replica).length === 1)
   await replica.stop()
   await master.stop()
   await other.stop()

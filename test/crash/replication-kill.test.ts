@@ -95,7 +95,7 @@ test(`kill -9 of either side loses no write that both had, in ${ROUNDS} rounds`,
     await writers
     await assertEqual(master, replica)
     const count = Number(await master.call('GET', 'counter'))
-    assert.ok(count >= counter.confirmed, `${counter.confirmed} was confirmed, ${count} is there (${fates.join(', ')})`)
+    assert.ok(count >= counter.confirmed, `${counter.confirmed} was confirmed, ${count} exists (${fates.join(', ')})`)
     assert.is(await fieldOf(replica, 'repl_state'), 'BINLOG_SYNC')
   }
   console.log(`${ROUNDS} crashes (${fates.join(', ')}), ${counter.confirmed} confirmed writes`)

@@ -132,7 +132,7 @@ class World {
   private check(): void {
     for (const { client, keys } of this.waiting) {
       assert.ok(this.server.blocked.has(client))
-      for (const key of keys) assert.is(this.listOf(key).length, 0, `a client waits for ${key}, which is there`)
+      for (const key of keys) assert.is(this.listOf(key).length, 0, `a client waits for ${key}, which exists`)
     }
     assert.is(this.server.blocked.count, this.waiting.length)
     assert.is(this.server.keyspace.awaited === null, this.waiting.length === 0)

@@ -109,7 +109,7 @@ test('hashes and their log equal a twin through random paging', async () => {
       if (seed.integer(8) === 0) active.expireSome(1 + seed.integer(5))
       if (seed.integer(16) === 0) {
         while (active.expireSome(100));
-        for (const key of KEYS) assert.is(dueFields(made, key), 0, `step ${step}: what is due is noticed`)
+        for (const key of KEYS) assert.is(dueFields(made, key), 0, `step ${step}: expired fields are noticed`)
       }
       if (seed.integer(3) === 0) under = await goOn(made, under, seed)
       if (under === null && seed.integer(20) === 0) await made.toDisk()

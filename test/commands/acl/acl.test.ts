@@ -116,7 +116,7 @@ test('new rules apply to connected clients', () => {
   assert.is(say(two, 'SET', 'a', '1'), "-NOPERM User bob has no permissions to run the 'set' command")
   say(one, 'ACL', 'SETUSER', 'bob', 'off', 'resetkeys')
   assert.is(say(two, 'GET', 'a'), '-NOPERM No permissions to access a key')
-  assert.is(two.closed, null, 'a user that is off may go on where it is connected')
+  assert.is(two.closed, null, 'connected clients of a disabled user continue')
   assert.match(say(two, 'AUTH', 'bob', 'x') as string, /^-WRONGPASS/)
 })
 

@@ -257,7 +257,7 @@ test('expiry of a key invalidates it, however it is noticed', () => {
   assert.equal(say(reader, 'GET a'), [null, '> invalidate a'])
   const { 0: db } = keyspace.databases
   const entry = db?.resident('b')
-  if (db === undefined || entry === undefined) throw new Error('the key is not there')
+  if (db === undefined || entry === undefined) throw new Error('the key does not exist')
   expire(entry)
   assert.equal(heard(reader), ['> invalidate b'])
 })
@@ -284,7 +284,7 @@ test("NOLOOP still reports keys that expire or are dropped from the table during
   endTurn()
   assert.equal(heard(listener), ['> invalidate b'])
   executor.tracking.table.setLimit(1)
-  assert.is(say(reader, 'GET x', 'GET y').length, 4, 'each pushes another out, and is told so')
+  assert.is(say(reader, 'GET x', 'GET y').length, 4, 'each key evicts another, and its reader is told')
 })
 
 test('changes by a master, a reload and a full sync invalidate too', () => {

@@ -140,7 +140,7 @@ test('FUNCTION RESTORE takes all libraries or none', () => {
     ['a'],
   )
   assert.is(engine.live.size, 1)
-  assert.is(restore('replace', codeOf('a', 'g'), codeOf('b', 'f')), 'undefined', 'the one that had f is replaced')
+  assert.is(restore('replace', codeOf('a', 'g'), codeOf('b', 'f')), 'undefined', 'the library with f is replaced')
   assert.is(libraries.find('f')?.library.name, 'b')
   assert.is(restore('flush', codeOf('z', 'f')), 'undefined')
   assert.equal(
@@ -156,7 +156,7 @@ test('libraries follow the stored ones, and functions that the engine lost are c
   storeLibraries(stored, [codeOf('b', 'g'), codeOf('broken', '!')], 'append')
   assert.is(libraries.find('g')?.library.name, 'b')
   assert.is(libraries.functionCount, 2)
-  assert.is(libraries.libraryCount, 3, 'what does not compile here is kept')
+  assert.is(libraries.libraryCount, 3, 'a library that does not compile is kept')
   assert.match(warnings.join('\n'), /cannot load function library 'broken', its functions are unavailable: ERR Error compiling/)
   engine.lose()
   assert.ok(engine.live.has(libraries.find('f')?.function.reference as number))

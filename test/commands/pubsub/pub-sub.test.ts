@@ -182,7 +182,7 @@ test('keyspace events are published to the configured channels, in the configure
     return (events.wanted & eventClass) !== 0
   }
   assert.ok(wants('K$', EVENT_STRING))
-  assert.not(wants('$', EVENT_STRING), 'without K or E nobody can be told')
+  assert.not(wants('$', EVENT_STRING), 'without K or E no event is published')
   assert.ok(wants('KA', EVENT_EXPIRED))
   assert.not(wants('KA', EVENT_KEY_MISS))
   assert.not(wants('KA', EVENT_NEW))

@@ -34,7 +34,7 @@ function converted(lua: Bytes, resp: 2 | 3 = 2): { readonly reply: Reply; readon
   const result = new ScriptResult(machine.stack, resp)
   let steps = 1
   while (!result.convertMore()) steps++
-  assert.is(machine.stack.top, 0, `what ${lua} has left on the stack`)
+  assert.is(machine.stack.top, 0, `the stack after ${lua}`)
   return { reply: result.reply, steps }
 }
 

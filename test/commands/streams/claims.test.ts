@@ -43,7 +43,7 @@ test('XCLAIM takes over entries that have been idle long enough', () => {
     ['2-0', 'c', 100, 1],
   ])
   assert.equal(h.plain('XCLAIM', 's', 'g', 'd', '100', '1'), [])
-  assert.equal(h.logged(), [], 'it is not idle any more')
+  assert.equal(h.logged(), [], 'the entry is no longer idle')
 })
 
 test('JUSTID returns ids and does not count a delivery', () => {
@@ -71,7 +71,7 @@ test('IDLE, TIME and RETRYCOUNT set the delivery data, and impossible times beco
   assert.equal(claim('TIME', at(2000)), [0, 4])
   assert.equal(claim('IDLE', '99999999999999'), [0, 5])
   assert.equal(claim('RETRYCOUNT', '9223372036854775807'), [0, 9223372036854775807n])
-  assert.equal(claim(), [0, 9223372036854775807n], 'there is no more')
+  assert.equal(claim(), [0, 9223372036854775807n], 'no larger count exists')
   assert.equal(claim('RETRYCOUNT', '0', 'JUSTID'), [0, 0])
   assert.equal(claim('RETRYCOUNT', '-5'), [0, 1])
 })
@@ -167,7 +167,11 @@ test('XAUTOCLAIM walks the pending entries with a cursor', () => {
   assert.equal(h.plain('XAUTOCLAIM', 's', 'g', 'd', '0', '(24', 'JUSTID'), ['0-0', ['25-0'], []])
   h.keyspace.setClock(START_MS + 5)
   h.logged()
-  assert.equal(h.plain('XAUTOCLAIM', 's', 'g', 'd', '10', '0', 'COUNT', '1'), ['11-0', [], []], 'ten are looked at for each that is wanted')
+  assert.equal(
+    h.plain('XAUTOCLAIM', 's', 'g', 'd', '10', '0', 'COUNT', '1'),
+    ['11-0', [], []],
+    'ten entries are examined for each one wanted',
+  )
   assert.equal(h.logged(), [])
   assert.equal(h.plain('XAUTOCLAIM', 's', 'g', 'new', '10', '0'), ['0-0', [], []])
   assert.equal(h.logged(), [['XGROUP', 'CREATECONSUMER', 's', 'g', 'new']])

@@ -294,7 +294,7 @@ test('XREAD returns the entries after each id, by stream', () => {
   h.executor.context.mayBlock = false
   assert.equal(h.run('XREAD', 'BLOCK', '0', 'STREAMS', 's', '3'), NULL_ARRAY, 'nothing blocks here')
   h.run('XDEL', 's', '3')
-  assert.equal(h.run('XREAD', 'STREAMS', 's', '2'), NULL_ARRAY, 'what is above has gone again')
+  assert.equal(h.run('XREAD', 'STREAMS', 's', '2'), NULL_ARRAY, 'the newer entries were deleted')
 })
 
 test('XREAD is a map in RESP3', () => {

@@ -192,14 +192,14 @@ else {
     const { 'tls-cert-file': certFile, 'tls-key-file': keyFile } = certificates
     await listener.listen(settings, { port: tlsPort, certFile, keyFile, caFile: '', authClients: 'no' })
     const served = tls.connect({ port: tlsPort, host: '127.0.0.1', ...trust })
-    await until('the one who is quick to be served', () => accepted.length === 1)
+    await until('the quick client to be served', () => accepted.length === 1)
     assert.is(handshakes.count, 0)
     const slow = connectSilently(tlsPort)
     // A record of 16 KiB, and the handshake in it.
     const hello = [0x16, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xfb, 3, 3]
     const drip = setInterval(() => slow.write(Buffer.from([hello.shift() ?? 0])), 10)
     await until('the handshake', () => handshakes.count === 1)
-    await until('its end', () => slow.closed)
+    await until('the end of the slow handshake', () => slow.closed)
     clearInterval(drip)
     await until('the place to be free', () => handshakes.count === 0)
     assert.is(served.closed, false, 'whoever is done has no limit')

@@ -84,7 +84,7 @@ test('a client that disconnects in any way takes no element with it', () =>
     )
     await destroyed.client.close()
     ended.client.socket.end()
-    await until('two to have gone', async () => (await blockedCount(server)) === 1)
+    await until('two clients to be disconnected', async () => (await blockedCount(server)) === 1)
     const pusher = await server.connect()
     const replies = await pusher.pipeline([
       ['CLIENT', 'KILL', 'ID', id![1]!],

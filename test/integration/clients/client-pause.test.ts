@@ -29,7 +29,7 @@ test('expired keys are hidden during a pause and deleted after it', async () => 
   assert.is(await expired(server), 0)
   assert.is(await offsetOf(server), offset, 'nothing is written in a pause')
   await client.call('CLIENT', 'UNPAUSE')
-  await until('what is due to go', async () => (await client.call('DBSIZE')) === 2)
+  await until('the expired keys to be deleted', async () => (await client.call('DBSIZE')) === 2)
   assert.is(await expired(server), 2)
   await inStep(server, replica)
   assert.is(await replica.call('DBSIZE'), 2)
@@ -118,7 +118,7 @@ test("a paused replica applies its master's writes after the pause", async () =>
     await writer.call('SET', 'b', what.padEnd(size, 'x'))
     if (what === 'WRITE') {
       const read = async () => Number((await infoOf(replica)).get('slave_read_repl_offset'))
-      await until('it to be read', async () => (await read()) === (await offsetOf(master)))
+      await until('the replica to receive the write', async () => (await read()) === (await offsetOf(master)))
       assert.is(await offsetOf(replica), before)
       assert.is(await client.call('GET', 'b'), null)
       assert.is(await writer.call('WAIT', '1', '50'), 0)

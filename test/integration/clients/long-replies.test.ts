@@ -159,7 +159,7 @@ test('clients that do not read hold at most one encoded part each, which closing
     const sum = readers.reduce((total, reader) => total + (bytes.get(reader.port) as number), 0)
     assert.ok(sum <= CLIENTS * MAX_BYTES, `${sum} bytes`)
     for (const reader of readers) reader.socket.destroy()
-    await until('them to be gone', async () => (await waiting(client)).size === 1)
+    await until('the readers to be disconnected', async () => (await waiting(client)).size === 1)
     await client.close()
   } finally {
     await server.stop()

@@ -61,7 +61,7 @@ test('expiry is published as an event, and the classes follow CONFIG SET', () =>
   withServer(async (server) => {
     const listener = await subscriber(server, 'SUBSCRIBE', '__keyevent@0__:expired')
     await server.call('SET', 'a', '1', 'PX', '1')
-    await until('its end', async () => (await server.call('DBSIZE')) === 0)
+    await until('the expiry', async () => (await server.call('DBSIZE')) === 0)
     await server.call('CONFIG', 'SET', 'notify-keyspace-events', 'Ex')
     await server.call('SET', 'b', '1', 'PX', '1')
     assert.equal(await listener.reply(), ['message', '__keyevent@0__:expired', 'b'])
@@ -80,7 +80,7 @@ test('a subscriber that does not read is disconnected, and the others still rece
       while (!receivers.has(1)) {
         receivers.add(await server.call('PUBLISH', 'a', payload))
         published++
-        assert.ok(published < 1000, 'the slow subscriber is still there')
+        assert.ok(published < 1000, 'the slow subscriber is still connected')
       }
       for (const [, , message] of (await next(fast, published)) as string[][]) assert.is(message?.length, payload.length)
       const info = (await server.call('INFO', 'stats')) as string
@@ -109,7 +109,7 @@ test("a replica's subscribers receive the master's messages, and a restart does 
   const master = await RunningServer.start()
   const replica = await RunningServer.start({ flags: { replicaof: `127.0.0.1 ${master.port}` } })
   const listener = await subscriber(replica, 'SUBSCRIBE', 'a')
-  await until('the replica to be there', async () => /state=online/.test((await master.call('INFO', 'replication')) as string))
+  await until('the replica to be online', async () => /state=online/.test((await master.call('INFO', 'replication')) as string))
   assert.is(await master.call('PUBLISH', 'a', 'from the master'), 0)
   assert.equal(await listener.reply(), ['message', 'a', 'from the master'])
   assert.is(await replica.call('PUBLISH', 'a', 'from here'), 1)
@@ -120,11 +120,11 @@ test("a replica's subscribers receive the master's messages, and a restart does 
   await shard.close()
   await listener.close()
   const offset = async (server: RunningServer) => /master_repl_offset:(\d+)/.exec((await server.call('INFO', 'replication')) as string)?.[1]
-  assert.is(await offset(replica), await offset(master), 'what a replica publishes itself is not in its log')
+  assert.is(await offset(replica), await offset(master), 'a replica does not log its own messages')
   await master.restart('SIGKILL')
   const end = await offset(master)
   assert.is(await master.call('PUBLISH', '__sentinel__:hello', 'x'), 0)
-  assert.is(await offset(master), end, 'what sentinels say is theirs to say everywhere')
+  assert.is(await offset(master), end, 'messages of sentinels are not replicated')
   await replica.stop()
   await master.stop()
 })

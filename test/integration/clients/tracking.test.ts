@@ -114,7 +114,7 @@ test('CLIENT LIST and INFO show tracking clients', () =>
     assert.match(await lineOf('one'), / flags=tR /)
     await client.close()
     await listener.close()
-    await until('nobody to track', async () => (await infoOf(server, 'clients')).get('tracking_clients') === '0')
+    await until('no tracking client', async () => (await infoOf(server, 'clients')).get('tracking_clients') === '0')
   }))
 
 test("a replica's readers get invalidations for its master's changes, and for all keys after a full sync", async () => {
@@ -156,7 +156,7 @@ test('reads of a script are tracked, and its changes are sent after its reply, e
         await server.call('SET', 'c', 'value')
         await client.call('GET', 'b')
         const reply = client.call('EVAL', script, '0', loops)
-        if (loops > 1) await until('it to be suspended', async () => (await server.call('GET', 'x')) !== null)
+        if (loops > 1) await until('the script to be suspended', async () => (await server.call('GET', 'x')) !== null)
         assert.is(await reply, 'value')
         assert.equal(await client.reply(), invalidate('b'))
         await until('the end', async () => (await server.call('SET', 'a', '1')) === 'OK')

@@ -98,7 +98,7 @@ test('a transaction is logged once, and replayed and replicated as a whole', asy
   const replica = await RunningServer.start({ flags: { replicaof: `127.0.0.1 ${master.port}` } })
   const client = await master.connect()
   await client.pipeline([['MULTI'], ['SET', 'a', '1'], ['SELECT', '3'], ['RPUSH', 'l', 'x', 'y'], ['SPOP', 'none'], ['EXEC']])
-  await until('the replica to have it', async () => {
+  await until('the replica to have the transaction', async () => {
     await replica.call('SELECT', '0')
     return (await replica.call('GET', 'a')) === '1'
   })
@@ -138,7 +138,7 @@ test('after SLAVEOF in a transaction its later writes are refused, and the binlo
   await one.restart('SIGKILL') // the role was stored before the reply
   assert.is(await fieldOf(one, 'role'), 'slave')
   assert.equal(await one.call('MGET', 'before', 'a', 'b'), ['0', '2', null])
-  await until('the replica to have it', async () => (await two.call('GET', 'a')) === '2')
+  await until('the replica to have the write', async () => (await two.call('GET', 'a')) === '2')
   const promotion = await two.connect()
   assert.equal((await promotion.pipeline([['MULTI'], ['REPLICAOF', 'NO', 'ONE'], ['GET', 'a'], ['EXEC']])).at(-1), ['OK', '2'])
   assert.is(await promotion.call('SET', 'c', '3'), 'OK')

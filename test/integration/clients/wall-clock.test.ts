@@ -69,7 +69,7 @@ for (const [way, byMs] of [
         await ticks(world)
         assert.ok(isShort(await number(client, 'server', 'uptime_in_seconds')), 'uptime')
         const lines = ((await client.call('CLIENT', 'LIST')) as string).trim().split('\n')
-        assert.is(lines.length, 2, 'nobody was idle for the time-out')
+        assert.is(lines.length, 2, 'no client was idle for the timeout')
         for (const line of lines) {
           for (const name of ['age', 'idle'])
             assert.ok(isShort(Number(new RegExp(` ${name}=(\\S+)`).exec(line)?.[1])), `${name} in ${line}`)

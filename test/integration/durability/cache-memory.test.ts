@@ -25,7 +25,7 @@ test('cold pipelines of many clients and a walk over all keys keep the cache wit
       await filler.call('MSET', ...Array.from({ length: BATCH }, (_, index) => [`key:${from + index}`, VALUE]).flat())
     }
     await filler.call('SAVE')
-    await until('what was written to leave the cache', async () => (await residentBytes(server)) <= CACHE_BYTES)
+    await until('the written keys to be evicted', async () => (await residentBytes(server)) <= CACHE_BYTES)
     await filler.close()
     await server.restart()
     let most = 0

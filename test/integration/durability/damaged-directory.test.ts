@@ -85,7 +85,7 @@ function listingOf(directory: string): string {
  * the server has answered.
  */
 async function copyAtRest(from: string, to: string): Promise<void> {
-  await until(`${from} to stand still while it is copied`, async () => {
+  await until(`${from} to stay unchanged while it is copied`, async () => {
     try {
       const before = listingOf(from)
       cpSync(from, to, { recursive: true })

@@ -91,7 +91,7 @@ for (const [umask, file, directory] of [
           names.some((name) => kind.test(name)),
           `${kind} in ${names}`,
         )
-      assert.is(modes.get('server.pid'), '644', 'the pid file is there for others')
+      assert.is(modes.get('server.pid'), '644', 'the pid file is readable by others')
       assert.is(modes.get('server.sock'), directory)
       for (const name of ['server.pid', 'server.sock']) modes.delete(name)
       const others = [...modes].filter(([, mode]) => mode !== file && mode !== `d${directory}`)

@@ -34,7 +34,7 @@ test('after a checkpoint failed on a full disk, cold data is readable, and write
       assert.is(await server.call('SET', 'last', VALUE), 'OK')
       await keptFull(directory, async () => {
         const cannotOpen = async () => (await server.call('SAVE')) instanceof WireError && server.log.includes('cannot reopen LevelDB')
-        await until('a checkpoint that fails, and no room to open LevelDB again', cannotOpen).catch((error) => {
+        await until('a failed checkpoint and no room to reopen LevelDB', cannotOpen).catch((error) => {
           throw new Error(`${error.message}\n${server.log}`)
         })
         // Room that was there for a moment may have let the server close LevelDB, which then cannot
@@ -90,7 +90,7 @@ test('without descriptors cold data is read or refused, and writes resume once t
       const lowest = descriptors.sort((a, b) => a - b).findIndex((fd, i) => fd !== i)
       server.limitOpenFiles(lowest === -1 ? descriptors.length : lowest)
       const added: string[] = []
-      await until('a checkpoint that fails', async () => {
+      await until('a failed checkpoint', async () => {
         // Beyond the write buffer: LevelDB needs another file.
         const keys = Array.from({ length: 100 }, (_, i) => `added${added.length + i}`)
         assert.ok((await client.pipeline(keys.map((key) => ['SET', key, VALUE]))).every((reply) => reply === 'OK'))

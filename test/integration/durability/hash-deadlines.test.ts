@@ -21,7 +21,7 @@ test('hash fields expire without being read, on the master and its replica', asy
   await inStep(master, replica)
   await fill(master, 'soon', 100)
   await fill(master, 'late', 1_000_000)
-  await until('all that is due to be deleted', async () => (await fieldOf(master, 'expired_subkeys', 'stats')) === '500')
+  await until('the expired fields to be deleted', async () => (await fieldOf(master, 'expired_subkeys', 'stats')) === '500')
   assert.equal([await sizeOf(master, 'soon'), await sizeOf(master, 'late')], [500, 1000])
   await assertEqual(master, replica)
   assert.is(await sizeOf(replica, 'soon'), 500)
@@ -40,7 +40,7 @@ test('a promoted replica deletes the expired fields that its master did not', as
   await master.kill9()
   await replica.call('SLAVEOF', 'NO', 'ONE')
   await replica.call('SET', 'settles', 'the role')
-  await until('all that is overdue to be deleted', async () => (await fieldOf(replica, 'expired_subkeys', 'stats')) === '500')
+  await until('the expired fields to be deleted', async () => (await fieldOf(replica, 'expired_subkeys', 'stats')) === '500')
   await stopAll(replica)
 })
 

@@ -185,12 +185,12 @@ test('an expired key is hidden on the replica, and deleted there when the master
   await inStep(master, replica)
   const keys = await replica.call('DBSIZE')
   proxy.link.silence('down') // the master's word does not arrive
-  await until('it to be hidden', async () => (await replica.call('GET', 'mortal')) === null)
+  await until('the expired key to be hidden', async () => (await replica.call('GET', 'mortal')) === null)
   assert.is(await replica.call('EXISTS', 'mortal'), 0)
   assert.is(await replica.call('TTL', 'mortal'), -2)
   assert.not(((await replica.call('KEYS', '*')) as string[]).includes('mortal'))
-  await until('it to be gone on the master', async () => (await master.call('DBSIZE')) === (keys as number) - 1)
-  assert.is(await replica.call('DBSIZE'), keys, 'it is there, and hidden')
+  await until('the key to be deleted on the master', async () => (await master.call('DBSIZE')) === (keys as number) - 1)
+  assert.is(await replica.call('DBSIZE'), keys, 'the key exists and is hidden')
   proxy.link.restore()
   await until('the word to arrive', async () => (await replica.call('DBSIZE')) === (keys as number) - 1)
   await assertEqual(master, replica)
@@ -202,9 +202,9 @@ test('a promoted replica deletes expired keys', async () => {
   const keys = (await replica.call('DBSIZE')) as number
   const { link } = proxy
   link.silence('down')
-  await until('it to be hidden', async () => (await replica.call('GET', 'overdue')) === null)
+  await until('the expired key to be hidden', async () => (await replica.call('GET', 'overdue')) === null)
   assert.is(await replica.call('SLAVEOF', 'NO', 'ONE'), 'OK')
-  await until('it to be deleted', async () => (await replica.call('DBSIZE')) === keys - 1)
+  await until('the expired key to be deleted', async () => (await replica.call('DBSIZE')) === keys - 1)
   link.cut()
   await follow(replica, proxy)
   await assertEqual(master, replica)
@@ -240,16 +240,16 @@ test('CLIENT UNBLOCK ends a WAIT with the count or an error, and so does disconn
     ['ERROR', new WireError('UNBLOCKED client unblocked via CLIENT UNBLOCK')],
   ] as const) {
     const waiting = client.call('WAIT', 5, 0)
-    await until('it to wait', isBlocked)
+    await until('the client to wait', isBlocked)
     assert.is(await admin.call('CLIENT', 'UNBLOCK', id, how), 1)
     assert.equal(await waiting, expected)
   }
   assert.is(await admin.call('CLIENT', 'UNBLOCK', id), 0)
   const waiting = client.call('WAIT', 5, 0).catch(() => 'closed')
-  await until('it to wait', isBlocked)
+  await until('the client to wait', isBlocked)
   await client.close()
   assert.is(await waiting, 'closed')
-  await until('nobody to wait', async () => !(await isBlocked()))
+  await until('no client to wait', async () => !(await isBlocked()))
   await admin.close()
 })
 
@@ -257,7 +257,7 @@ test('WAIT ends with an error when its node becomes a replica', async () => {
   await replica.call('SLAVEOF', 'NO', 'ONE')
   const client = await replica.connect()
   const waiting = client.call('WAIT', 1, 0)
-  await until('it to wait', async () => Number(await fieldOf(replica, 'blocked_clients', 'clients')) > 0)
+  await until('the client to wait', async () => Number(await fieldOf(replica, 'blocked_clients', 'clients')) > 0)
   await follow(replica, proxy)
   assert.match(((await waiting) as WireError).text, /^UNBLOCKED force unblock from blocking operation, instance state changed/)
   await client.close()
@@ -319,7 +319,7 @@ test('writes held by CLIENT PAUSE are replicated, and the UNPAUSE is not', async
   const client = await master.connect()
   assert.is(await master.call('CLIENT', 'PAUSE', 60_000, 'WRITE'), 'OK')
   const held = client.pipeline([['INCR', 'paused'], ['INCR', 'paused']]) // biome-ignore format: one line
-  await until('it to be held', async () => Number(await fieldOf(master, 'blocked_clients', 'clients')) > 0)
+  await until('the write to be held', async () => Number(await fieldOf(master, 'blocked_clients', 'clients')) > 0)
   assert.is(await master.call('CLIENT', 'UNPAUSE'), 'OK')
   assert.equal(await held, [1, 2])
   await client.close()

@@ -40,7 +40,7 @@ async function changesNothing(announced: number, reason: RegExp, ...words: reado
   assert.is(await replica.call('GET', 'written'), String(announced))
   await client.close()
   await stopAll(replica)
-  await until('it to have left', async () => (await fieldOf(master, 'connected_slaves')) === '0')
+  await until('the replica to be detached', async () => (await fieldOf(master, 'connected_slaves')) === '0')
 }
 
 test('FAILOVER to an address where nothing listens changes nothing', async () => {
@@ -53,7 +53,7 @@ test('FAILOVER to an address where nothing listens changes nothing', async () =>
 test('FAILOVER to the address of another node changes nothing', async () => {
   await changesNothing(stranger.port, /cannot be reached.*is [0-9a-f]{40}, the replica is/)
   assert.is(await fieldOf(stranger, 'connected_slaves'), '0')
-  assert.is(await fieldOf(stranger, 'offline_slave0'), '', 'it was only asked')
+  assert.is(await fieldOf(stranger, 'offline_slave0'), '', 'the other node was only asked')
 })
 
 test('FAILOVER to an address that stays silent ends at its timeout', async () => {

@@ -77,7 +77,7 @@ test('FAILOVER waits, can be aborted, times out, and is completed by FORCE', asy
   proxy.cut()
   await assertEqual(replica, master)
   assert.is(await replica.call('FAILOVER'), 'OK')
-  await until('it to be handed back', async () => (await fieldOf(master, 'role')) === 'master')
+  await until('the role to be handed back', async () => (await fieldOf(master, 'role')) === 'master')
   await follow(replica, proxy)
   await assertEqual(master, replica)
   await proxy.close()

@@ -27,10 +27,10 @@ test('a full sync continues when the chain above changes and when its master is 
   await until('the full sync to go on', () => resumptions(middle).length > 1)
   await inStep(top, middle)
   const before = await receivedBytes(last)
-  await until('more of it', async () => (await receivedBytes(last)) > before + 200_000)
+  await until('more received bytes', async () => (await receivedBytes(last)) > before + 200_000)
   const known = resumptions(middle).length
   assert.is(await top.call('FAILOVER', 'TIMEOUT', 20_000), 'OK')
-  await until('the middle one to be the master', async () => (await fieldOf(middle, 'role')) === 'master')
+  await until('the middle node to be a master', async () => (await fieldOf(middle, 'role')) === 'master')
   await until('the full sync to go on', () => resumptions(middle).length > known)
   await middle.call('SET', 'after', 'the change')
   await middle.call('CONFIG', 'SET', 'dbsync-rate-limit', 0)

@@ -26,7 +26,7 @@ test('a replica behind by more than replica-lag-limit is disconnected once, and 
   link.silence()
   proxy.isOpen = false
   const isCutOff = (server: RunningServer) => linesOf(server).filter(({ level, msg }) => level === 40 && msg.includes('replica-lag-limit'))
-  await until('it to be cut off', async () => {
+  await until('the replica to be disconnected', async () => {
     await fill(master, 'lag', 1000, 1000)
     return isCutOff(master).length > 0
   })

@@ -68,7 +68,7 @@ test('a reset link that had held resumes on the first connection without a full 
   const full = await fullSyncs(master)
   for (let i = 0; i < 3; i++) {
     await inStep(master, replica)
-    await until('it to have held for a while', async () => (await fieldOf(replica, 'repl_last_error')) === '')
+    await until('the link to have held for a while', async () => (await fieldOf(replica, 'repl_last_error')) === '')
     const links = proxy.linkCount
     proxy.cut()
     await until('another link', () => proxy.linkCount > links)

@@ -72,7 +72,7 @@ test(`METASYNC on ${REPEATS} connections gets the same meta and makes one SlaveI
   // All but the newest close; the item is none of theirs.
   const newest = clients.pop() as WireClient
   await Promise.all(clients.map((client) => client.close()))
-  await until('the old connections to be gone', async () => Number(await fieldOf(master, 'connected_clients', 'clients')) < 10)
+  await until('the old connections to be closed', async () => Number(await fieldOf(master, 'connected_clients', 'clients')) < 10)
   await assertOneItem(replica.port)
   assertQuiet(master, from)
   await newest.close()
@@ -100,7 +100,7 @@ test('a later attempt is bound at once, and the old connection can change nothin
     /^BADSESSION/,
     "the new connection's session from the old one",
   )
-  assert.ok(await isAcknowledged(), 'the item is as it was')
+  assert.ok(await isAcknowledged(), 'the item is unchanged')
   await old.close()
   await master.call('SET', 'fencing', '2')
   await link.received(await offsetOf(master))
@@ -195,7 +195,7 @@ test('another format version is refused with both versions named, and makes no S
   assert.match(text, '77')
   assert.match(text, new RegExp(`\\b${FORMAT_VERSION}\\b`))
   assert.equal(await slaveItems(replica.port), { attached: [], absent: 0 })
-  assert.not.instance(await link.sayMetaSync(), WireError, 'the right one is taken on the same connection')
+  assert.not.instance(await link.sayMetaSync(), WireError, 'the right version is accepted on the same connection')
   await link.close()
 })
 
@@ -261,7 +261,7 @@ test('of two processes with one address the first keeps it, and the other is ref
   assert.is(link.ending, null, 'the incumbent is not disturbed')
 
   await link.close() // and with it gone, the other one comes in
-  await until('it to be gone', async () => (await slaveItems(first.port)).attached.length === 0)
+  await until('the refused process to be forgotten', async () => (await slaveItems(first.port)).attached.length === 0)
   const admitted = await second.attach(master.port)
   await admitted.follow()
   await until('the conflict to be over', async () => (await fieldOf(master, 'repl_conflict0')) === '')
@@ -275,13 +275,13 @@ test('a detached replica is shown for replica-forget-after and then dropped', as
   await link.follow()
   await link.received(await offsetOf(master))
   await link.close()
-  await until('it to be shown as having left', async () => (await slaveItems(replica.port)).absent === 1)
+  await until('the replica to be shown as detached', async () => (await slaveItems(replica.port)).absent === 1)
   assert.is((await slaveItems(replica.port)).attached.length, 0)
   await master.call('CONFIG', 'SET', 'replica-forget-after', 1)
-  await until('it to be dropped', async () => (await slaveItems(replica.port)).absent === 0)
+  await until('the item to be dropped', async () => (await slaveItems(replica.port)).absent === 0)
   await master.call('CONFIG', 'SET', 'replica-forget-after', 3600)
   await (await replica.attach(master.port)).close()
-  await until('it to be there again', async () => (await slaveItems(replica.port)).absent === 1)
+  await until('the replica to be attached again', async () => (await slaveItems(replica.port)).absent === 1)
 })
 
 test('a silent replica is detached after repl-timeout, and its item stays', async () => {
@@ -289,7 +289,7 @@ test('a silent replica is detached after repl-timeout, and its item stays', asyn
   const link = await replica.attach(master.port)
   await link.follow()
   await link.client.closed
-  await until('it to be shown as having left', async () => (await slaveItems(replica.port)).absent === 1)
+  await until('the replica to be shown as detached', async () => (await slaveItems(replica.port)).absent === 1)
 })
 
 test('an incomplete METASYNC and one whose sender leaves do no harm', async () => {
@@ -306,7 +306,7 @@ test('an incomplete METASYNC and one whose sender leaves do no harm', async () =
   client.raw(words)
   client.socket.end()
   await client.closed
-  await until('it to have come and gone', async () => (await slaveItems(replica.port)).absent === 1)
+  await until('the replica to be attached and detached', async () => (await slaveItems(replica.port)).absent === 1)
   assertQuiet(master, from)
 })
 

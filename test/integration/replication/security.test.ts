@@ -190,7 +190,7 @@ else {
       const lastError = async () => (await infoOf(server)).get('repl_last_error') ?? ''
       await until('the reason to be shown', async () => (await lastError()) !== '')
       assert.match(await lastError(), reason)
-      assert.ok(server.log.includes(await lastError()), 'it is in the log')
+      assert.ok(server.log.includes(await lastError()), 'the reason is in the log')
     }
     for (const server of [overTls, plain, master]) await server.stop()
   })

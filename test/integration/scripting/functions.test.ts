@@ -101,7 +101,10 @@ test('an endless function makes other clients get BUSY, is shown by FUNCTION STA
     assert.equal(await server.call('SCRIPT', 'KILL'), BUSY)
     assert.is(await server.call('FUNCTION', 'KILL'), 'OK')
     const reply = await answered
-    assert.match(reply instanceof WireError ? reply.text : 'it has ended', /Script killed by user with SCRIPT KILL\.\.\. script: f/)
+    assert.match(
+      reply instanceof WireError ? reply.text : 'the function has ended',
+      /Script killed by user with SCRIPT KILL\.\.\. script: f/,
+    )
     assert.equal(await server.call('FUNCTION', 'KILL'), new WireError('NOTBUSY No scripts in execution right now.'))
     const [, ended] = (await server.call('FUNCTION', 'STATS')) as readonly WireReply[]
     assert.is(ended, null)

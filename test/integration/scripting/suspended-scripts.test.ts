@@ -121,7 +121,7 @@ test('a key that expires during a script stays until its end, watched or not', (
     assert.is(await reply, '1')
     assert.is(await client.call('EXISTS', 'a'), 0)
     assert.is(await other.call('MULTI'), 'OK')
-    assert.equal(await other.call('EXEC'), [], 'it had come to its end before it was watched')
+    assert.equal(await other.call('EXEC'), [], 'the key had expired before WATCH')
   }))
 
 test('a suspended script does not continue while LevelDB is being reopened', () =>

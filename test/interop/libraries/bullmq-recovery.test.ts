@@ -71,7 +71,7 @@ test('a job whose workers are repeatedly killed fails', async () => {
   const job = await queue.add('endless', {})
   for (let round = 0; round <= STALL_OPTIONS.maxStalledCount; round++) {
     const child = startWorker(queue)
-    await until('it to be begun', async () => (await queue.getJob(job.id as string))?.progress === child.pid)
+    await until('the job to be started', async () => (await queue.getJob(job.id as string))?.progress === child.pid)
     await kill9(child)
   }
   let isGivenOut = false
@@ -79,7 +79,7 @@ test('a job whose workers are repeatedly killed fails', async () => {
     isGivenOut = true
   }
   parts.worker(queue.name, work, STALL_OPTIONS)
-  await until('it to fail', async () => (await queue.getFailedCount()) === 1)
+  await until('the job to fail', async () => (await queue.getFailedCount()) === 1)
   assert.match((await queue.getJob(job.id as string))?.failedReason ?? '', 'job stalled more than allowable limit')
   assert.not(isGivenOut)
 })

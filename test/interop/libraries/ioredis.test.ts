@@ -171,10 +171,10 @@ for (const protocol of [2, 3] as const) {
     await subscriber.subscribe('news')
     await client.set('a', 'kept')
     const popped = waiting.blpop('queue', 0)
-    await until('it to wait', async () => String(await server.call('CLIENT', 'LIST')).includes('cmd=blpop'))
+    await until('the client to block', async () => String(await server.call('CLIENT', 'LIST')).includes('cmd=blpop'))
     await server.restart('SIGKILL')
     assert.is(await client.get('a'), 'kept')
-    await until('it to wait again', async () => String(await server.call('CLIENT', 'LIST')).includes('cmd=blpop'))
+    await until('the client to block again', async () => String(await server.call('CLIENT', 'LIST')).includes('cmd=blpop'))
     await server.call('RPUSH', 'queue', 'job')
     assert.equal(await popped, ['queue', 'job'])
     await until('a message', async () => {
@@ -225,7 +225,7 @@ for (const protocol of [2, 3] as const) {
       [...range(10), ...range(10).map((i) => i + 20)],
     )
     const waiting = connect({ protocol }).xread('BLOCK', 5000, 'STREAMS', 'stream', '$')
-    await until('it to wait', async () => String(await server.call('CLIENT', 'LIST')).includes('cmd=xread'))
+    await until('the client to block', async () => String(await server.call('CLIENT', 'LIST')).includes('cmd=xread'))
     await client.xadd('stream', '*', 'number', 'last')
     assert.equal(
       ((await waiting) as Read)[0]?.[1].map(([, fields]) => fields),

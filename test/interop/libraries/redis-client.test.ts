@@ -169,7 +169,7 @@ for (const RESP of [2, 3] as const) {
     const [group] = await client.xInfoGroups('stream')
     assert.equal([group?.consumers, group?.pending, group?.lag, group?.['entries-read']], [2, 10, 5, 15])
     const waiting = reader.xRead({ key: 'stream', id: '$' }, { BLOCK: 5000 })
-    await until('it to wait', async () => String(await server.call('CLIENT', 'LIST')).includes('cmd=xread'))
+    await until('the client to block', async () => String(await server.call('CLIENT', 'LIST')).includes('cmd=xread'))
     const id = await client.xAdd('stream', '*', { last: 'one' })
     assert.equal(
       ((await waiting) as unknown as typeof read)[0].messages.map((entry) => entry.id),
@@ -194,15 +194,15 @@ test('a client-side cache answers alone until a value that it has read changes',
   assert.is(await client.get('a'), 'changed')
   const hits = cache.stats().hitCount
   await client.get('a')
-  assert.is(cache.stats().hitCount, hits + 1, 'what another key does is none of its business')
+  assert.is(cache.stats().hitCount, hits + 1, 'changes of other keys do not matter')
   await writer.pExpire('a', 30)
-  await until('its end to be seen', async () => (await client.get('a')) === null)
+  await until('the expiry to be seen', async () => (await client.get('a')) === null)
   assert.equal({ ...(await client.hGetAll('hash')) }, {})
   await writer.hSet('hash', { f: '1' })
-  await until('a key that was not there to be seen', async () => (await client.hGet('hash', 'f')) === '1')
+  await until('a new key to be seen', async () => (await client.hGet('hash', 'f')) === '1')
   assert.is(await client.get('b'), 'other')
   await writer.flushAll()
-  await until('all to be gone', async () => (await client.get('b')) === null && (await client.hGet('hash', 'f')) === null)
+  await until('the cache to be empty', async () => (await client.get('b')) === null && (await client.hGet('hash', 'f')) === null)
   await client.set('own', '1')
   assert.is(await client.get('own'), '1')
   await client.set('own', '2')

@@ -93,11 +93,11 @@ for (const count of [1, 3]) {
     const [mine, others] = [locks(servers.slice(0, count)), locks(servers.slice(0, count))]
     const short = await mine.acquire(['a', 'b'], 100)
     assert.not(await isFree(others, 'b', 'c'))
-    assert.ok(await isFree(others, 'c'), 'nothing is left of an attempt that failed')
-    await until('it to end', () => isFree(others, 'a'))
+    assert.ok(await isFree(others, 'c'), 'a failed attempt leaves no lock')
+    await until('the lock to expire', () => isFree(others, 'a'))
     assert.ok(Date.now() >= short.expiration - 10)
     await mine.release(short, ONCE).then(
-      () => assert.unreachable('it is not held any more'),
+      () => assert.unreachable('the lock is released'),
       (error) => assert.instance(error, ExecutionError),
     )
     const long = await (await mine.acquire(['a'], 100)).extend(60_000)
@@ -126,7 +126,7 @@ test('locks survive a restart of a server, and its scripts are sent again', asyn
     return values.filter((value) => value === lock.value).length
   }
   const lock = await mine.acquire(['kept'], 60_000)
-  await until('all three to have it, not the majority only', async () => (await holding()) === 3)
+  await until('all three servers to have the lock', async () => (await holding()) === 3)
   const [restarted] = servers as [RunningServer]
   await restarted.kill9()
   assert.not(await isFree(others, 'kept'))
@@ -134,7 +134,7 @@ test('locks survive a restart of a server, and its scripts are sent again', asyn
   await restarted.launch()
   assert.is(await holding(), 3)
   assert.not(await isFree(others, 'kept'))
-  await until('all three to let it go', async () => {
+  await until('all three servers to release the lock', async () => {
     await mine.release(lock, ONCE).catch(() => {})
     return (await holding()) === 0
   })

@@ -100,10 +100,10 @@ test('a session expires after inactivity, and each visit extends it', async () =
   await ann.send('POST', `${url}/login/ann`)
   const [id] = (await store.ids()) as [string]
   const key = `app:${id}`
-  await until('most of its time to be over', async () => Number(await server.call('PTTL', key)) < 1000)
+  await until("most of the session's time to pass", async () => Number(await server.call('PTTL', key)) < 1000)
   assert.is((await ann.send('GET', url)).status, 200)
   assert.ok(Number(await server.call('PTTL', key)) > 1000)
-  await until('it to end', async () => (await server.call('EXISTS', key)) === 0)
+  await until('the session to expire', async () => (await server.call('EXISTS', key)) === 0)
   assert.is((await ann.send('GET', url)).status, 401)
 })
 

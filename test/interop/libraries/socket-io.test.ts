@@ -128,7 +128,7 @@ for (const [name, adapter] of Object.entries(ADAPTERS)) {
     const [ann, , , dora] = world.people
     const ids = [ann.socket.id, dora.socket.id] as [string, string]
     world.one.in(ids).socketsJoin(['kitchen', 'house'])
-    await until('both to be in it', async () => (await world.other.in('kitchen').fetchSockets()).length === 2)
+    await until('both sockets to be in the room', async () => (await world.other.in('kitchen').fetchSockets()).length === 2)
     world.other.to('kitchen').emit('said', 'in the kitchen')
     world.other.except('kitchen').emit('said', 'elsewhere')
     world.other.to(ids[0]).emit('said', 'to ann')
@@ -144,7 +144,7 @@ for (const [name, adapter] of Object.entries(ADAPTERS)) {
       [['said', 'in the kitchen']],
     ])
     world.one.in(ids[1]).socketsLeave('kitchen')
-    await until('one to have left', async () => (await world.one.in('kitchen').fetchSockets()).length === 1)
+    await until('one socket to leave', async () => (await world.one.in('kitchen').fetchSockets()).length === 1)
     assert.is((await world.one.in('house').fetchSockets()).length, 2)
   })
 
@@ -155,7 +155,7 @@ for (const [name, adapter] of Object.entries(ADAPTERS)) {
     assert.equal(await world.one.timeout(3000).emitWithAck('question', 21), [42, 42, 42, 42])
     const gone = world.people[3]
     world.one.in(gone.socket.id as string).disconnectSockets(true)
-    await until('one to be gone', () => !gone.socket.connected)
+    await until('one socket to be disconnected', () => !gone.socket.connected)
     await until('three to be left', async () => (await world.one.fetchSockets()).length === 3)
   })
 
@@ -166,7 +166,7 @@ for (const [name, adapter] of Object.entries(ADAPTERS)) {
     world.other.on('told', (what) => told.push(what))
     world.other.on('asked', (number, reply) => reply(number + 1))
     world.one.serverSideEmit('told', { by: 'one' })
-    await until('the other to be told', () => told.length > 0)
+    await until('the other server to get the message', () => told.length > 0)
     assert.equal(told, [{ by: 'one' }])
     assert.equal(await world.one.serverSideEmitWithAck('asked', 1), [2])
   })
@@ -177,11 +177,11 @@ for (const [name, adapter] of Object.entries(ADAPTERS)) {
       const [ann] = world.people
       const { id } = ann.socket
       world.one.emit('said', 'before')
-      await until('it to be heard', () => ann.heard.length === 1)
+      await until('the message to arrive', () => ann.heard.length === 1)
       ann.socket.io.engine.close()
-      await until('it to be cut', () => !ann.socket.connected)
+      await until('the connection to be cut', () => !ann.socket.connected)
       world.other.emit('said', 'meanwhile')
-      await until('it to be back', () => ann.socket.connected)
+      await until('the client to be connected again', () => ann.socket.connected)
       world.other.emit('said', 'after')
       await until('three to be heard', () => ann.heard.length === 3)
       assert.ok(ann.socket.recovered)

@@ -33,7 +33,7 @@ async function assertKept(server: RunningServer, writers: readonly ConfirmedWrit
   for (const { name, confirmed } of writers) {
     const values = await client.pipeline([...confirmed].map((key) => ['GET', key]))
     const lost = [...confirmed].filter((key, i) => values[i] !== key)
-    assert.equal(lost, [], `confirmed writes of ${name} that are lost`)
+    assert.equal(lost, [], `lost confirmed writes of ${name}`)
   }
   await client.close()
 }

@@ -147,7 +147,7 @@ test('an idle stream carries one heartbeat per ping period, and a busy one carri
   const bench = await MasterBench.open({ settings: { pingPeriodMs: 1000, timeoutMs: 60_000 } })
   const connection = bench.attachOnline()
   bench.advance(100)
-  assert.is(connection.takeText(), '\n', 'at once: it tells the replica that it is let in')
+  assert.is(connection.takeText(), '\n', 'sent at once, to tell the replica that it was accepted')
   bench.advance(3000)
   assert.is(connection.takeText(), '\n'.repeat(3))
   for (let i = 0; i < 30; i++) {
@@ -189,7 +189,7 @@ test('heartbeats, requests for ACKs and the end of a session are not sent inside
   assert.ok(received.equals(bench.binlog(0).subarray(0, received.length)))
   bench.master.dropSessions('the data was replaced', 'discard')
   assert.is(connection.takeText(), '')
-  assert.is(connection.isClosed, true, 'there was no place for the reason')
+  assert.is(connection.isClosed, true, 'the reason could not be sent inside of a group')
   await bench.close()
 })
 
@@ -264,7 +264,7 @@ test('a replica that lags more than replica-lag-limit is disconnected with one w
   bench.advance(100)
   assert.is(connection.isClosed, false)
   for (let i = 0; i < 4; i++) bench.write('SET', 'key', 'x'.repeat(50_000))
-  assert.ok(bench.master.replicas.pinned > 0, 'not even before that is noticed')
+  assert.ok(bench.master.replicas.pinned > 0, 'not even before the master notices')
   bench.advance(100)
   assert.is(connection.isClosed, true)
   assert.is(bench.master.replicas.pinned, Number.POSITIVE_INFINITY)

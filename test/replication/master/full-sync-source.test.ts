@@ -145,7 +145,7 @@ test('a snapshot is held and pins the binlog for a minute after its last use', a
   const bench = await filled({}, 50)
   const { offset } = bench.engine.storage.binlog.end
   const connection = ask(bench)
-  assert.is(bench.master.replicas.pinned, offset, 'while it is being made, too')
+  assert.is(bench.master.replicas.pinned, offset, 'also while the snapshot is being made')
   bench.disconnect(connection)
   await checkpoint(bench)
   bench.write('SET', 'key', '1')
@@ -168,7 +168,7 @@ test('a snapshot pins nothing once its replicas continue from it, and is shared 
   await bench.engine.settle()
   assert.is(parse(second.take()).heads[0]?.id, head.id)
   bench.disconnect(second)
-  assert.is(bench.master.replicas.pinned, head.offset, 'that one may come back')
+  assert.is(bench.master.replicas.pinned, head.offset, 'the second replica may return')
   bench.advance(60_000)
   const third = ask(bench, 3)
   await checkpoint(bench)

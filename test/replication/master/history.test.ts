@@ -78,7 +78,7 @@ test('a replica refuses a sub-replica that is ahead of it with BEHIND instead of
     refusal(() => ask([CURRENT], 110, { role: 'replica' })),
     /^BEHIND/,
   )
-  assert.is(reasonOf(ask([PAST], 90, { role: 'replica', isLinked: true })), 'diverged', 'no waiting ends that')
+  assert.is(reasonOf(ask([PAST], 90, { role: 'replica', isLinked: true })), 'diverged', 'waiting does not help')
 })
 
 test('a replica without a master link lets sub-replicas continue, and refuses them a full sync', () => {

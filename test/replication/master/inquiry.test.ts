@@ -63,7 +63,7 @@ test('the address is confirmed when the expected process answers', () => {
   assert.equal(answers, [null])
   assert.is(wire.isClosed, true)
   events.closed('late')
-  assert.equal(answers, [null], 'told once')
+  assert.equal(answers, [null], 'answered once')
 })
 
 test('another process, a refusal and a server that is no haypile do not confirm the address', () => {

@@ -23,7 +23,7 @@ test('after a gap longer than min-replicas-max-lag old ACKs do not count, but th
   assert.is(bench.master.replicas.goodCount(), 0)
   assert.is(bench.master.replicas.online()[0]?.lagSeconds, 30, 'INFO does not show a lag of 0 either')
   bench.turn()
-  assert.is(connection.takeText(), '?', 'it is asked once')
+  assert.is(connection.takeText(), '?', 'the replica is asked once')
   bench.advance(100)
   bench.ack(connection, 0)
   assert.is(bench.master.replicas.goodCount(), 0)

@@ -83,7 +83,7 @@ test('a replica that hands its role over is accepted despite the cycle, and lear
   })
   assert.is(other.takeText(), '-BADSESSION this node has become a master\r\n')
   const request = { session, replicationIds: [old.replicationId], ...old.end, isFailover: true }
-  assert.is(bench.master.trySync(connection, request).type, 'continue', 'its answer was lost: it asks again')
+  assert.is(bench.master.trySync(connection, request).type, 'continue', 'the answer was lost, and the replica asks again')
   assert.is(taken.length, 1)
   bench.master.binlogSync(connection, session, old.end.offset)
   bench.write('SET', 'key', '2')
@@ -230,12 +230,12 @@ test('a replica is good while its last ACK is not older than min-replicas-max-la
   assert.is(bench.master.replicas.goodCount(), 0)
   assert.is(bench.master.replicas.online()[0]?.lagSeconds, 3)
   bench.ack(connection, 0)
-  assert.is(bench.master.replicas.goodCount(), 0, 'it may have been sent long ago')
+  assert.is(bench.master.replicas.goodCount(), 0, 'the ACK may have been sent long ago')
   bench.turn()
   bench.ack(connection, 0, 0, 1)
   assert.is(bench.master.replicas.goodCount(), 1)
   bench.advance(100_000)
-  assert.is(bench.master.replicas.goodCount(), 0, 'it has left')
+  assert.is(bench.master.replicas.goodCount(), 0, 'the replica is detached')
   await bench.close()
 })
 

@@ -59,7 +59,11 @@ test('another format, this node itself and a master of this node are refused and
   assert.match(refused({ runId: OWN_RUN_ID, isFailover: true }), /^CYCLE/)
   assert.match(refused({ runId: id(50) }), /^CYCLE/)
   assert.is(bench.master.replicas.hasAttached, false)
-  assert.equal(bench.metaSync(connection, { runId: id(50), isFailover: true }).chain, [OWN_RUN_ID], 'it stands above this node no more')
+  assert.equal(
+    bench.metaSync(connection, { runId: id(50), isFailover: true }).chain,
+    [OWN_RUN_ID],
+    'the other node is no longer above this one',
+  )
   await bench.close()
 })
 

@@ -209,7 +209,7 @@ test('few run ids are remembered for an address, and the holder is one of them',
   for (let number = 10; number < 100; number++) bound(metaSync(number, id(number)))
   assert.is(item.runId, id(99))
   assert.is(item.claims.holder?.runId, id(99))
-  assert.is(bound(metaSync(500, A)).runId, A, 'forgotten, and so as good as new')
+  assert.is(bound(metaSync(500, A)).runId, A, 'forgotten, and so treated as new')
 })
 
 test('two replicas behind one ip with different ports are two items, and so are two ips with one port', () => {

@@ -205,7 +205,7 @@ test('a failing command takes the whole batch back, and memory is distrusted', a
   await storage.close('save')
   const again = await Engine.open(engine.disk)
   assert.is(again.run('GET', 'a'), '1')
-  assert.is(again.run('GET', 'b'), null, 'no checkpoint was made of it')
+  assert.is(again.run('GET', 'b'), null, 'no checkpoint of the failed batch was made')
   assert.match(again.storage.identity.fullSync ?? '', /could not be applied/)
 })
 

@@ -112,7 +112,7 @@ test('a disk that fills up during a full sync makes the replica wait as long; ot
   assert.is(full.machine.state, 'connect')
   full.facts.freeBytes *= 1.05
   full.do({ type: 'tick' })
-  assert.is(full.machine.state, 'connecting', 'there is more room than when it began')
+  assert.is(full.machine.state, 'connecting', 'there is more room than at the beginning')
   const bench = new Bench().to('db_sync')
   bench.do({ type: 'copy-failed', reason: 'a full sync cannot be written: IO error: EIO' })
   assert.is(bench.machine.retryAtMs - bench.facts.monotonicMs, 100)

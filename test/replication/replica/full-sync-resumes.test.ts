@@ -116,7 +116,7 @@ test('an unfinished full sync of another version is removed', async () => {
   const target = targetOf(engine)
   assert.is(target.adopt(), false)
   assert.is(target.resume, null)
-  await until(() => !engine.disk.files.existsSync(`${DIRECTORY}/generation-000002`), 'it to be removed')
+  await until(() => !engine.disk.files.existsSync(`${DIRECTORY}/generation-000002`), 'the unfinished data to be removed')
   await engine.storage.close('save')
 })
 

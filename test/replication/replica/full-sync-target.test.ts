@@ -106,7 +106,7 @@ test('a full sync restarts if the master has another snapshot', async () => {
   assert.equal(bench.target.resume, { snapshot: 'b2', after: null })
   bench.addAll(chunksOf(second, 5, null))
   await bench.untilReported('copied')
-  assert.equal(bench.generations.length, 2, 'the first one is gone')
+  assert.equal(bench.generations.length, 2, 'the first copy is removed')
   bench.target.install()
   await bench.untilReported('installed')
   bench.assertEqualTo(from)
@@ -174,7 +174,7 @@ test('the target is full when a few MiB wait for the disk', async () => {
   assert.not.ok(target.isFull)
   while (!target.isFull) target.add(chunk(sequence++))
   target.abandon()
-  assert.not.ok(target.isFull, 'what waited is dropped')
+  assert.not.ok(target.isFull, 'waiting chunks are dropped')
 })
 
 test('on a full disk the copy is abandoned with the reason, and the next one begins anew', async () => {
@@ -285,7 +285,7 @@ test('progress shows bytes, the recent rate and the remaining time', async () =>
   assert.ok(bytesPerSecond > 90_000 && bytesPerSecond < 110_000, `${bytesPerSecond}`)
   assert.is(progress.etaSeconds, Math.ceil(599_920 / bytesPerSecond))
   clock.advance(60_000)
-  assert.ok((target.progress?.bytesPerSecond ?? 0) < bytesPerSecond, 'it falls when nothing comes')
+  assert.ok((target.progress?.bytesPerSecond ?? 0) < bytesPerSecond, 'the rate falls when nothing arrives')
 })
 
 test('the total is corrected when the records are larger than the estimate', async () => {

@@ -135,7 +135,7 @@ test('bytes that are neither group nor sign are an error, and groups before them
       assert.is(words.length, 2, expected)
       assert.ok(words[0]?.startsWith('0 '))
       assert.is(words[1], expected)
-      assert.equal(stream.push(group.bytes), [], 'nothing comes out of it any more')
+      assert.equal(stream.push(group.bytes), [], 'the stream delivers nothing more')
     }
   }
 })

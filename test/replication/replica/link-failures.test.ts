@@ -90,7 +90,7 @@ test('three unchained groups in a row at one offset lead to a full sync', async 
   bench.wire.events.connected()
   bench.receive(array(metaReply(META)))
   assert.is(bench.takeSent().at(-1), 'DBSYNC 7 ? -')
-  assert.equal(bench.warnings(), [reason], 'one line for all of it')
+  assert.equal(bench.warnings(), [reason], 'one line for all failures')
   const again = await Engine.open(bench.engine.disk.kill(() => 0))
   assert.match(again.storage.identity.fullSync ?? '', /3 times/)
 })

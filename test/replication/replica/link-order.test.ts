@@ -33,7 +33,7 @@ test('items behind a batch wait for it, even if the batch begins a new segment a
   assert.is(binlog.segments.length, 2)
   assert.is(engine.run('GET', 'a'), '12')
   link.flush()
-  assert.is(acknowledged, '12', 'nothing is acknowledged that is not in memory')
+  assert.is(acknowledged, '12', 'only applied groups are acknowledged')
 })
 
 test.run()

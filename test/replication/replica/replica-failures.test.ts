@@ -164,7 +164,7 @@ test('a reason is logged once, and again only after the link has held for a seco
   bench.do({ type: 'connected' })
   bench.meta()
   const joined = bench.allowContinue()
-  assert.equal(logged([...joined, ...bench.do({ type: 'streaming' })], 'info'), [], 'not before it is known to hold')
+  assert.equal(logged([...joined, ...bench.do({ type: 'streaming' })], 'info'), [], 'not before the link has held')
   assert.is(machine.reason, 'refused')
   facts.monotonicMs += 1000
   assert.is(logged(bench.do({ type: 'tick' }), 'info')[0]?.text, 'in step with the master')
@@ -293,7 +293,7 @@ test('three failures to follow in a row at one offset lead to a full sync', () =
   }
   assert.equal([300, 300, 400, 400, 300, 300].map(bad), [false, false, false, false, false, false])
   assert.ok(bad(300))
-  assert.not.ok(bad(300), 'it is counted anew')
+  assert.not.ok(bad(300), 'the count starts again')
 })
 
 test.run()

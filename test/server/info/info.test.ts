@@ -17,7 +17,7 @@ function parse(text: string): Map<string, string> {
   for (const line of text.split('\r\n')) {
     if (line === '' || line.startsWith('# ') || line.startsWith('db0:binlog_offset=')) continue
     const [, name, value] = /^([\w.|-]+):(.*)$/.exec(line) as RegExpExecArray
-    assert.not.ok(found.has(name as string), `${name} comes twice`)
+    assert.not.ok(found.has(name as string), `${name} is repeated`)
     found.set(name as string, value as string)
   }
   return found

@@ -64,7 +64,7 @@ test('during a reopening of LevelDB, commands whose keys may be on disk only are
   keyspace.pageLimits = { inlineBytes: 60, pageBytes: 100, pageElements: 5 }
   run('SADD', 'large', ...Array.from({ length: 100 }, (_, i) => `member ${i}`))
   run('SADD', 'small', 'a')
-  assert.is(verdict('SCARD', 'large'), null, 'all of it is in memory: nothing has been written')
+  assert.is(verdict('SCARD', 'large'), null, 'all keys are in memory, as nothing was written')
   await checkpoint()
   run('SADD', 'new', ...Array.from({ length: 100 }, (_, i) => `member ${i}`))
   assert.equal(
@@ -80,7 +80,7 @@ test('during a reopening of LevelDB, commands whose keys may be on disk only are
   keyspace.swap(0, 1)
   assert.is(verdict('SCARD', 'large'), 'hold', 'a transaction may have selected that database')
   for (let i = 0; i < 3; i++) db.residents.advanceHand(2 * db.residents.length, keyspace.landedGeneration, Number.POSITIVE_INFINITY)
-  assert.is(verdict('SCARD', 'small'), 'hold', 'there are keys that are not in memory')
+  assert.is(verdict('SCARD', 'small'), 'hold', 'some keys are not in memory')
 })
 
 test('while a group waits to be written, scripts and reads of keys that it changed are held', () => {

@@ -97,7 +97,7 @@ test('a reason that comes and goes between two checks releases every client', ()
   const third = clientOf(WRITE)
   storage.isOverloaded = false
   gates.refresh()
-  assert.is(third.verdict, 'hold', 'the pause is still there')
+  assert.is(third.verdict, 'hold', 'the pause still lasts')
   assert.is(third.tries, 1)
 })
 
@@ -171,7 +171,7 @@ test('the first write of an unsettled master settles its role; reads, PUBLISH an
   isUnsettled = true
   gates.refresh()
   assert.is(gates.refusal(new Request({ transaction: { requests: [] } } as unknown as Client, [], WRITE)), null)
-  assert.is(isUnsettled, false, 'as a part of a transaction that runs')
+  assert.is(isUnsettled, false, 'as part of a running transaction')
 })
 
 test('the names of present reasons are listed once each, in the order of their answers', () => {

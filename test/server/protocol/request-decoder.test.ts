@@ -54,7 +54,7 @@ function decode(stream: Bytes, sizes: readonly number[], { limits, authenticated
     outcome.error = error.message
     assert.is(decoder.bufferedBytes, 0, 'nothing is kept after an error')
     decoder.feed(bufferOf('PING\r\n'), 6)
-    assert.is(decoder.next(), null, 'what follows an error is passed over')
+    assert.is(decoder.next(), null, 'bytes after an error are skipped')
   }
   return outcome
 }

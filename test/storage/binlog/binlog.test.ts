@@ -184,7 +184,7 @@ test('a sync request joins a running sync that covers its bytes', async () => {
   binlog.sync()
   write('SET', 'a', '3')
   await binlog.syncTo(binlog.end.offset)
-  assert.is(binlog.syncs, 3, 'what came after it began needs another one')
+  assert.is(binlog.syncs, 3, 'bytes after its beginning need another sync')
 })
 
 test('a failed sync is fatal once and never retried, and nothing is appended after it', async () => {

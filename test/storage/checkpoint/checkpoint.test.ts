@@ -152,7 +152,7 @@ test('dirty memory is bounded: past the limit writers wait, and the batch is no 
     written += 10_000
     storage.background()
     await nextTurn()
-    assert.ok(written <= limit, 'writers would have gone on past the limit')
+    assert.ok(written <= limit, 'writers would have exceeded the limit')
   }
   assert.ok(written >= limit * 0.9, `waiting with ${written} bytes of ${limit}`)
   disk.records.releaseWrites()
@@ -183,7 +183,7 @@ test('a checkpoint is due by growth of the binlog, by dirty memory and by time',
     clock.setWall(clock.wallMs() - 3_600_000)
     clock.advance(5000)
   }
-  assert.is(await run({ intervalMs: 5000 }, setBack), 1, 'a wall clock that is set back is of no consequence')
+  assert.is(await run({ intervalMs: 5000 }, setBack), 1, 'a wall clock set back has no effect')
 })
 
 test('no checkpoint is made during a reload', async () => {

@@ -51,7 +51,7 @@ test('after a clean end the next process finds every record of an unfinished ful
   const engine = await replica(new Disk(), clock)
   const next = await engine.storage.beginDataSet(SOURCE)
   await next.put(pairs(0, 30))
-  assert.is(next.progress, null, 'it is neither much nor long ago')
+  assert.is(next.progress, null, 'neither enough bytes nor enough time')
   await engine.storage.close('save')
   const again = await replica(engine.disk, clock)
   const found = again.storage.unfinished as IncomingDataSet

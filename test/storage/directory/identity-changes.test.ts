@@ -56,7 +56,7 @@ test('an identity of a version before replication is read', () => {
   const found = written(old)
   assert.equal(found?.past, [{ id: B, until: 70 }])
   assert.is(found?.cleanEnd, 90)
-  assert.is(found?.ownFrom, 0, 'it was a master from the start')
+  assert.is(found?.ownFrom, 0, 'a master from the start')
   assert.is(found?.master, undefined)
   assert.equal(written({ ...old, previousId: '0'.repeat(40), switchOffset: -1 })?.past, [])
 })

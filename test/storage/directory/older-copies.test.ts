@@ -227,7 +227,7 @@ test('a cut of a binlog that ends before the checkpoint restarts it there, and n
     const outcome = await open(kill(disk)).then(contentOf, (error: Error) => error.message)
     // The checkpoint is behind all that is lost, and nothing shows that it was not purged.
     if (outcome === expected) continue
-    if (lost[0] === names[1]) assert.match(outcome, `${BINLOG_DIRECTORY}/${names[1]} is missing`, 'replicas may need what was there')
+    if (lost[0] === names[1]) assert.match(outcome, `${BINLOG_DIRECTORY}/${names[1]} is missing`, 'replicas may need the old binlog')
     refusals.push(outcome)
     assert.match(outcome, /haypile check DIR --cut/)
     await repair(disk, 'cut-binlog')

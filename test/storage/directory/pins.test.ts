@@ -36,7 +36,7 @@ test('PURGELOGSTO removes segments that end at or before the offset, unless reco
   const { end } = storage.binlog
   assert.is(storage.purgeTo(end.offset), 0, 'nothing is checkpointed')
   await engine.checkpoint()
-  assert.is(storage.binlog.startOffset, 0, 'retention keeps it all')
+  assert.is(storage.binlog.startOffset, 0, 'retention keeps every segment')
   const [first, second, third, fourth] = storage.binlog.segments
   assert.is(storage.purgeTo((second?.end as number) - 1), 1)
   assert.is(storage.binlog.startOffset, first?.end)
@@ -59,7 +59,7 @@ test('on a full disk the segments that replicas need stay for one checkpoint, th
   assert.ok(storage.isDiskLow)
   disk.files.capacityBytes = 0 // whatever is removed, it is not enough
   for (let i = 0; i < 3; i++) storage.recoverRoom()
-  assert.is(storage.binlog.startOffset, 0, 'the checkpoint has not come')
+  assert.is(storage.binlog.startOffset, 0, 'no checkpoint was made')
   disk.files.capacityBytes = 2 ** 40
   storage.background()
   disk.files.capacityBytes = 0
@@ -87,7 +87,7 @@ test('a failed append for want of room releases the reserve, once', async () => 
   assert.ok(engine.storage.appendFailed(failure))
   assert.not.ok(engine.disk.files.existsSync('/data/reserve'))
   assert.ok(engine.storage.isDiskLow)
-  assert.not.ok(engine.storage.appendFailed(failure), 'there is none left')
+  assert.not.ok(engine.storage.appendFailed(failure), 'no reserve is left')
 })
 
 test.run()

@@ -115,7 +115,7 @@ class World {
     const { binlog, identity: found, keyspace } = this.replica.storage
     assert.ok(binlog.end.offset >= this.synced, `${binlog.end.offset} is recovered, ${this.synced} was synced`)
     assert.equal({ ...found, cleanEnd: null }, { ...identity, cleanEnd: null })
-    assert.equal(this.master.storage.binlog.positionAt(binlog.end.offset), binlog.end, 'it ends where a group of its master ends')
+    assert.equal(this.master.storage.binlog.positionAt(binlog.end.offset), binlog.end, 'it ends at a group boundary of its master')
     checkMemory(keyspace)
     await nextTurn()
   }

@@ -168,7 +168,7 @@ test('holding and releasing expiry does not disturb a stalled group or a reload'
   assert.is(storage.group.bodyLength, bodyLength)
   storage.holdExpiry('replication', true)
   assert.ok(storage.retry())
-  assert.is(keyspace.expiry, 'hide', 'it is held still')
+  assert.is(keyspace.expiry, 'hide', 'expiry is still held')
   const beginGroup = () => {
     storage.holdExpiry('replication', false)
     assert.is(keyspace.expiry, 'ignore')
@@ -278,7 +278,7 @@ test('a reload that finds the log damaged ends the process before anything is wr
     () => '',
     (error: Error) => error.message,
   )
-  assert.match(refused, /damaged at offset 304 .* once synced up to 456/, 'a replica knows as well what was on its medium')
+  assert.match(refused, /damaged at offset 304 .* once synced up to 456/, 'a promoted replica also knows what it had synced')
 })
 
 test('distrusted memory serves reads only, without checkpoints or snapshots, and a start recovers from the log', async () => {

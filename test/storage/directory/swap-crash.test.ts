@@ -47,7 +47,8 @@ test('a crash at any moment of a full sync leaves the old or the new data set, c
     if (isNew) assert.is(content, young)
     else {
       assert.is(identity.replicationId, before)
-      if (content !== old) assert.ok(old.includes('only in the log') && old.startsWith(content.split('\n')[0] as string), 'less of its log')
+      if (content !== old)
+        assert.ok(old.includes('only in the log') && old.startsWith(content.split('\n')[0] as string), 'the log is shorter')
     }
     assert.is(role, 'replica')
     assert.is(identity.generation, isNew ? 'generation-000002' : 'generation-000001')

@@ -39,7 +39,7 @@ test('a full sync replaces data, log and history at one moment, and the node con
   assert.is(contentOf(replica), contentOf(master))
   checkMemory(replica.storage.keyspace)
   await checkStored(replica.disk.recordsAt('/data/generation-000002/db'))
-  assert.not.ok(replica.disk.files.existsSync('/data/generation-000001'), 'what was before is removed')
+  assert.not.ok(replica.disk.files.existsSync('/data/generation-000001'), 'the old data is removed')
   await checkDisk(replica.disk.kill(lose))
   const again = await Engine.open(replica.disk.crash(lose), { clock })
   assert.is(contentOf(again), contentOf(master))
@@ -130,7 +130,7 @@ test('data of another position or without a meta record is not installed', async
     (error: Error) => assert.match(error.message, /not the data set/),
   )
   const generations = replica.disk.files.listSync('/data').filter((name) => name.startsWith('generation'))
-  assert.equal(generations, ['generation-000001', empty.name], 'asking for a generation removes the one before')
+  assert.equal(generations, ['generation-000001', empty.name], 'beginning a data set removes the unfinished one')
 })
 
 for (const [what, meddle] of [
@@ -273,7 +273,7 @@ test('a full sync counts as installed even if the first read of the new data fai
   await fullSync(replica, master)
   assert.is(contentOf(replica), contentOf(master))
   await replica.settle()
-  assert.not.ok(replica.disk.files.existsSync('/data/generation-000001'), 'what was before is removed')
+  assert.not.ok(replica.disk.files.existsSync('/data/generation-000001'), 'the old data is removed')
 })
 
 test('several full syncs in a row, each from another master', async () => {

@@ -64,10 +64,10 @@ test('a database in memory is emptied in one step, and its id is never used agai
   const next = keyspace.database(0).id
   assert.ok(next > id)
   engine.write('FLUSHDB')
-  assert.is(keyspace.database(0).id, next, 'there was nothing to drop')
+  assert.is(keyspace.database(0).id, next, 'no object was dropped')
   engine.write('SET', 'a', '1')
   const again = await Engine.open(engine.disk.kill(() => 0))
-  assert.is(again.storage.keyspace.database(0).id, next, 'replay comes to the same ids')
+  assert.is(again.storage.keyspace.database(0).id, next, 'replay assigns the same ids')
 })
 
 test.run()

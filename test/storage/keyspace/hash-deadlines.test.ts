@@ -110,7 +110,7 @@ test('many expired fields of one hash are deleted in slices that alternate with 
     before = size
   }
   assert.ok(steps >= 10)
-  assert.is(storage.keyspace.changes, changes, 'nobody has changed anything')
+  assert.is(storage.keyspace.changes, changes, 'no command has changed the key')
   assert.equal([hashAt(engine, 'h').size, hashAt(engine, 'g').size, engine.run('EXISTS', 'key')], [1000, 10, 0])
   assert.is(storage.keyspace.expiredFields, 1010)
   storage.commit()

@@ -118,7 +118,7 @@ test('a database without records that lost its files to a power loss is created 
     await records.close()
     const [manifest] = named(directory, /^MANIFEST/)
     rmSync(join(directory, manifest))
-    assert.not.equal(await fails(directory, 'create'), '', 'one with records is left as it is')
+    assert.not.equal(await fails(directory, 'create'), '', 'a database with records stays unchanged')
     assert.equal(named(directory, /^CURRENT$/), ['CURRENT'])
   }))
 
@@ -247,7 +247,7 @@ test('opening a database syncs its directory', () =>
       realFiles.syncDirectorySync = syncDirectorySync
     }
     assert.is(synced.length, 3)
-    assert.is(synced.at(-1), named(directory, /^(CURRENT|MANIFEST)/).join(), 'the last MANIFEST among it')
+    assert.is(synced.at(-1), named(directory, /^(CURRENT|MANIFEST)/).join(), 'the last MANIFEST is synced too')
     assert.is(new Set(synced).size, 3, 'each opening makes another')
   }))
 

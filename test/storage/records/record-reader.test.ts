@@ -43,7 +43,7 @@ function openElsewhere(directory: string): string {
     timeout: 60_000,
     encoding: 'utf8',
   })
-  assert.is(signal, null, 'it ends by itself')
+  assert.is(signal, null, 'the process exits')
   return status === 0 ? stdout.trim() : /LEVEL_LOCKED/.test(stderr) ? 'locked' : stderr
 }
 
@@ -111,7 +111,7 @@ test('the reader continues after LevelDB is reopened, and throws while it is clo
       () => keysOf(level),
       (error: { code?: string }) => error.code === 'LEVEL_DATABASE_NOT_OPEN',
     )
-    assert.is(openElsewhere(directory), '10', 'closed for good, the reader too')
+    assert.is(openElsewhere(directory), '10', 'the reader is closed too')
   }))
 
 test('a process that used the reader and closes nothing still exits', () =>

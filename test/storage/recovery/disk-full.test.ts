@@ -45,14 +45,14 @@ test('while the binlog cannot be written, writes are refused and reads that woul
   assert.is(storage.keyspace.keyCount, 4, 'and not deleted')
   void storage.checkpointer.request()
   storage.background()
-  assert.not.ok(storage.checkpointer.isRunning, 'no checkpoint freezes what is not in the log')
+  assert.not.ok(storage.checkpointer.isRunning, 'no checkpoint freezes unlogged changes')
   assert.is(storage.binlog.end.offset, end)
   assert.ok(storage.retry())
   gates.refresh()
   assert.is(engine.run('GET', 'changed'), '2')
   assert.is(engine.write('SET', 'other', '1'), 'OK')
   engine.turn()
-  assert.is(storage.keyspace.keyCount, 4, 'the one past its deadline is gone')
+  assert.is(storage.keyspace.keyCount, 4, 'the expired key is deleted')
   const again = await Engine.open(
     disk.kill(() => 0),
     { clock },
@@ -83,7 +83,7 @@ test('a full disk releases the reserve, refuses writes and purges binlog; writes
   storage.background() // giving the reserve back has asked for a checkpoint
   await engine.settle()
   assert.is(storage.checkpointer.landedOffset, storage.binlog.end.offset)
-  assert.ok(storage.binlog.sizeBytes < before, 'binlog that no recovery needs is gone, whatever retention says')
+  assert.ok(storage.binlog.sizeBytes < before, 'binlog that recovery does not need is removed despite retention')
   storage.recoverRoom()
   assert.not.ok(storage.isDiskLow)
   assert.ok(reserve())
@@ -137,7 +137,7 @@ test('closing while stalled drops the unwritten group and nothing else', async (
   disk.files.fail({ operation: 'truncate', code: 'EIO' })
   engine.turn(() => engine.run('SET', 'b', '1'))
   await storage.close('save')
-  assert.is(disk.records.count, 0, 'no checkpoint of what is not in the log')
+  assert.is(disk.records.count, 0, 'no checkpoint of unlogged changes')
   const again = await Engine.open(disk.kill(() => 0))
   assert.is(again.run('GET', 'a'), '1')
   assert.is(again.run('GET', 'b'), null)

@@ -52,7 +52,7 @@ test('after a write on a full disk LevelDB can be read, refuses writes until a r
     const image = await LevelRecords.open(join(directory, 'image'), SETTINGS, 'existing')
     const keys = image.readRangeSync(ALL, 10).map(([key]) => String(key))
     await image.close()
-    assert.equal(keys, ['first', ...batches], 'what was acknowledged is there after a kill')
+    assert.equal(keys, ['first', ...batches], 'acknowledged writes survive a kill')
     await records.reopen()
     await put(records, 'fourth', noise(100))
     await records.reopen()

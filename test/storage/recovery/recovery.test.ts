@@ -200,7 +200,7 @@ test('a prefetched key is dropped if a checkpoint landed, the database was dropp
   {
     const { engine, prefetcher } = await reopened()
     await prefetcher.start(0, requests)
-    assert.is(engine.storage.keyspace.database(0).residentKeys, 20, 'it works')
+    assert.is(engine.storage.keyspace.database(0).residentKeys, 20, 'the prefetched keys are resident')
   }
   {
     const { engine, prefetcher } = await reopened()

@@ -59,7 +59,7 @@ test('a synchronous walk finds exactly the live keys in any phase of a checkpoin
     assert.equal(walkedNow(db, chance, ahead), later)
     assert.equal(runNow(storedEdges(db)), await runLater(storedEdges(db)))
   }
-  assert.ok(inFlight > 100, `${inFlight} walks while a batch was on its way`)
+  assert.ok(inFlight > 100, `${inFlight} walks during a batch`)
 })
 
 test('synchronous and asynchronous walks share what either has read ahead', async () => {

@@ -197,7 +197,7 @@ test('small steps with read-ahead read LevelDB rarely and still see changes in m
     keys.map(({ key }) => key),
     ['k101', 'k102'],
   )
-  assert.is(ahead.count, 1, 'pieces of earlier epochs are gone')
+  assert.is(ahead.count, 1, 'pieces of earlier epochs are dropped')
 })
 
 test('a walk throws StoreNotOpenError while LevelDB is closed', async () => {
@@ -242,7 +242,7 @@ test('every key that exists throughout a walk is found once, and none that was d
       if (db.droppedIn !== 0) break
       const changed = (key: string) => storm.changed.has(`${db.id} ${key}`)
       for (const key of before.keys()) if (!changed(key)) assert.ok(found.includes(key), `round ${round}: ${key} is missing`)
-      for (const key of found) assert.ok(before.has(key) || changed(key), `round ${round}: ${key} was gone before`)
+      for (const key of found) assert.ok(before.has(key) || changed(key), `round ${round}: ${key} was deleted before`)
       storm.changed.clear()
     }
     // With nothing going on, a walk and the model agree to the key.

@@ -111,7 +111,8 @@ for (const type of [SetValue, List] as const) {
       for (; cursor.next(); found++) {
         if (type === SetValue) assert.is(cursor.key, nameOf(direction === 'forward' ? found : 99 - found))
         if (found % 4 === 0) evictAll(keyspace)
-        for (const node of nodesIn(keyspace)) assert.ok(node.parent === null || node.parent.ringIndex >= 0, 'hangs on what has left memory')
+        for (const node of nodesIn(keyspace))
+          assert.ok(node.parent === null || node.parent.ringIndex >= 0, 'a node in memory has an evicted parent')
       }
       assert.is(found, 100)
       checkTree(tree)

@@ -37,7 +37,7 @@ function checkAccounts(keyspace: Keyspace): void {
       assert.is(resident.ringIndex, i)
       bytes += resident.memoryBytes ?? (resident.sizeBytes as number)
     }
-    assert.is(db.residents.bytes, bytes, 'bytes of what is resident')
+    assert.is(db.residents.bytes, bytes, 'resident bytes')
   }
 }
 

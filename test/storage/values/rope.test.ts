@@ -144,7 +144,7 @@ test('a dropped rope is freed from memory, and its pages on disk become garbage'
   db.create('k', Buffer.alloc(MIN_ROPE_BYTES, 'a'))
   const { objectId } = ropeOf(db)
   db.delete('k')
-  assert.equal(keyspace.garbageObjects, [], 'nothing of it is on disk')
+  assert.equal(keyspace.garbageObjects, [], 'the value has no pages on disk')
   db.create('k', Buffer.alloc(MIN_ROPE_BYTES, 'b'))
   const second = ropeOf(db).objectId
   assert.is.not(second, objectId)

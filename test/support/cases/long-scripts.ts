@@ -15,7 +15,7 @@ export const BUSY = new WireError('BUSY Redis is busy running a script. You can 
 
 /** Waits until other clients get BUSY. */
 export async function isBusy(server: RunningServer): Promise<void> {
-  await until('others to be told BUSY', async () => {
+  await until('other clients to get BUSY', async () => {
     const reply = await server.call('PING')
     return reply instanceof WireError && reply.text.startsWith('BUSY ')
   })

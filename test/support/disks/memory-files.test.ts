@@ -229,7 +229,7 @@ test('a process kill keeps all written bytes, and a later power loss may lose th
   assert.is(contentOf(next, '/d/log').latin1Slice(), 'aaaaaaaaaabbbbbbbbbb')
   assert.equal(next.listSync('/d'), ['log', 'other'])
   log.writeSync([Buffer.alloc(10, 'c')], 0)
-  assert.is(contentOf(next, '/d/log').latin1Slice(), 'aaaaaaaaaabbbbbbbbbb', 'what still runs on the old disk does not reach the new one')
+  assert.is(contentOf(next, '/d/log').latin1Slice(), 'aaaaaaaaaabbbbbbbbbb', 'writes on the old disk do not reach the new one')
   assert.ok(crashes(next, random).some((found) => contentOf(found, '/d/log').length === 10))
   assert.ok(listings(next, random).includes('log'))
 })

@@ -188,7 +188,7 @@ class World<V> {
     if (storage.checkpointer.isReopening) return
     const content = liveContent(storage.keyspace, 0)
     const known = this.contents.get(offset)
-    if (known !== undefined) assert.is(content, known, `all that there is at offset ${offset}`)
+    if (known !== undefined) assert.is(content, known, `the whole content at offset ${offset}`)
     this.contents.set(offset, content)
   }
 

@@ -84,7 +84,7 @@ function withoutClocks(value: WireReply): WireReply {
 
 /** Waits until the keys and fields that expire within the next minute are gone. */
 export async function withoutShortDeadlines(client: WireClient): Promise<void> {
-  await until('keys with short deadlines to be gone', async () => {
+  await until('keys with short deadlines to be deleted', async () => {
     const soon = Date.now() + 60_000
     const isSoon = (deadline: WireReply | undefined) => typeof deadline === 'number' && deadline >= 0 && deadline <= soon
     return [...(await dataset(client)).values()].every(([, deadline, , fields]) => {

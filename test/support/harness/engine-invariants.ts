@@ -194,7 +194,7 @@ function checkResidents(db: Database, entries: readonly Entry[], dirty: Readonly
   const { generation, frozenGeneration, landedGeneration } = db.keyspace
   for (const [resident, size] of expected) {
     bytes += size
-    assert.is(db.residents.at(resident.ringIndex), resident, 'a resident does not stand where it says')
+    assert.is(db.residents.at(resident.ringIndex), resident, "a resident's index is wrong")
     const isDirty = resident.generation === generation
     assert.is(dirty.has(resident), isDirty, 'dirty, and not in the list, or the other way round')
     if (isDirty) dirtyBytes += size

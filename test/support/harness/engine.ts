@@ -287,6 +287,6 @@ export async function until(condition: () => boolean, what: string): Promise<voi
   for (let turns = 0; !condition(); turns++) {
     if (turns < QUICK_TURNS) await nextTurn()
     else if (performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 1))
-    else throw new Error(`waited ${UNTIL_MS} ms in vain for: ${what}`)
+    else throw new Error(`no success within ${UNTIL_MS} ms: ${what}`)
   }
 }

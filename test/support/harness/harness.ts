@@ -192,7 +192,7 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
     if (outcome === 'held') throw new Error('the command was held')
     const { effects, isLogged } = executor.context
     if (outcome === 'done' && effects !== null && effects.length > 0 && keyspace.changes === before && !isLogged)
-      throw new Error(`${words[0]} logs what changed nothing`)
+      throw new Error(`${words[0]} changes nothing and is logged`)
   }
 
   function answer(...words: Bytes[]): Reply | ClientError {

@@ -21,7 +21,7 @@ export function checkTree(tree: Tree): [Bytes, TreeValue][] {
 
 function checkNode(tree: Tree, node: TreeNode, from: Bytes, before: Bytes | null, elements: [Bytes, TreeValue][]): number {
   const { encodedBytes, memoryBytes } = node
-  assert.not(node.isGone, 'a node of the tree has gone')
+  assert.not(node.isGone, 'a node of the tree was evicted')
   if (tree.object.pages !== null) assert.is(node.pages, tree.object.pages, 'the pages of a node')
   const { isKeyed } = tree.layout
   if (node.level === 0) {

@@ -131,7 +131,7 @@ export class MasterBench {
       this.turn()
       if (this.wakes === 0) return
     }
-    throw new Error('there is always more to be sent')
+    throw new Error('the master never stops sending')
   }
 
   /** Advances the clock, with the ticks that belong to it. */
@@ -209,5 +209,5 @@ export function refusal(act: () => unknown): string {
     if (error instanceof Refusal) return error.message
     throw error
   }
-  throw new Error('it was not refused')
+  throw new Error('the request was not refused')
 }

@@ -163,7 +163,7 @@ export class HandLink {
   private take(item: StreamItem): void {
     if (item.type === 'asked') this.asked++
     else if (item.type === 'ended') this.ending = item.text
-    else if (item.type === 'bad') throw new Error(`the binlog is not one: ${item.reason}`)
+    else if (item.type === 'bad') throw new Error(`the binlog is malformed: ${item.reason}`)
     else {
       const { bytes, headers, bodies } = item.batch
       this.binlog.push(bytes)

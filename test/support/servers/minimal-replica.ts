@@ -220,7 +220,7 @@ export class MinimalReplica {
       else if (name === 'APPEND') this.data.set(place, (this.data.get(place) ?? '') + value)
       else if (name === 'INCR') this.data.set(place, String(Number(this.data.get(place) ?? 0) + 1))
       else if (name === 'DEL') this.data.delete(place)
-      else throw new Error(`a command that it does not know: ${name}`)
+      else throw new Error(`an unknown command: ${name}`)
     }
     this.position = { offset: next, crc }
   }

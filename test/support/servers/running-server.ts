@@ -63,7 +63,7 @@ export function freePort(): Promise<number> {
 export async function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 180_000): Promise<void> {
   const deadline = performance.now() + timeoutMs
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for: ${what}`)
+    if (performance.now() > deadline) throw new Error(`no success within ${timeoutMs} ms: ${what}`)
     await pause(POLL_MS)
   }
 }
