@@ -1,5 +1,6 @@
 /**
- * Where in a script an error was raised: the innermost frame that is neither C's nor the sandbox's.
+ * Finds the place in a script where an error was raised: the innermost frame that is neither C's
+ * nor the sandbox's.
  */
 import type { Bytes } from '../base/bytes.ts'
 import type { LuaModule } from './module.ts'

@@ -1,6 +1,6 @@
 /**
  * string.format for integers of 64 bits: `%d %i %u %o %x %X %c`. Lua's own function formats
- * everything. Where a number does not fit in 32 bits, its directive becomes `%s` and the argument
+ * everything. If a number does not fit in 32 bits, its directive becomes `%s` and the argument
  * becomes its text. So errors still name the right argument.
  */
 import { must } from '../base/assert.ts'
@@ -21,7 +21,7 @@ const BASES: Readonly<Record<string, number>> = { u: 10, o: 8, x: 16, X: 16 }
 interface Directive {
   readonly flags: string
   readonly width: number
-  /** Null where there is none. */
+  /** Null without a precision. */
   readonly precision: number | null
   readonly conversion: string
 }

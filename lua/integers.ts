@@ -176,7 +176,7 @@ function basedNumber(args: LuaStack, native: NativeFunction): number {
 
 /**
  * table.insert(table, position, value). Lua shifts every position up to the end, occupied or not.
- * Where the position is far below the table's elements, only these are shifted here.
+ * If the position is far below the table's elements, only these are shifted here.
  */
 function insert(args: LuaStack, native: NativeFunction): number {
   const { api, state } = args

@@ -190,7 +190,7 @@ export class LuaMachine {
   }
 
   /**
-   * Returns where the function failed, or null where that is not known. REQUIRES: the state is
+   * Returns the place where the function failed, or null if it is unknown. REQUIRES: the state is
    * 'failed' and the error is on top of the stack.
    */
   errorPlace(): ErrorPlace | null {

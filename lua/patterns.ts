@@ -9,7 +9,7 @@
  *   pattern = [ "^" ] { item } [ "$" ]
  *
  * The worst case is a product. Its factors are the number of places where a match may begin, the
- * length of the subject for every quantifier that repeats, and two for every "?".
+ * subject's length for every quantifier that repeats, and two for every "?".
  */
 import type { Bytes } from '../base/bytes.ts'
 

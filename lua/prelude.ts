@@ -65,7 +65,8 @@ end)
 local nested = 0
 -- The innermost running coroutine that the script itself has created.
 local current = nil
--- Passes the hook's yield to the next outer coroutine, or gives it up if a function of C is in between.
+-- Passes the hook's yield to the next outer coroutine, or gives it up if a function of C is in
+-- between.
 local function passYieldOn() if mayYield() then rawyield() else cancelYield() end end
 
 local function afterResume(co, before, ok, ...)
@@ -87,8 +88,9 @@ local function resume(co, ...)
   current = co
   return afterResume(co, before, rawresume(co, ...))
 end
--- Level 3 is the caller of the function that wrap has returned. One of the two calls in between is a tail call.
-local function unwrapped(ok, ...)
+-- Level 3 is the caller of the function that wrap has returned. One of the two calls in between is
+-- a tail call.
+local function returnOrRaise(ok, ...)
   if not ok then
     local message = ...
     if type(message) == 'string' or type(message) == 'number' then error(message, 3) end
@@ -108,7 +110,7 @@ rawset(real, 'coroutine', {
   wrap = function(body)
     if type(body) ~= 'function' or isNative(body) then error("bad argument #1 to 'wrap' (Lua function expected)", 2) end
     local co = create(body)
-    return function(...) return unwrapped(resume(co, ...)) end
+    return function(...) return returnOrRaise(resume(co, ...)) end
   end,
   yield = function(...)
     if current == nil then error('attempt to yield across metamethod/C-call boundary', 0) end
@@ -116,7 +118,8 @@ rawset(real, 'coroutine', {
   end,
 })
 
--- Continues a protected call after its coroutine has stopped. The script's own yields pass through pcall, too.
+-- Continues a protected call after its coroutine has stopped. The script's own yields pass through
+-- pcall, too.
 local function protected(co, ok, ...)
   if suspended() then
     passYieldOn()
@@ -132,8 +135,8 @@ local function unlessStopped(...)
   suspended()
   return ...
 end
--- Calls a function and returns like pcall. The hook cannot suspend a native function, so Lua's own pcall calls it.
--- That also keeps its error messages right.
+-- Calls a function and returns like pcall. The hook cannot suspend a native function, so Lua's own
+-- pcall calls it. That also keeps its error messages right.
 local function try(body, ...)
   if nested >= MAX_NESTED then return false, 'stack overflow' end
   local co
@@ -147,7 +150,8 @@ local function try(body, ...)
   sortingAt[nested] = sorting
   return protected(co, rawresume(co, ...))
 end
--- Errors of redis.call are tables. pcall returns only the text of such a table, so that scripts can append to it.
+-- Errors of redis.call are tables. pcall returns only the text of such a table, so that scripts can
+-- append to it.
 local function withErrorText(ok, ...)
   if ok then return ok, ... end
   local message = ...
@@ -157,7 +161,7 @@ local function withErrorText(ok, ...)
   end
   return false, message
 end
-local function handled(handler, ok, ...)
+local function handleError(handler, ok, ...)
   if ok then return ok, ... end
   local isHandled, message = try(handler, ...)
   if not isHandled then message = 'error in error handling' end
@@ -166,7 +170,7 @@ end
 rawset(real, 'pcall', function(...) return withErrorText(try(...)) end)
 rawset(real, 'xpcall', function(body, ...)
   if select('#', ...) == 0 then error("bad argument #2 to 'xpcall' (value expected)", 2) end
-  return handled((...), try(body))
+  return handleError((...), try(body))
 end)
 host.reset = function() nested = 0 current = nil sorting = 0 end
 

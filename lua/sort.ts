@@ -41,7 +41,7 @@ export function pushSortKind(stack: LuaStack): number {
 }
 
 /**
- * Returns the source of a function that sorts t[l] to t[u]. The function returns true, or nil where
+ * Returns the source of a function that sorts t[l] to t[u]. The function returns true, or nil if
  * comparisons contradict one another.
  */
 function sorter(name: string, less: (a: string, b: string) => string): string {
@@ -111,7 +111,7 @@ local sorting = 0
 local sortingAt = {}
 local INVALID = 'invalid order function for sorting'
 -- Calls Lua's own sort, and raises its errors as if the script had called it.
-local function natively(t, less)
+local function sortNatively(t, less)
   local ok, message = rawpcall(nativeSort, t, less)
   if ok then return end
   suspended()
@@ -121,8 +121,8 @@ end
 local function isSortable(t, less) return type(t) == 'table' and (less == nil or type(less) == 'function') end
 local function sort(...)
   local t, less = ...
-  local isOurs = sortKind(t, less)
-  if isOurs then
+  local sortsInLua = sortKind(t, less)
+  if sortsInLua then
     if sorting >= MAX_NESTED then error('C stack overflow', 0) end
     sorting = sorting + 1
     local isValid = sortBy(t, 1, #t, less)
@@ -130,8 +130,9 @@ local function sort(...)
     if not isValid then error(INVALID, 2) end
     return
   end
-  -- Only comparisons can fail here. Their errors name no line, so this call need not be in the script's frame.
-  if isOurs == false then return unguardedSort(t) end
+  -- Only comparisons can fail here. Their errors name no line, so this call need not be in the
+  -- script's frame.
+  if sortsInLua == false then return unguardedSort(t) end
   if type(t) ~= 'table' then
     error("bad argument #1 to 'sort' (table expected, got " .. (select('#', ...) == 0 and 'no value' or type(t)) .. ')', 2)
   end
@@ -143,7 +144,7 @@ local function sort(...)
       return
     end
   end
-  natively(t, less)
+  sortNatively(t, less)
 end
 rawset(real.table, 'sort', sort)
 `

@@ -112,7 +112,7 @@ export class Context {
 
   /**
    * Blocks the client of a command that found nothing. The command runs again when a key is ready.
-   * Where blocking is not allowed, returns the reply of a time-out.
+   * If blocking is not allowed, returns the reply of a time-out.
    */
   block(options: BlockOptions): Reply {
     if (!this.mayBlock) return options.onTimeout

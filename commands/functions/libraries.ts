@@ -6,8 +6,8 @@
  *   FunctionLibraries    the libraries as compiled by the engine, by library name and function name
  *
  * A client's command compiles first and stores the code that compiles. Replay, a full sync and a
- * restart only store, because the code has run where it was first loaded. Each use first compares
- * the compiled libraries with the stored ones and updates them.
+ * restart only store, because the code ran when it was first loaded. Each use first compares the
+ * compiled libraries with the stored ones and updates them.
  */
 import { assert, rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -233,8 +233,8 @@ export class FunctionLibraries implements FunctionsPort {
         this.remember(this.compile(name, code, readLibraryHeader(code).body, RELOAD_LIMIT_MS))
       } catch (error) {
         rethrowAssertion(error)
-        // The code compiled where it was loaded, so it stays stored although it cannot be called
-        // here.
+        // The code compiled on the node that loaded it, so it stays stored although it cannot be
+        // called here.
         this.unusable.set(name, code)
         this.warn(`cannot load function library '${name}', its functions are unavailable: ${errorText(error)}`)
         if (this.losses !== this.engine.losses) {

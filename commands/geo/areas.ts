@@ -115,7 +115,7 @@ export function cellsCovering(shape: AreaShape): readonly Cell[] {
   for (const [east, north] of NEIGHBOURS) {
     if (center.step >= 2 && isUseless(east, north, area, bounds)) continue
     const cell = neighbour(center, east, north)
-    // Where a few cells span the earth, the neighbours on both sides are one cell.
+    // If a few cells span the earth, the neighbours on both sides are one cell.
     const last = cells.length > 1 ? cells.at(-1) : undefined
     if (last === undefined || last.longitude !== cell.longitude || last.latitude !== cell.latitude) cells.push(cell)
   }

@@ -1,7 +1,7 @@
 /**
- * DEBUG's subcommands about the inside of one value or database. Where Redis reports on its hash
- * tables, these report on haypile's trees. Output that Redis prints to its standard output goes to
- * the server's log.
+ * DEBUG's subcommands about the structure of one value or database. They report on haypile's trees
+ * instead of Redis's hash tables. Output that Redis prints to its standard output goes to the
+ * server's log.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { ENTRY_OVERHEAD_BYTES, type Entry } from '../../storage/keyspace/entry.ts'

@@ -125,7 +125,7 @@ class Packer {
     else this.writeSized(0xd3, value, 8)
   }
 
-  /** Writes a float where it holds the value exactly, else a double. */
+  /** Writes a float if it holds the value exactly, else a double. */
   private packDouble(value: number): void {
     const isFloat = Math.fround(value) === value
     this.output.byte(isFloat ? 0xca : 0xcb)

@@ -60,8 +60,8 @@ export class JsonScanner {
   /** Value of a T_BOOLEAN. */
   isTrue = false
   /**
-   * Where a T_STRING without escapes lies in the text, quotes excluded. With escapes, `start` is -1
-   * and `string` is its content.
+   * The place of a T_STRING without escapes in the text, quotes excluded. With escapes, `start` is
+   * -1 and `string` is its content.
    */
   start = -1
   end = 0

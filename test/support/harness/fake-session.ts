@@ -1,4 +1,4 @@
-/** A session for commands, without a connection behind it. */
+/** A session for commands, without a connection. */
 import { openDefaultUser } from '../../../commands/acl/user.ts'
 import type { Message } from '../../../commands/contract/reply.ts'
 import { type RemoteRole, type Session, SessionState } from '../../../commands/contract/session.ts'

@@ -31,7 +31,7 @@ export async function withNode(
   try {
     await run({ node, client, other })
   } finally {
-    // A client may wait for what never comes.
+    // A client may wait for a reply that never comes.
     await Promise.all([client.close(), other.close(), node.close('nosave', 'immediate')])
     rmSync(dir, { recursive: true })
   }
