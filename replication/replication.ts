@@ -57,7 +57,7 @@ export class Replication {
       isLinked: () => this.link.isJoined,
       feedLimit: () => (options.syncAlways() ? storage.binlog.synced : storage.binlog.end.offset),
       takeOver: (from) => this.takeOver(from.runId),
-      acked: () => this.acked(),
+      onAck: () => this.acked(),
       wake: () => options.wake(),
     })
     this.link = new ReplicaLink({

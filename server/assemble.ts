@@ -126,13 +126,13 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
   const gates = new Gates(storage, executor, table, {
     replication: replicationGate(config, state),
     flagsOfScript: (command, args) => flagsOfScript(later.value.scripting, later.value.functions, command, args),
-    opened: () => executor.blockedClients.retryPostponed(),
+    onOpened: () => executor.blockedClients.retryPostponed(),
   })
   const turn = new Turn(storage, {
     serveBlocked: () => executor.serveBlocked(),
     notifyClients: () => executor.tracking.isActive && executor.tracking.endTurn(),
     feedReplicas: () => state.replication?.flush(),
-    ended: () => {
+    onEnded: () => {
       later.value.cron.afterTurn()
       later.value.blockedTimer.set()
       gates.refresh()

@@ -21,7 +21,7 @@ export interface MasterOptions {
   /** Called for a valid request to take over. Throws Refusal if this node cannot take over. */
   takeOver(from: { readonly runId: string; readonly offset: number }): void
   /** Called after an acknowledged offset has moved. */
-  acked(): void
+  onAck(): void
   /** Requests a turn: there are bytes to send. */
   wake(): void
 }

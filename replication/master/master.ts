@@ -57,7 +57,7 @@ export class Master {
     this.peers = new Peers({
       storage: options.storage,
       feedLimit: () => options.feedLimit(),
-      broken: (peer, error) => this.cut(peer, `the binlog cannot be read for it: ${String(error)}`),
+      onBroken: (peer, error) => this.cut(peer, `the binlog cannot be read for it: ${String(error)}`),
     })
     this.source = new FullSyncSource(options)
     this.replicas = new ReplicaOverview({ options, items: this.items, peers: this.peers, source: this.source })
@@ -178,7 +178,7 @@ export class Master {
     item.applied = applied
     item.synced = synced
     item.pinned = Math.max(item.pinned, synced)
-    this.options.acked()
+    this.options.onAck()
   }
 
   /** Called for every connection that was a peer, whichever side closed it. */

@@ -38,7 +38,7 @@ export interface PeersOptions {
   /** The end of what may be sent: an offset between groups. */
   feedLimit(): number
   /** Called when the binlog cannot be read at the offset of a peer. */
-  broken(peer: Peer, error: unknown): void
+  onBroken(peer: Peer, error: unknown): void
 }
 
 /** The connections with a granted METASYNC, and their streams. */
@@ -138,7 +138,7 @@ export class Peers {
         if (must(peer.feed, 'a replica that is fed has a stream').sendUpTo(before)) hasMore = true
       } catch (error) {
         rethrowAssertion(error)
-        this.options.broken(peer, error)
+        this.options.onBroken(peer, error)
       }
     }
     this.isIdle = this.feeding.size === 0 && this.beginning.length === 0

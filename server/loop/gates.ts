@@ -37,7 +37,7 @@ export interface GateHooks {
   /** Returns the flags that the request's script declares, null if it declares none. */
   flagsOfScript(command: Command, args: readonly Bytes[]): ScriptFlags | null
   /** Called when a reason has gone, outside of any command. */
-  opened(): void
+  onOpened(): void
 }
 
 /** Judges requests while a reason to hold or refuse them applies. */
@@ -173,7 +173,7 @@ export class Gates implements GateState, RequestGates {
     const clients = [...this.held]
     this.held.clear()
     for (const client of clients) client.retryGate()
-    this.hooks.opened()
+    this.hooks.onOpened()
   }
 
   forget(client: Client): void {

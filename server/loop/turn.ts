@@ -44,7 +44,7 @@ export interface TurnEvents {
   /** After the group is appended and the replies are out: sends appended bytes to replicas. */
   feedReplicas(): void
   /** After the background work. */
-  ended(): void
+  onEnded(): void
 }
 
 /** Runs the turns of the event loop: groups, replies, feeds and background work. */
@@ -123,7 +123,7 @@ export class Turn {
     if (this.mustWaitForSync && storage.isReady) storage.binlog.sync()
     events.feedReplicas()
     const moreWork = storage.background()
-    events.ended()
+    events.onEnded()
     if (moreExpired || hasMoreToNotify || moreWork) this.begin()
   }
 

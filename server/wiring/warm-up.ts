@@ -116,7 +116,7 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
   const monotonicMs = () => clock.monotonicMs()
   const gates = OPEN_GATES
   const executor = new Executor({ keyspace, group, server: server as ServerPort, hooks, gates, monotonicMs, groupStart: () => 0 })
-  const hooksOfTurn = { serveBlocked() {}, notifyClients: () => false, feedReplicas() {}, ended() {} }
+  const hooksOfTurn = { serveBlocked() {}, notifyClients: () => false, feedReplicas() {}, onEnded() {} }
   const turn = new Turn(scratchStorage(keyspace, group, clock), hooksOfTurn)
   const host = scratchHost(executor, turn, { config, acl, prefetcher: new Prefetcher(keyspace, executor.runtimes), monotonicMs })
   const address = { remote: '', local: '' }

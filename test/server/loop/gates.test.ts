@@ -28,7 +28,7 @@ function made() {
   }
   const executor = { units: { current: null }, gating: new Gating(OPEN_GATES) } as Pick<Executor, 'units' | 'gating'>
   const around = { replication: null as ReplicationGate | null, opened: 0 }
-  const hooks: GateHooks = { replication: () => around.replication, flagsOfScript: () => null, opened: () => around.opened++ }
+  const hooks: GateHooks = { replication: () => around.replication, flagsOfScript: () => null, onOpened: () => around.opened++ }
   const gates = new Gates(storage as unknown as Storage, executor as Executor, {} as CommandTable, hooks, (run) => run())
   gates.isLoading = false
   gates.refresh()

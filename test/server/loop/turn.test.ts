@@ -5,7 +5,7 @@ import { Turn, type TurnEvents } from '../../../server/loop/turn.ts'
 import { Disk, Engine, until } from '../../support/harness/engine.ts'
 import { ManualClock } from '../../support/harness/manual-clock.ts'
 
-const noEvents: TurnEvents = { serveBlocked() {}, notifyClients: () => false, feedReplicas() {}, ended() {} }
+const noEvents: TurnEvents = { serveBlocked() {}, notifyClients: () => false, feedReplicas() {}, onEnded() {} }
 
 test('with appendfsync always, groups without a waiting client are synced too, as replicas get durable groups only', async () => {
   const clock = new ManualClock()

@@ -98,7 +98,7 @@ export class MasterBench {
       isLinked: () => this.isLinked,
       feedLimit: () => this.feedLimit ?? engine.storage.binlog.end.offset,
       takeOver: (from) => this.takeOver(from),
-      acked: () => void this.acks++,
+      onAck: () => void this.acks++,
       wake: () => void this.wakes++,
     })
     engine.events.pinned = () => this.master.replicas.pinned
