@@ -1,11 +1,11 @@
 /**
- * Assertions say what only a bug can make false. They are always on: a bug ends the process before
- * damage is written.
+ * An assertion states a condition that only a bug can make false. Assertions are always on: a bug
+ * ends the process before damage is written.
  *
- * A failed assertion is never caught to go on. The program ends where it fails (`endOnFailure`). In
- * an embedded server the error goes the way of any bug, and each `catch` that goes on after other
- * errors calls `rethrowAssertion` first. What a client, a peer or the disk can cause is no
- * assertion: ClientError, a refusal, DamageError.
+ * No `catch` continues after a failed assertion. The program ends where it fails (`endOnFailure`).
+ * In an embedded server the error goes the way of any bug, and each `catch` that continues after
+ * other errors calls `rethrowAssertion` first. Conditions that a client, a peer or the disk can
+ * cause are errors instead: ClientError, a refusal, DamageError.
  */
 export class AssertionError extends Error {
   override readonly name = 'AssertionError'

@@ -130,7 +130,7 @@ export function realPathOf(path: string): string {
 }
 
 /**
- * Replaces a small file so that after a crash either the old or the new content is there, whole.
+ * Replaces a small file. After a crash it has either the old or the new content, complete.
  */
 export function replaceFileSync(files: Files, path: string, content: Buffer): void {
   const temporary = `${path}.new`

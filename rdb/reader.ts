@@ -133,7 +133,7 @@ export class RdbReader {
     }
   }
 
-  /** Reads a deadline, idle time or frequency. Returns false where the code says something else. */
+  /** Reads a deadline, idle time or frequency. Returns false if the code is none of these. */
   private isAttribute(code: number): boolean {
     const { input } = this
     if (code === codes.OPCODE_EXPIRETIME_MS) this.expireAtMs = input.milliseconds()

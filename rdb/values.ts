@@ -1,4 +1,4 @@
-/** Keys and values as the writer takes them: what is large is iterated, never held. */
+/** Keys and values as the writer takes them: large values are iterated, never held. */
 import type { Bytes } from '../base/bytes.ts'
 import type { RdbPendingEntry, RdbStreamEntry, RdbStreamId } from './elements.ts'
 

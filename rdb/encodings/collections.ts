@@ -26,7 +26,7 @@ export interface ValueReader {
 
 /** Elements that are being gathered for one part. */
 interface Batch {
-  /** Reads one element and checks it; changes nothing unless all of it is there. */
+  /** Reads one element and checks it; changes nothing unless all of it has arrived. */
   add(input: RdbInput): void
   part(): RdbValuePart
 }
@@ -156,7 +156,7 @@ function scoreOfText(input: RdbInput): number {
   return length === SCORE_NAN ? Number.NaN : scoreOf(input.bytes(length))
 }
 
-/** Returns the number that a decimal text says; NaN where it says none. */
+/** Returns the number that a decimal text states; NaN if it states none. */
 export function scoreOf(text: Bytes): number {
   if (/^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?$/i.test(text)) return Number(text)
   if (/^\+?inf(?:inity)?$/i.test(text)) return Number.POSITIVE_INFINITY

@@ -40,7 +40,7 @@ export function readListpack(packed: Packed): Bytes[] {
   return elements
 }
 
-/** Returns the length of an entry without what leads back; 0 where it does not exist. */
+/** Returns the length of an entry without its trailing back length; 0 if there is no entry. */
 function entrySize(bytes: Buffer, position: number): number {
   const first = bytes[position]!
   if (first < 0x80) return 1

@@ -1,5 +1,5 @@
 /**
- * Values of streams. On disk; type 15, and what 19 and 21 add:
+ * Values of streams. On disk; type 15, with the additions of 19 and 21:
  *
  *   stream     count (string(16) listpack)* length id [id id length] groups       stream-nodes.ts
  *              id: length length; first, largest deleted, entries added: 19 and 21

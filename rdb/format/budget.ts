@@ -1,7 +1,7 @@
 /**
- * Limits on what an RDB may claim. Nothing is allocated by a length or a count that was only
- * claimed: a string waits until its bytes are there, and arrays grow by what was decoded. The
- * budget bounds how long the reader waits and how much it holds.
+ * Limits on what an RDB may claim. Nothing is allocated by a claimed length or count. A string
+ * waits until its bytes have arrived, and arrays grow with the elements decoded. The budget bounds
+ * how long the reader waits and how much it holds.
  */
 export interface Budget {
   /** The largest string, key or packed encoding, after decompression. */

@@ -55,7 +55,7 @@ export class RdbInput {
     this.chunkBytes += chunk.length
   }
 
-  /** Says that no more bytes come: what is missing from now on is damage. */
+  /** Ends the input: no more bytes arrive, so missing bytes are damage from now on. */
   end(): void {
     this.isEnded = true
   }

@@ -33,7 +33,7 @@ export class RdbOutput {
     return this.length >= CHUNK_BYTES
   }
 
-  /** Returns what was written since the last call, which the output gives up. */
+  /** Returns the bytes written since the last call, and releases them from the output. */
   take(): Buffer {
     const chunk = this.buffer.subarray(0, this.length)
     this.crc?.update(chunk)

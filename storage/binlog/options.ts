@@ -1,4 +1,4 @@
-/** The options of a binlog, and who follows what is appended to it. */
+/** The options of a binlog, and the interface of a follower of its appends. */
 import type { Files } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
 import type { BinlogPosition } from './group.ts'

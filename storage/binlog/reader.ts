@@ -15,8 +15,8 @@ export type ReadResult =
   | { readonly type: 'bad'; readonly at: BinlogPosition; readonly reason: string; readonly segment: Segment | undefined }
 
 /**
- * Returns the offset up to which a group proves this node's log durable: its synced watermark if
- * this node wrote it as a master, else 0.
+ * Returns the offset up to which a group proves this node's log durable. That is its synced
+ * watermark if this node wrote it as a master, else 0.
  */
 export function trustedSynced(header: GroupHeader, ownFrom: number | null): number {
   return ownFrom !== null && header.offset >= ownFrom ? header.synced : 0
@@ -73,8 +73,8 @@ export class BinlogReader {
   }
 
   /**
-   * Returns the highest trusted synced watermark of the whole groups after a damaged one: an offset
-   * up to which the log was once known to be durable. REQUIRES: `next` has returned a bad group.
+   * Returns the highest trusted synced watermark of the whole groups after a damaged one. The log
+   * was once known to be durable up to that offset. REQUIRES: `next` has returned a bad group.
    */
   syncedAfterDamage(ownFrom: number | null): number {
     let synced = 0

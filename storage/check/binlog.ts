@@ -1,8 +1,8 @@
 /**
- * Verifies a binlog from its first segment to its end: the form, offset, chain, CRC and commands of
- * every group; no gap; the checkpoint at the end of a group. The log cannot be followed past
- * damage. If the damage lies before the checkpoint, a second pass reads the part that recovery
- * needs, which begins at the checkpoint.
+ * Verifies a binlog from its first segment to its end. Each group has a valid form, offset, chain,
+ * CRC and commands; there is no gap; the checkpoint is at the end of a group. The log cannot be
+ * followed past damage. If the damage lies before the checkpoint, a second pass reads the part that
+ * recovery needs, which begins at the checkpoint.
  */
 import { join } from 'node:path'
 import { rethrowAssertion } from '../../base/assert.ts'

@@ -11,14 +11,13 @@
  *                       filling.json  how far a full sync has filled it (filling-progress.ts)
  *   reserve             bytes to release when the disk is full (reserve.ts)
  *
- * A data set is all data of a node. A full sync fills the next one and then changes CURRENT.
- * Data sets that CURRENT does not name are left over from an interrupted full sync. A replica
- * continues the sync if filling.json says how far it came.
+ * A data set is all data of a node. A full sync fills the next one and then changes CURRENT. Data
+ * sets that CURRENT does not name are left over from an interrupted full sync. A replica continues
+ * the sync if filling.json says how far it came.
  *
- * A first start makes the data set with its LevelDB, then CURRENT, then identity.json, then the
- * witness and segments; each is durable before the next is made. A directory without identity.json,
- * witness and segments was therefore never ready. Any other directory has everything that comes
- * before.
+ * A first start makes the data set with its LevelDB, then CURRENT, identity.json, the witness and
+ * segments. Each is durable before the next is made. A directory without identity.json, witness and
+ * segments was therefore never ready. Any other directory has everything that comes before.
  */
 import { dirname, join } from 'node:path'
 import { assert } from '../../base/assert.ts'

@@ -28,7 +28,7 @@ export class DiskSpace {
   private readonly reserve: Reserve
   private readonly log: Log
   /**
-   * True if a checkpoint has ended since the disk became low: the segments that replicas need have
+   * True if a checkpoint has ended since the disk became low. The segments that replicas need have
    * stayed for one checkpoint, so the next purge may remove them.
    */
   private hasHonouredPins = false

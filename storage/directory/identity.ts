@@ -3,7 +3,7 @@
  * rename before anything announces it.
  *
  * `replicationId` names the history that the binlog continues. `past` names the histories before
- * it, and the offset up to which each was the same; replicas that are not ahead of that offset can
+ * it, and the offset up to which each was the same. Replicas that are not ahead of that offset can
  * continue. `cleanEnd` is the binlog's end at a clean shutdown. It is removed at the start, so a
  * crash leaves none. The functions here that return an identity say how it changes; `saveIdentity`
  * stores it.
@@ -54,7 +54,7 @@ export interface Identity {
 
 export type Role = 'master' | 'replica'
 
-/** The id that stands for none, as in Redis. */
+/** The id that means no id, as in Redis. */
 const NO_REPLICATION_ID = '0'.repeat(40)
 const MAX_PAST = 8
 

@@ -78,8 +78,8 @@ export class NodeRole {
   }
 
   /**
-   * Makes this node a replica. The writes that it acknowledged as a master are made durable first:
-   * a power loss from here on would leave a replica that lacks some of them.
+   * Makes this node a replica. The writes that it acknowledged as a master are made durable first.
+   * Otherwise a power loss could leave a replica that lacks some of them.
    */
   setMaster(binlog: Binlog, master: MasterAddress): void {
     if (this.role === 'master') binlog.syncNow()

@@ -4,7 +4,7 @@
  * puts a new Database with a new id in its place, SWAPDB swaps indexes.
  *
  * Every change goes through the methods here. They keep counts, memory, deadlines and the dirty
- * list right, and count the change in `keyspace.changes`: the executor logs a command exactly when
+ * list right, and count the change in `keyspace.changes`. The executor logs a command exactly when
  * that counter has moved.
  */
 import { assert, must } from '../../base/assert.ts'

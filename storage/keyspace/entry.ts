@@ -16,8 +16,8 @@ import type { Database } from './database.ts'
 import { EVENT_GENERIC } from './key-events.ts'
 
 /**
- * Bytes of memory that an entry costs beside its key and value, measured: the object, its slots in
- * the map and the ring of eviction, string headers.
+ * Bytes of memory that an entry costs beside its key and value, measured. They are the object, its
+ * slots in the map and the ring of eviction, and string headers.
  */
 export const ENTRY_OVERHEAD_BYTES = 232
 

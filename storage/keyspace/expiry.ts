@@ -80,8 +80,8 @@ export class Expiry {
   }
 
   /**
-   * Deletes what has expired of one key: the key, or at most `count` fields of its hash. Returns
-   * the number of deletions, or 1 if the hint led to nothing due.
+   * Deletes a key that has expired, or at most `count` expired fields of its hash. Returns the
+   * number of deletions, or 1 if the hint led to nothing due.
    */
   private expireOne(hint: Deadline, count: number): number {
     const { deadlines, nowMs } = this.keyspace

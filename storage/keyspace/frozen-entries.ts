@@ -1,6 +1,6 @@
 /**
- * The entries of one checkpoint: how their root records and deadlines get into its batch, and what
- * is to be done with them once the batch is written, or is known to be missing.
+ * The entries of one checkpoint. Their root records and deadlines are encoded into its batch. Once
+ * the batch is written, tombstones are removed; if it was not, the deadlines are restored.
  */
 import { assert } from '../../base/assert.ts'
 import type { RecordSink } from '../records/record-store.ts'

@@ -1,6 +1,6 @@
 /**
- * A map from key to resident entry, or to another object that has a key: extendible hashing (Fagin
- * et al., "Extendible Hashing", 1979) over open-addressed segments.
+ * A map from key to resident entry, or to another object that has a key. It is extendible hashing
+ * (Fagin et al., "Extendible Hashing", 1979) over open-addressed segments.
  *
  *   hash -> directory[top bits] -> segment -> slots from (low bits) on, linear probing
  *
@@ -188,7 +188,7 @@ export class KeyMap<T extends Keyed = Entry> {
 
   /**
    * True if splitting a segment may help. A split does not help if the directory already has many
-   * more positions than its entries need: the segment's hashes are alike then, and splits would not
+   * more positions than its entries need. The segment's hashes are alike then, and splits would not
    * separate them.
    */
   private maySplit(segment: MapSegment<T>): boolean {

@@ -28,7 +28,7 @@ export interface RecordBatch extends RecordSink {
   write(): Promise<void>
   /**
    * Makes all of it visible, or none. It becomes durable with a `sync`, or when the store is closed
-   * and opened again: LevelDB syncs its current log, never one that it has ended.
+   * and opened again. LevelDB syncs its current log, never one that it has ended.
    */
   writeLazily(): Promise<void>
 }
@@ -53,9 +53,9 @@ export interface RecordStore {
   iterate(range: RecordRange): RecordIterator
   snapshot(): RecordSnapshot
   /**
-   * Returns the first records of a range as it is now: at least `count`, up to the range's limit if
-   * they are at hand, fewer only at its end. Blocks the process for 0.1 ms or more. Throws if not
-   * open.
+   * Returns the first records of a range as it is now. They are at least `count`, and up to the
+   * range's limit if they are at hand; fewer only at its end. Blocks the process for 0.1 ms or
+   * more. Throws if not open.
    */
   readRangeSync(range: RecordRange, count: number): readonly RecordPair[]
   /** Returns the approximate bytes of a range on disk, compressed, without the latest writes. */

@@ -1,5 +1,5 @@
 /**
- * Opens a data directory: finds the data set in use, opens its records (which locks it), reads
+ * Opens a data directory. It finds the data set in use, opens its records (which locks it), reads
  * the identity of this node, and checks that nothing is missing.
  */
 import { rethrowAssertion } from '../../base/assert.ts'

@@ -62,8 +62,8 @@ export const aTurn: Wait<void> = {
 }
 
 /**
- * Returns the first records of a range: at least `count`, and up to the range's limit if they are
- * at hand; fewer only at its end. The records are those of the store when this step runs.
+ * Returns the first records of a range. They are at least `count`, and up to the range's limit if
+ * they are at hand; fewer only at its end. The records are those of the store when this step runs.
  */
 export function* readRange(records: RecordStore, range: RecordRange, count: number): Steps<readonly RecordPair[]> {
   return yield* waitFor({ later: () => readLater(records, range, count), now: () => records.readRangeSync(range, count) })

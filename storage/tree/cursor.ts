@@ -1,7 +1,7 @@
 /**
  * Goes through a tree element by element, in either direction, a leaf at a time. A leaf that was
- * read from disk for the cursor and has not changed is evicted behind it. A walk over a large tree
- * therefore does not crowd out the working set.
+ * read from disk for the cursor and has not changed is evicted when the cursor leaves it. A walk
+ * over a large tree therefore does not crowd out the working set.
  *
  * In a keyed tree the cursor continues after the last key when elements come or go meanwhile. A
  * list must not change under its cursor.

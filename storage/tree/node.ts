@@ -1,6 +1,6 @@
 /**
- * A node of a counted B+tree: a page of its own in LevelDB, or the one leaf of a small tree, which
- * lies inside the object's root record.
+ * A node of a counted B+tree. It is a page of its own in LevelDB, or the one leaf of a small tree,
+ * inside the object's root record.
  *
  *   leaf (level 0)   keys[i] -> values[i], in order; lists have no keys, sets no values
  *   inner            children[i], a node or the number of a page that is not in memory;

@@ -1,7 +1,7 @@
 /**
- * A counted B+tree (a B+tree whose inner nodes know the number of elements below each child): an
- * ordered map over Bytes, or a list by position. An element is found by its rank, and a rank by its
- * element, in O(log n). See Comer, "The Ubiquitous B-Tree" (1979), and Tatham, "Counted B-Trees".
+ * A counted B+tree: an ordered map over Bytes, or a list by position. Its inner nodes know the
+ * number of elements below each child. An element is found by its rank, and a rank by its element,
+ * in O(log n). See Comer, "The Ubiquitous B-Tree" (1979), and Tatham, "Counted B-Trees".
  *
  * `find` and `seek` leave a *place*, an element or a gap between two, in `leaf` and `index`. The
  * methods that follow work on it. A place holds until the tree changes, is searched again, or

@@ -20,7 +20,7 @@ function wordsOf(buffer: Buffer): Int32Array {
 }
 
 /**
- * Returns the number of ones in a word: sums of neighbouring fields of 1, 2 and 4 bits, then of the
+ * Returns the number of ones in a word. It adds neighbouring fields of 1, 2 and 4 bits, then the
  * four bytes by one multiplication.
  */
 function onesOfWord(word: number): number {

@@ -54,8 +54,8 @@ function writeZeros(into: Uint8Array, at: number, length: number): number {
 }
 
 /**
- * The bytes that `splitRun` has left: up to two for the registers before the raised one, one for
- * it, up to two for those after it.
+ * The bytes that `splitRun` has left. Up to two are for the registers before the raised one, one is
+ * for it, and up to two for those after it.
  */
 export const replacement: Uint8Array = new Uint8Array(5)
 
