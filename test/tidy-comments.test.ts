@@ -9,6 +9,7 @@ import {
   longSentences,
   MAX_WORDS,
   openings,
+  openingsOfTitles,
   wideComments,
 } from './support/tidy/comment-rules.ts'
 import { commentsOf, sentencesOf } from './support/tidy/comments.ts'
@@ -84,6 +85,12 @@ test('titles of tests have no phrases of the house dialect', () => {
   const text = "test('a key, whoever reads it', () => {\n  test(named(`so many bytes`), () => {})\n})\ntest('bytes', () => {})\n"
   assert.equal(dialectInTitles(example(text)), ['a.ts:1: whoever', 'a.ts:2: so many'])
   none('dialect', files.flatMap(dialectInTitles))
+})
+
+test('a title of a test begins with its subject', () => {
+  const text = "test('what is kept', () => {\n  test(named(`Who asks`), () => {})\n})\ntest('whatever', () => {})\n"
+  assert.equal(openingsOfTitles(example(text)), ['a.ts:1: what', 'a.ts:2: Who'])
+  none('titles without a subject', files.flatMap(openingsOfTitles))
 })
 
 test('comments name no source that is not there', () => {

@@ -37,6 +37,8 @@ const DIALECT = new RegExp(
   ].join('|')})\\b`,
   'i',
 )
+/** Openings of titles that leave the subject to the reader. */
+const TITLE_OPENING = /^(?:what|who|whose|whom|whoever|where|it|they|those|this|the same)\b/i
 const TITLE = /^ *test\((?:\w+\()?(['"`].*)$/gm
 const FILE = /(?<![\w*{}<>.-])(?:[\w-]+\/)*[\w-]+(?:\.[\w-]+)*\.ts\b/g
 
@@ -72,11 +74,23 @@ export function dialect(source: Source): string[] {
   })
 }
 
+/** The titles of tests, with their quotes and what follows them on the line. */
+const titlesOf = ({ text }: Source) =>
+  [...text.matchAll(TITLE)].map(({ 1: title, index }) => ({ title: title as string, line: text.slice(0, index).split('\n').length }))
+
 /** Titles of tests with phrases of the house dialect. */
 export function dialectInTitles(source: Source): string[] {
-  return [...source.text.matchAll(TITLE)].flatMap(({ 1: title, index }) => {
-    const found = DIALECT.exec(title as string)
-    return found === null ? [] : [at(source, source.text.slice(0, index).split('\n').length, found[0])]
+  return titlesOf(source).flatMap(({ title, line }) => {
+    const found = DIALECT.exec(title)
+    return found === null ? [] : [at(source, line, found[0])]
+  })
+}
+
+/** Titles of tests that do not begin with their subject. */
+export function openingsOfTitles(source: Source): string[] {
+  return titlesOf(source).flatMap(({ title, line }) => {
+    const found = TITLE_OPENING.exec(title.slice(1))
+    return found === null ? [] : [at(source, line, found[0])]
   })
 }
 
