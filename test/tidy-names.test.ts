@@ -1,6 +1,6 @@
 /**
- * House rules about names: limits begin with MAX or MIN, flags are questions, times and sizes end
- * in their unit, and one word has one meaning: few methods share a name, no two types do.
+ * House rules about names. Limits begin with MAX or MIN, flags are questions, times and sizes end
+ * in their unit. One word has one meaning: few methods share a name, no two types do.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

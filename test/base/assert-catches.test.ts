@@ -1,4 +1,6 @@
-/** A bug under a `catch` that goes on after other errors: it passes, and ends the process. */
+/**
+ * A bug inside a `try` whose `catch` handles other errors passes the `catch` and ends the process.
+ */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -1,4 +1,6 @@
-/** Assertions, and every `catch` on the way to the disk: none goes on after a failed assertion. */
+/**
+ * Assertions, and every `catch` on the way to the disk: none continues after a failed assertion.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { AssertionError, at, endOnFailure, must, rethrowAssertion, assert as truly } from '../../base/assert.ts'

@@ -136,7 +136,7 @@ export class Network {
     return socket
   }
 
-  /** Ends a process: its connections end with it, and no one listens any more. */
+  /** Ends a process with its connections and listeners. */
   kill(party: Party): void {
     party.isMuted = true
     for (const [address, listener] of this.listeners) if (listener.party === party) this.listeners.delete(address)

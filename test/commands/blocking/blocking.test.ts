@@ -159,7 +159,7 @@ test('while a gate holds writes no client is served; then all are served in orde
   executor.gating.gated = 'writes'
   gates.current = { ...OPEN_GATES, admit: () => isOpen.now }
   isOpen.now = false
-  run('RPUSH', 'a', '1', '2') // the gate of the harness lets it pass
+  run('RPUSH', 'a', '1', '2') // the gate of the harness passes it
   assert.equal([first.replies, second.replies], [[], []])
   assert.is(run('LLEN', 'a'), 2)
   isOpen.now = true

@@ -29,13 +29,12 @@ const take = command({
 })
 
 /**
- * TAKEAROUND before meanwhile: takes the first time before its first wait, and the second during
- * it.
+ * TAKEAROUND first second: takes the first time before its wait, and the second time during it.
  */
 const takeAround = command({
   ...declared,
   name: 'takearound',
-  syntax: 'TAKEAROUND before meanwhile',
+  syntax: 'TAKEAROUND first second',
   arity: 3,
   *steps(_context, args) {
     clock.advance(Number(args[1]))

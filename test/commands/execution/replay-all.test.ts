@@ -38,7 +38,7 @@ async function contentOf({ keyspace }: Harness): Promise<Bytes> {
   return `${await runLater(databasesDigest(keyspace))}\n${deadlines.join('\n')}`
 }
 
-/** Returns a keyspace that follows a log under a configuration of its own. */
+/** Returns a keyspace that replays a log under its own configuration. */
 function follower(chance: Seeded): Harness {
   const made = harness(FAMILIES)
   const small = () => String(1 + chance.integer(5))

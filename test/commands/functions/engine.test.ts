@@ -10,7 +10,7 @@ import { Libraries } from '../../../storage/keyspace/libraries.ts'
 
 const LIMIT_BYTES = 16 * 2 ** 20
 
-/** Returns a machine whose `redis` table tells loading from calling. */
+/** Returns a machine whose `redis` table differs between loading and calling. */
 function makeMachine(monotonicMs: () => number): LuaMachine {
   return new LuaMachine({
     limitBytes: LIMIT_BYTES,

@@ -159,7 +159,7 @@ test('one entry wakes only the first of many clients waiting in a group', () => 
     client.send('XREADGROUP', 'GROUP', i === 40 ? 'other' : 'g', 'c', 'BLOCK', '0', 'STREAMS', 's', '>')
   const { hits } = h.keyspace
   h.run('XADD', 's', '1', 'f', 'v')
-  assert.is(h.keyspace.hits - hits, 3) // who gets it, who does not, who is of another group
+  assert.is(h.keyspace.hits - hits, 3) // the served one, another, one of another group
   assert.equal([crowd[0]?.replies, crowd[40]?.replies, crowd[1]?.replies], [[entries('s', '1-0')], [entries('s', '1-0')], []])
   h.run('XADD', 's', '2', 'f', 'v')
   assert.equal(crowd[1]?.replies, [entries('s', '2-0')])

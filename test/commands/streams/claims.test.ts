@@ -1,4 +1,4 @@
-/** XCLAIM, XAUTOCLAIM and XPENDING: who owns an entry, and what is logged. */
+/** XCLAIM, XAUTOCLAIM and XPENDING: owners of entries, and logged effects. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'

@@ -1,4 +1,4 @@
-/** Clients that wait for lists, from outside: which wait, which are served, and which are gone. */
+/** Clients of a real server that wait for lists: blocked, served and disconnected ones. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RunningServer, until } from '../../support/servers/running-server.ts'

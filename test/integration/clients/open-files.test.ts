@@ -1,4 +1,4 @@
-/** A server whose descriptors run out: who is refused, and that nothing ends it. */
+/** A server whose descriptors run out refuses some clients and never exits. */
 import { readdirSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

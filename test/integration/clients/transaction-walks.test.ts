@@ -1,6 +1,6 @@
 /**
- * Walks over the keys inside transactions of a real server: with writers and checkpoints at the
- * same time, after a restart, a full sync and a reload.
+ * Walks over the keys inside transactions of a real server. They run with writers and checkpoints
+ * at the same time, and after a restart, a full sync and a reload.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

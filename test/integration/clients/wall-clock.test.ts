@@ -42,7 +42,7 @@ async function answer(what: string, call: Promise<WireReply>): Promise<WireReply
 
 const isShort = (seconds: number) => seconds >= 0 && seconds < HOUR_SECONDS
 
-/** Lets the server do what it does by the clock, a few times. */
+/** Runs the server's periodic work a few times. */
 async function ticks({ client }: NodeWithClients): Promise<void> {
   const cycles = () => number(client, 'stats', 'eventloop_cycles')
   const from = await cycles()

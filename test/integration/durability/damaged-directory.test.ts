@@ -1,8 +1,8 @@
 /**
- * A real data directory in which one file is missing, empty or an older copy of itself. Either the
- * start is refused with a message that names the file and a way out, or it recovers exactly the
- * state of the undamaged directory. Images are copied while the server is idle, which is what `kill
- * -9` leaves.
+ * A real data directory in which one file is missing, empty or an older copy of itself. The start
+ * may be refused with a message that names the file and a way out. Otherwise it recovers exactly
+ * the state of the undamaged directory. Images are copied while the server is idle, as `kill -9`
+ * would leave them.
  */
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -37,8 +37,7 @@ test('after a checkpoint failed on a full disk, cold data is readable, and write
         await until('a failed checkpoint and no room to reopen LevelDB', cannotOpen).catch((error) => {
           throw new Error(`${error.message}\n${server.log}`)
         })
-        // Room that was there for a moment may have let the server close LevelDB, which then cannot
-        // be opened.
+        // With room for a moment, the server may have closed LevelDB, which then cannot be opened.
         const isClosed = server.log.includes('requests that need it are refused')
         const mayBe = (reply: unknown, expected: unknown) =>
           isClosed && reply instanceof WireError

@@ -1,6 +1,6 @@
 /**
- * Collections of all types on a master and its replicas: full syncs of large ones while clients
- * write, broken links, and equal data at the end.
+ * Collections of all types on a master and its replicas. Large ones are synced while clients write
+ * and links break. The data is equal at the end.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

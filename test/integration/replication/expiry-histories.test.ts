@@ -35,7 +35,7 @@ test('an old master that returns with expired keys continues incrementally', asy
   await replica.call('SET', 'written', '1')
   await until('the keys to be over', () => over(replica))
   await old.launch()
-  // Before it is told: it hides what is over, and what sentinels do with it writes nothing.
+  // Before SLAVEOF it hides expired keys, and requests of sentinels write nothing.
   assert.equal([await old.call('GET', 'short'), await old.call('HGET', 'hash', 'field')], [null, null])
   await old.call('PUBLISH', '__sentinel__:hello', 'I am here')
   const turns = Number(await fieldOf(old, 'eventloop_cycles', 'stats'))

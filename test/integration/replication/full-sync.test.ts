@@ -111,7 +111,7 @@ test('a cut full sync resumes and sends little twice', async () => {
   await until('another link', () => proxy.links.size === 1)
   await assertEqual(master, replica)
   sent += 1_500_000 + proxy.link.downBytes
-  // What has come and is not written yet is asked for again.
+  // Received records that are not written are requested again.
   assert.ok(sent < 10_000_000, `${sent} bytes for 6 MB`)
   const begun = linesSaying(master, 'a full sync begins') as readonly { resumed?: boolean }[]
   assert.equal(begun.map(({ resumed }) => resumed), [false, true, true, true, true]) // biome-ignore format: one line
@@ -135,7 +135,7 @@ test('a replica killed during a full sync restarts with its old data and syncs a
   await replica.restart('SIGTERM')
   assert.is(await replica.call('DBSIZE'), 100)
   await until('the full sync to begin', isFullSyncing(replica))
-  // And one that is told to be a master instead keeps what it has, too.
+  // A node that is made a master instead keeps its data, too.
   assert.is(await replica.call('SLAVEOF', 'NO', 'ONE'), 'OK')
   assert.is(await replica.call('DBSIZE'), 100)
   assert.is(await replica.call('SET', 'own', '1'), 'OK')
@@ -170,7 +170,7 @@ test('a full sync sends ordered chunks, resumes behind a record, and restarts fo
   const other = await third.dbSync('abcdef', middle.toString('hex'))
   assert.is.not(other.id, 'abcdef')
   assert.equal(Buffer.from((await third.chunk()).records[0]?.[0] as Buffer), records[0])
-  // Its position is one that it can go on from.
+  // The replica can continue from this position.
   const fourth = await hand.attach(master.port)
   const position = { offset: head.offset, crc: head.crc }
   assert.is((await fourth.trySync(position)).type, 'continue')

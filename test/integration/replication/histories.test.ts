@@ -136,7 +136,7 @@ test('after a promotion siblings and the old master continue, and a node with wr
   await assertEqual(heir, sibling, master)
   assert.is(await fullSyncs(heir), 0, 'all went on incrementally')
   assert.is(await fieldOf(master, 'role'), 'slave')
-  // This one's master has become a replica, and now it is told to be one of its own.
+  // The master of `loser` is a replica now, and `loser` becomes a master of its own.
   await loser.call('SLAVEOF', 'NO', 'ONE')
   await loser.call('SET', 'lost', '1')
   await follow(loser, heir)

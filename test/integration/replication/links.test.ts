@@ -98,7 +98,7 @@ for (const direction of ['up', 'down', 'both'] as const) {
     }
     await assertEqual(master, replica)
     await assertOneItem(master)
-    link.cut() // late: no replica uses it any more
+    link.cut() // late: no replica uses this link any more
     await assertEqual(master, replica)
     await assertOneItem(master)
     assert.is(await fullSyncs(master), full)

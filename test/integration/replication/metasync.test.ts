@@ -69,7 +69,7 @@ test(`METASYNC on ${REPEATS} connections gets the same meta and makes one SlaveI
   await assertOneItem(replica.port)
   assert.is(metaSyncLines(from).length, REPEATS, 'a debug line each')
   assertQuiet(master, from)
-  // All but the newest close; the item is none of theirs.
+  // All connections but the newest are closed; the item belongs to none of them.
   const newest = clients.pop() as WireClient
   await Promise.all(clients.map((client) => client.close()))
   await until('the old connections to be closed', async () => Number(await fieldOf(master, 'connected_clients', 'clients')) < 10)
@@ -260,7 +260,7 @@ test('of two processes with one address the first keeps it, and the other is ref
   await link.received(await offsetOf(master))
   assert.is(link.ending, null, 'the incumbent is not disturbed')
 
-  await link.close() // and with it gone, the other one comes in
+  await link.close() // once the first process is gone, the other one is accepted
   await until('the refused process to be forgotten', async () => (await slaveItems(first.port)).attached.length === 0)
   const admitted = await second.attach(master.port)
   await admitted.follow()

@@ -14,7 +14,7 @@ const ROUNDS = 3
 /** A low threshold, so that some scripts are suspended. */
 const FLAGS = { 'busy-reply-threshold': 5, appendfsync: 'always' }
 
-/** Removes all deadlines, so that time changes nothing any more. */
+/** Removes all deadlines, so that time changes nothing. */
 const KEEP_ALL =
   "for db = 0, 2 do redis.call('SELECT', db) for _, key in ipairs(redis.call('KEYS', '*')) do redis.call('PERSIST', key) end end"
 

@@ -31,7 +31,7 @@ function locks(over: readonly RunningServer[], settings: Partial<Settings> = PAT
   return new Redlock(clients, settings).on('error', () => {})
 }
 
-/** Returns true if nobody holds the resources at the moment. */
+/** Returns true if no client holds the resources at the moment. */
 async function isFree(redlock: Redlock, ...resources: string[]): Promise<boolean> {
   try {
     await (await redlock.acquire(resources, 10_000, ONCE)).release()

@@ -119,7 +119,7 @@ const RULES = [
   ],
 ]
 
-/** Rules whose commands 7.0 shows as 7.2 does; others it shows in an order of its own. */
+/** Rules whose commands 7.0 shows as 7.2 does; it shows others in its own order. */
 const SHOWN = [
   ['on', '>pw', '~a', '%R~b', '%W~c', '&x', '&y*'],
   ['nopass', 'allkeys', 'allchannels', '+@all'],

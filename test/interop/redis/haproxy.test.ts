@@ -113,7 +113,7 @@ if (haveTools('HAProxy', 'haproxy')) {
     assert.equal(await client.pipeline([['SET', 'a', '1'], ['WAIT', 2, 5000]]), ['OK', 2]) // biome-ignore format: one line
 
     assert.is(await one.call('FAILOVER', 'TO', '127.0.0.1', two.port), 'OK')
-    await client.closed // it was sent to a node that is no master any more
+    await client.closed // it was sent to a node that is no longer a master
     await follow(three, two)
     await proxy.leadsTo(two)
     assert.is(await proxy.call('INCR', 'a'), 2)

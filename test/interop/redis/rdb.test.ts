@@ -49,7 +49,7 @@ async function fill(client: WireClient, chance: Seeded): Promise<Map<string, Con
   return contents
 }
 
-/** Returns the items of a file with what was read from another. */
+/** Returns the items of a file with the content read from another. */
 function itemsOf(file: FileContent): RdbItem[] {
   const items: RdbItem[] = [
     { kind: 'aux', name: 'redis-ver', value: '7.0.15' },

@@ -1,5 +1,5 @@
 /**
- * Scripts that are refused as a whole or in part: the answers have the same bytes as Redis's, in
+ * Scripts that are refused as a whole or in part. The answers have the same bytes as Redis's, in
  * any state of the server and for any way to run a script.
  */
 import { test } from 'uvu'

@@ -137,7 +137,7 @@ if (haveTools('Sentinel', 'redis-sentinel')) {
     await assertFollowed(servers, promoted)
     await assertKept(promoted, writers)
 
-    // Nobody writes: nothing is in the log of the old master that is not in that of the new one.
+    // No client writes, so the old master's log is a prefix of the new one's.
     const before = await Promise.all(servers.all.map(fullSyncs))
     assert.is(await sentinels.first.call('SENTINEL', 'FAILOVER', GROUP), 'OK')
     await sentinels.agreeOn(...portsOf(servers.besides(promoted)))

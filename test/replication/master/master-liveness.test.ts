@@ -1,6 +1,6 @@
 /**
- * An ACK shows that a replica was alive when it sent the ACK, not when the master reads it: the ACK
- * may have lain in the socket for long.
+ * An ACK shows that a replica was alive when it sent the ACK, not when the master reads it. The ACK
+ * may have waited in the socket for long.
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -109,7 +109,7 @@ test('each state handles each event as the table says', () => {
     for (const event of EVENTS) {
       const bench = new Bench().to(state)
       const actions = bench.do(event)
-      // A change of the chain alone is told, too: `follow` from `connecting` has none.
+      // A change of the chain alone is reported, too: `follow` from `connecting` has none.
       const happened = `${bench.machine.state}: ${silent(actions).join(' ')}`
       assert.is(happened, EXPECTED[state][event.type] ?? `${state}: `, `${state} with ${event.type}`)
     }

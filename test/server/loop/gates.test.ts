@@ -86,7 +86,7 @@ test('a reason that comes and goes between two checks releases every client', ()
   gates.pause(1000, 'write')
   const first = clientOf(WRITE)
   storage.isOverloaded = true
-  gates.unpause() // the second reason is there before the first has gone
+  gates.unpause() // the second reason begins before the first ends
   const second = clientOf(WRITE)
   storage.isOverloaded = false
   gates.refresh()

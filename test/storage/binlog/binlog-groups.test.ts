@@ -284,7 +284,7 @@ test('followers of the synced offset are notified when it has moved, and never i
     },
   }
   for (let i = 0; i < 20; i++) {
-    write('SET', `k${i}`, 'x'.repeat(90)) // goes on to a new segment now and then, which syncs
+    write('SET', `k${i}`, 'x'.repeat(90)) // sometimes begins a new segment, which syncs
     if (i % 5 === 0) await synced(binlog)
     await nextTurn()
   }

@@ -74,7 +74,7 @@ class Life {
       db.residents.advanceHand(this.seed.integer(300), keyspace.landedGeneration, Number.POSITIVE_INFINITY)
   }
 
-  /** Runs a checkpoint, with writes meanwhile. */
+  /** Runs a checkpoint during writes. */
   private async checkpoint(outcome: 'lands' | 'fails'): Promise<void> {
     const { disk, clock, seed } = this
     const { checkpointer } = this.engine.storage

@@ -1,4 +1,4 @@
-/** `haypile check` on clean and damaged directories: what it finds and says. */
+/** `haypile check` on clean and damaged directories: findings and repairs. */
 import { crc32 } from 'node:zlib'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'

@@ -1,4 +1,4 @@
-/** A checkpoint is the state at its freeze, whatever runs and fails meanwhile. */
+/** A checkpoint is the state at its freeze, whatever commands and failures follow. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Keyspace } from '../../../storage/keyspace/keyspace.ts'

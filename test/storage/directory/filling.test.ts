@@ -24,7 +24,7 @@ async function replica(disk = new Disk(), clock = new ManualClock()): Promise<En
   return engine
 }
 
-/** Puts records in pieces of some size, with time passing in between. Returns how many. */
+/** Puts records in pieces of random sizes as time passes. Returns their number. */
 async function fillIn(next: IncomingDataSet, clock: ManualClock, chance: Seeded): Promise<number> {
   let count = 0
   for (let pieces = 1 + chance.integer(12); pieces > 0; pieces--) {

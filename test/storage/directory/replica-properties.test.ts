@@ -83,7 +83,7 @@ class World {
     this.compare()
   }
 
-  /** Leaves the master and is a master of its own for a while. */
+  /** Leaves the master and acts as a master for a while. */
   private async leave(): Promise<void> {
     const { chance } = this
     this.replica.storage.promote()

@@ -8,7 +8,7 @@ import { checkMemory, liveContent } from '../../support/harness/engine-invariant
 import { ManualClock } from '../../support/harness/manual-clock.ts'
 import { logOf, MASTER, receive } from '../../support/replication/received.ts'
 
-const lose = () => 1 / 8 // of what was not synced, a power loss takes all (power-loss.ts)
+const lose = () => 1 / 8 // a power loss takes all unsynced data (power-loss.ts)
 
 async function pair(clock = new ManualClock()): Promise<{ master: Engine; replica: Engine; clock: ManualClock }> {
   const { random } = fromSeed(3)

@@ -121,7 +121,7 @@ test('damage in any segment but the last refuses the start, as each is synced be
   const segments = segmentsOf(disk)
   damage(disk, (segments.at(-2)?.end as number) - 10)
   const last = segments.at(-1) as Segment
-  // As just created: no group of it says what was synced.
+  // As just created: it has no group that records what was synced.
   disk.files.openSync(last.path, 'update').truncateSync(0)
   assert.match(await refusal(disk, options), `which was once synced up to ${last.start}`)
 })

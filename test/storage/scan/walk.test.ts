@@ -245,7 +245,7 @@ test('every key that exists throughout a walk is found once, and none that was d
       for (const key of found) assert.ok(before.has(key) || changed(key), `round ${round}: ${key} was deleted before`)
       storm.changed.clear()
     }
-    // With nothing going on, a walk and the model agree to the key.
+    // Without concurrent changes, a walk and the model agree to the key.
     if (db.droppedIn === 0) assert.equal(await keysOf(db), [...storm.live(db).keys()].sort())
   }
 })

@@ -147,7 +147,7 @@ test('a leaf that was read for a cursor stays in memory once it has changed', as
   const tree = kept<Stream>(keyspace).entries
   const cursor = tree.cursor(0)
   assert.ok(cursor.next())
-  tree.set(nameOf(0), 'w') // as long as before: the cursor goes on where it stands
+  tree.set(nameOf(0), 'w') // of the same length: the cursor continues at its position
   while (cursor.next());
   assert.is(tree.get(nameOf(0)), 'w')
   const elements = checkTree(tree)
@@ -274,7 +274,7 @@ for (const type of [Stream, List, SortedSet] as const) {
     assert.ok((value.object.pages?.nextNumber as number) < 1000)
     const elements = checkTree(tree)
     assert.is(elements.length, 200)
-    // What was frozen lands as it was.
+    // Frozen pages land unchanged.
     running.encodeSome(Number.POSITIVE_INFINITY)
     await running.write()
     const before = opened(records)

@@ -177,7 +177,7 @@ async function world(seed: Seeded, type: CollectionClass<Collection>, act: (act:
     }
     if (random() < 0.05) check(keyspace, live(), twin)
     if (random() < 0.01 && running !== null && frozenTwin !== null) {
-      // Whatever has changed since the freeze, what lands is what was frozen.
+      // The frozen state lands, whatever has changed since the freeze.
       running.encodeSome(Number.POSITIVE_INFINITY)
       await running.write()
       running = null

@@ -284,7 +284,7 @@ function fakeServer(families: readonly (readonly Command[])[], { config = {}, st
   return made
 }
 
-/** The commands in the group, which begins anew. */
+/** Returns the commands in the group and clears it. */
 function commandsOf(group: OpenGroup): Bytes[][] {
   const body = Buffer.concat(group.close())
   group.reset()

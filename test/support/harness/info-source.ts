@@ -19,7 +19,7 @@ export function infoSource(changes: SomeParts = {}): InfoSource {
   return parts as unknown as InfoSource
 }
 
-/** Returns plain objects merged, at every depth; otherwise what was given. */
+/** Returns plain objects merged at every depth, and any other value unchanged. */
 function merged(base: unknown, given: unknown): unknown {
   if (!isPlain(base) || !isPlain(given)) return given
   const all: Record<string, unknown> = { ...base }

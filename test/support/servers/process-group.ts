@@ -31,7 +31,7 @@ function linesOf(group: number): string[] {
         .split(' ') // state ppid pgrp ...
       if (Number(fields[2]) !== group || fields[0] === 'Z') continue
       lines.push(`${pid} ${readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ').trim()}`)
-    } catch {} // the process has ended meanwhile
+    } catch {} // the process has ended by now
   }
   return lines
 }

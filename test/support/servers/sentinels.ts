@@ -184,8 +184,8 @@ export class Sentinels {
   }
 
   /**
-   * Waits until every sentinel sees a master with exactly these replicas, whose links are up, the
-   * other sentinels, and none of them down.
+   * Waits until every sentinel sees a master with exactly these replicas, their links up,
+   * and the other sentinels, none of them down.
    */
   async seeAllWell(master: number, replicas: readonly number[]): Promise<void> {
     for (const sentinel of this.all) await this.wait('a sentinel to see all well', () => this.isWell(sentinel, master, replicas))

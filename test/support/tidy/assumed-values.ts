@@ -1,6 +1,6 @@
 /**
- * Finds the places where code assumes a value that may be undefined: a non-null `!`, and a cast of
- * an element, or of the result of a look-up, to a type without undefined.
+ * Finds the places where code assumes a value that may be undefined. Those are a non-null `!`, and
+ * a cast of an element or of a look-up's result to a type without undefined.
  */
 import type { Source } from './sources.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Finds the places where code goes on after any error: a `catch`, or a handler of a rejected
- * promise, that neither passes the error on nor calls `rethrowAssertion` first.
+ * Finds the places where code continues after any error. Those are a `catch`, or a handler of a
+ * rejected promise, that neither passes the error on nor calls `rethrowAssertion` first.
  */
 import type { Source } from './sources.ts'
 
@@ -44,7 +44,7 @@ function handlerOf(handler: string): { readonly name: string; readonly body: str
   return { name: 'error', body: `${handler}(error)` }
 }
 
-/** True if a catch goes on after certain errors only, or after none. */
+/** True if a catch continues after certain errors only, or after none. */
 function passesOn(name: string, body: string): boolean {
   const statements = body.trim()
   const callsOf = (functions: readonly string[]) => functions.map((one) => `${one.replace('.', '\\.')}\\(${name}\\)`).join('|')

@@ -43,7 +43,7 @@ export function inlineOf(document: string): string[] {
   return [...text.matchAll(/`([^`\n]+)`/g)].map((match) => match[1] as string)
 }
 
-/** A line that begins with `$ `, and what is shown below it. */
+/** A line that begins with `$ `, and the output below it. */
 export interface Step {
   readonly command: string
   readonly shown: readonly string[]
