@@ -21,6 +21,7 @@ import { sortedSetCommands } from './sorted-sets/commands.ts'
 import { streamCommands } from './streams/commands.ts'
 import { stringCommands } from './strings/commands.ts'
 import { transactions } from './transactions/transactions.ts'
+import { transferCommands } from './transfer/commands.ts'
 
 export const collectionFamilies: readonly (readonly Command[])[] = [
   listCommands,
@@ -39,6 +40,7 @@ export const families: readonly (readonly Command[])[] = [
   stringCommands,
   ...collectionFamilies.filter((family) => family !== sorts),
   keyCommands,
+  transferCommands,
   transactions,
   pubSubCommands,
   scriptingCommands,

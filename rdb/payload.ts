@@ -21,23 +21,34 @@ export interface PayloadValue {
   readonly parts: Iterable<RdbValuePart>
 }
 
-/** Throws RdbError unless the version is known and the checksum fits. Returns the version. */
-function checkPayload(payload: Buffer): number {
+/** A payload whose version is known and whose checksum fits. */
+export interface VerifiedPayload {
+  readonly version: number
+  /** The type and the value. */
+  readonly body: Buffer
+}
+
+/** Returns the payload without its footer. Throws RdbError for a wrong version or checksum. */
+export function verifyPayload(payload: Buffer): VerifiedPayload {
   const footerOffset = payload.length - PAYLOAD_FOOTER_BYTES
-  if (footerOffset < 2) throw damagedAt(payload.length, 'the payload is too short')
+  if (footerOffset < 0) throw damagedAt(payload.length, 'the payload is too short')
   const version = payload.readUInt16LE(footerOffset)
   if (!isKnownVersion(version)) throw refusedAt(footerOffset, `version ${version} is not known`)
   if (!crc64(payload.subarray(0, -8)).equals(payload.subarray(-8))) {
     throw damagedAt(footerOffset + 2, 'the checksum does not match the bytes before it')
   }
-  return version
+  return { version, body: payload.subarray(0, footerOffset) }
 }
 
 /** Checks a payload and returns its value. Throws RdbError. */
 export function readPayload(payload: Buffer, budget: Partial<Budget> = {}): PayloadValue {
-  const version = checkPayload(payload)
+  return readVerified(verifyPayload(payload), budget)
+}
+
+/** Returns the value of a payload that was verified. Throws RdbError. */
+export function readVerified({ version, body }: VerifiedPayload, budget: Partial<Budget> = {}): PayloadValue {
   const input = new RdbInput({ ...DEFAULT_BUDGET, ...budget })
-  input.push(payload.subarray(0, -PAYLOAD_FOOTER_BYTES))
+  input.push(body)
   input.end()
   const code = input.byte()
   if (code === TYPE_MODULE_PRE_GA || code === TYPE_MODULE_2) throw refusedAt(0, `a value of the module type ${readModuleName(input)}`)

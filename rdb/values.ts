@@ -1,4 +1,7 @@
-/** Keys and values as the writer takes them: large values are iterated, never held. */
+/**
+ * Keys and values as the writer takes them: what is large is iterated, never held. Where a
+ * collection does not say whether it is packed, Redis's default limits decide.
+ */
 import type { Bytes } from '../base/bytes.ts'
 import type { RdbPendingEntry, RdbStreamEntry, RdbStreamId } from './elements.ts'
 
@@ -17,19 +20,25 @@ export interface RdbListValue {
 export interface RdbSetValue {
   readonly type: 'set'
   readonly count: number
+  /** True: written as an intset. REQUIRES then: all members are integers. */
+  readonly isPacked?: boolean
   readonly members: Iterable<Bytes>
 }
 
 export interface RdbSortedSetValue {
   readonly type: 'sorted-set'
   readonly count: number
-  /** Members in ascending order of score and member. */
+  /** True: written as a listpack. */
+  readonly isPacked?: boolean
+  /** Members in ascending order of score and member; one that is not packed may have any order. */
   readonly members: Iterable<readonly [member: Bytes, score: number]>
 }
 
 export interface RdbHashValue {
   readonly type: 'hash'
   readonly count: number
+  /** True: written as a listpack, unless its deadlines are written. */
+  readonly isPacked?: boolean
   /** The earliest deadline of a field, or an earlier time; null where no field has one. */
   readonly minDeadlineMs: number | null
   readonly fields: Iterable<readonly [field: Bytes, value: Bytes, deadlineMs: number | null]>

@@ -4,18 +4,19 @@
  */
 import { assert } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
-import { type WriteContext, writeValue } from './encodings/value-writers.ts'
+import { writeValue } from './encodings/value-writers.ts'
+import { DEFAULT_PACKING_LIMITS, type PackingLimits, type WriteContext } from './encodings/write-context.ts'
 import * as codes from './format/codes.ts'
-import { crc64 } from './format/crc64.ts'
 import { RdbOutput, type RdbOutputOptions } from './format/output.ts'
 import type { RdbItem, RdbValue } from './values.ts'
 
 export interface RdbWriterOptions extends RdbOutputOptions {
   /** 10, which Redis 7.0 reads; 11; or 12, which has the deadlines of fields. */
   readonly version: 10 | 11 | 12
+  readonly limits: PackingLimits
 }
 
-const DEFAULT_OPTIONS: RdbWriterOptions = { version: 10, mayCompress: true, hasChecksum: true }
+const DEFAULT_OPTIONS: RdbWriterOptions = { version: 10, mayCompress: true, hasChecksum: true, limits: DEFAULT_PACKING_LIMITS }
 const EOF_MARK_LENGTH = 40
 
 /** Writes one RDB file: `begin`, each item, `end`. */
@@ -24,9 +25,9 @@ export class RdbWriter {
   private readonly context: WriteContext
 
   constructor(options: Partial<RdbWriterOptions> = {}) {
-    const { version, ...rest } = { ...DEFAULT_OPTIONS, ...options }
+    const { version, limits, ...rest } = { ...DEFAULT_OPTIONS, ...options }
     this.out = new RdbOutput(rest)
-    this.context = { out: this.out, version, lostDeadlineCount: 0 }
+    this.context = { out: this.out, version, limits, lostDeadlineCount: 0 }
   }
 
   /** The deadlines of fields that were left out, since the version cannot hold them. */
@@ -107,6 +108,26 @@ export async function* withEofMark(chunks: AsyncIterable<Buffer> | Iterable<Buff
   yield Buffer.from(mark, 'latin1')
 }
 
+type PayloadOptions = Partial<Omit<RdbWriterOptions, 'hasChecksum'>>
+
+/** A DUMP payload in chunks, and how many deadlines of fields its version could not hold. */
+export interface PayloadChunks {
+  readonly chunks: readonly Buffer[]
+  readonly lostDeadlineCount: number
+}
+
+/** Returns the DUMP payload of a value in chunks. */
+export function payloadChunks(value: RdbValue, options: PayloadOptions = {}): PayloadChunks {
+  const { version, mayCompress, limits } = { ...DEFAULT_OPTIONS, ...options }
+  const out = new RdbOutput({ mayCompress, hasChecksum: true })
+  const context: WriteContext = { out, version, limits, lostDeadlineCount: 0 }
+  const chunks = [...writeValue(context, value, (type) => out.byte(type))]
+  out.byte(version)
+  out.byte(0)
+  chunks.push(out.take(), out.checksum())
+  return { chunks, lostDeadlineCount: context.lostDeadlineCount }
+}
+
 /** A DUMP payload, and how many deadlines of fields its version could not hold. */
 export interface WrittenPayload {
   readonly payload: Buffer
@@ -114,12 +135,7 @@ export interface WrittenPayload {
 }
 
 /** Returns the DUMP payload of a value. */
-export function writePayload(value: RdbValue, options: Partial<Omit<RdbWriterOptions, 'hasChecksum'>> = {}): WrittenPayload {
-  const { version, mayCompress } = { ...DEFAULT_OPTIONS, ...options }
-  const context: WriteContext = { out: new RdbOutput({ mayCompress, hasChecksum: false }), version, lostDeadlineCount: 0 }
-  const chunks = [...writeValue(context, value, (type) => context.out.byte(type))]
-  context.out.byte(version)
-  context.out.byte(0)
-  const body = Buffer.concat([...chunks, context.out.take()])
-  return { payload: Buffer.concat([body, crc64(body)]), lostDeadlineCount: context.lostDeadlineCount }
+export function writePayload(value: RdbValue, options: PayloadOptions = {}): WrittenPayload {
+  const { chunks, lostDeadlineCount } = payloadChunks(value, options)
+  return { payload: Buffer.concat(chunks), lostDeadlineCount }
 }

@@ -55,7 +55,6 @@ export const OTHER_ASSUMPTIONS: Readonly<Record<string, number>> = {
 export const RDB_ASSUMPTIONS: Readonly<Record<string, number>> = {
   'rdb/encodings/listpack.ts': 5,
   'rdb/encodings/packed-values.ts': 2,
-  'rdb/encodings/value-writers.ts': 3,
   'rdb/encodings/ziplist.ts': 4,
   'rdb/encodings/zipmap.ts': 3,
   'rdb/format/crc64.ts': 31,

@@ -36,6 +36,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     "The data directory: identity, role, data sets, installing a full sync's, disk space",
     'base storage storage/binlog storage/keyspace storage/records storage/recovery storage/scan',
   ),
+  'storage/exchange': folder('Values as RDB values, and back', 'base rdb rdb/format storage/tree storage/values storage/values/streams'),
   'storage/keyspace': folder(
     'Databases in memory: entries, the key map, eviction, deadlines, events of keys',
     'base storage/records storage/residents storage/tree storage/values',
@@ -77,7 +78,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'The list of all families of commands',
     'commands/acl commands/clients commands/contract commands/geo commands/hashes commands/hyperloglogs commands/introspection ' +
       'commands/keys commands/lists commands/pubsub commands/replication commands/scripting commands/server commands/sets ' +
-      'commands/sorted-sets commands/streams commands/strings commands/transactions',
+      'commands/sorted-sets commands/streams commands/strings commands/transactions commands/transfer',
   ),
   'commands/contract': folder(
     'The declaration, context and replies of commands; interfaces of their surroundings; start with `command`',
@@ -111,6 +112,10 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'commands/keys': folder(
     'Keys of any type: expiry, databases, SCAN, SORT, OBJECT',
     'base commands/contract commands/parsing storage/keyspace storage/scan storage/tree storage/values ' + 'storage/values/streams',
+  ),
+  'commands/transfer': folder(
+    'Values between servers: DUMP, RESTORE',
+    'base commands/contract commands/parsing rdb rdb/format storage/exchange storage/keyspace storage/values',
   ),
   'commands/transactions': folder('MULTI, EXEC and WATCH', 'base commands/contract storage/keyspace'),
   'commands/blocking': folder('Clients that wait for keys', 'base commands/contract storage/keyspace storage/records'),

@@ -44,6 +44,7 @@ export type CommandFlag =
   | 'no_multi'
   | 'allow_busy'
   | 'movablekeys'
+  | 'asking'
 
 export type Group =
   | 'generic'

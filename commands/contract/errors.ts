@@ -36,6 +36,7 @@ export const incrementNotFinite = () => clientError('ERR increment would produce
 export const notAKeyCount = () => clientError('ERR numkeys should be greater than 0')
 export const tooManyKeys = () => clientError("ERR Number of keys can't be greater than number of args")
 export const notAnElementCount = () => clientError('ERR count should be greater than 0')
+export const wrongPayload = () => clientError('ERR DUMP payload version or checksum are wrong')
 export const notAResultCount = () => clientError('ERR COUNT must be > 0')
 export const negativeLimit = () => clientError("ERR LIMIT can't be negative")
 export const invalidExpireTime = (command: Bytes) => clientError(`ERR invalid expire time in '${command}' command`)

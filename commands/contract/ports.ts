@@ -96,6 +96,7 @@ type NumberKey =
   | 'set-max-listpack-entries'
   | 'set-max-listpack-value'
   | 'slowlog-log-slower-than'
+  | 'stream-node-max-bytes'
   | 'stream-node-max-entries'
   | 'zset-max-listpack-entries'
   | 'zset-max-listpack-value'
@@ -111,6 +112,7 @@ export interface ConfigPort {
   rewrite(): void
   number(name: NumberKey): number
   text(name: TextKey): Bytes
+  flag(name: 'rdbcompression'): boolean
 }
 
 export interface ClientsPort {

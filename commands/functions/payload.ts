@@ -14,7 +14,7 @@ import { crc64 } from '../../rdb/format/crc64.ts'
 import { RdbInput } from '../../rdb/format/input.ts'
 import { RdbOutput } from '../../rdb/format/output.ts'
 import { RdbError } from '../../rdb/format/rdb-error.ts'
-import { clientError } from '../contract/errors.ts'
+import { clientError, wrongPayload } from '../contract/errors.ts'
 
 /** The version of Redis 7.2. */
 const LATEST_VERSION = 11
@@ -43,7 +43,7 @@ export function decodeLibraries(payload: Bytes): Bytes[] {
     buffer.readUInt16LE(end) > LATEST_VERSION ||
     !crc64(buffer.subarray(0, end + VERSION_BYTES)).equals(buffer.subarray(end + VERSION_BYTES))
   )
-    throw clientError('ERR DUMP payload version or checksum are wrong')
+    throw wrongPayload()
   const input = new RdbInput({ ...DEFAULT_BUDGET, maxStringBytes: MAX_BYTES_LENGTH })
   input.push(buffer.subarray(0, end))
   input.end()

@@ -16,6 +16,7 @@ export function readIntset(packed: Packed): Bytes[] {
   if (size !== 2 && size !== 4 && size !== 8) throw packed.damaged(0, 'an intset has an unknown integer size')
   const count = bytes.readUInt32LE(4)
   if (HEADER_BYTES + count * size !== bytes.length) throw packed.damaged(4, 'the count in the header of an intset is wrong')
+  packed.checkCount(count)
   const members: Bytes[] = []
   let previous: bigint | number | null = null
   for (let position = HEADER_BYTES; position < bytes.length; position += size) {

@@ -34,6 +34,7 @@ export function readListpack(packed: Packed): Bytes[] {
     if (readBack(bytes, position + size, backSize) !== size) throw packed.damaged(position, 'an entry of a listpack has a wrong length')
     elements.push(elementAt(bytes, position, size))
     position += size + backSize
+    packed.checkCount(elements.length)
   }
   const count = bytes.readUInt16LE(4)
   if (count !== COUNT_UNKNOWN && count !== elements.length) throw packed.damaged(4, 'the count in the header of a listpack is wrong')

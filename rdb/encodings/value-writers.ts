@@ -1,7 +1,7 @@
 /**
- * Writes values in the encodings that Redis chooses by default for their size. Small values are
- * packed; larger ones are written element by element. A small list is a quicklist 2; a large one is
- * written element by element, since the number of nodes would have to come first.
+ * Writes values in the encodings that Redis itself gives values of their size by default: packed
+ * while they are small, element by element from then on. A small list is a quicklist 2; a large one
+ * is written element by element, since the number of nodes would have to come first.
  */
 import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -10,7 +10,9 @@ import type { RdbOutput } from '../format/output.ts'
 import type { RdbHashValue, RdbListValue, RdbSetValue, RdbSortedSetValue, RdbStringValue, RdbValue } from '../values.ts'
 import { writeIntset } from './intset.ts'
 import { integerOf, ListpackWriter } from './listpack.ts'
+import { scoreText } from './score-text.ts'
 import { writeStream } from './stream-writer.ts'
+import type { WriteContext } from './write-context.ts'
 
 /**
  * The limits of Redis's defaults: `hash-max-listpack-entries`, `-value`, `set-max-intset-entries`.
@@ -19,32 +21,20 @@ const MAX_PACKED_COUNT = 128
 const MAX_PACKED_HASH_COUNT = 512
 const MAX_PACKED_ELEMENT_BYTES = 64
 const MAX_INTSET_COUNT = 512
-/**
- * The size of a list's node, `list-max-listpack-size -2`, and of a list that is held to be packed.
- */
-const MAX_NODE_BYTES = 8192
-const MAX_HELD_LIST_BYTES = 256 * 1024
-const NODE_ENTRY_BYTES = 11
-
-/** The version that is written, and a count of the data that it cannot hold. */
-export interface WriteContext {
-  readonly out: RdbOutput
-  readonly version: number
-  /** The deadlines of fields that were left out. */
-  lostDeadlineCount: number
-}
+/** About the bytes of an element in a listpack beside its content. */
+const HELD_ELEMENT_BYTES = 11
 
 const listpack = new ListpackWriter()
 
 /**
- * Writes the type, the output of `between`, and the value. Yields full chunks.
+ * Writes the type and then, between them, what `between` writes, and the value. Yields full chunks.
  */
 export function* writeValue(context: WriteContext, value: RdbValue, between: (type: number) => void): Generator<Buffer> {
   switch (value.type) {
     case 'string':
       return yield* writeString(context.out, value, between)
     case 'list':
-      return yield* writeList(context.out, value, between)
+      return yield* writeList(context, value, between)
     case 'set':
       return yield* writeSet(context, value, between)
     case 'sorted-set':
@@ -53,7 +43,7 @@ export function* writeValue(context: WriteContext, value: RdbValue, between: (ty
       return yield* writeHash(context, value, between)
     default:
       between(context.version > codes.VERSION_REDIS_7_0 ? codes.TYPE_STREAM_LISTPACKS_3 : codes.TYPE_STREAM_LISTPACKS_2)
-      return yield* writeStream(context.out, context.version, value)
+      return yield* writeStream(context, value)
   }
 }
 
@@ -112,11 +102,11 @@ function* writeAll<T>(out: RdbOutput, count: number, { held, rest }: Held<T>, wr
   assert(written === count, 'a collection has its stated number of elements')
 }
 
-function* writeList(out: RdbOutput, value: RdbListValue, between: Between): Generator<Buffer> {
+function* writeList({ out, limits }: WriteContext, value: RdbListValue, between: Between): Generator<Buffer> {
   let sizeBytes = 0
   const held = hold(value.elements, (element) => {
-    sizeBytes += element.length + NODE_ENTRY_BYTES
-    return sizeBytes <= MAX_HELD_LIST_BYTES
+    sizeBytes += element.length + HELD_ELEMENT_BYTES
+    return sizeBytes <= limits.heldBytes
   })
   if (!held.isWhole) {
     between(codes.TYPE_LIST)
@@ -125,33 +115,39 @@ function* writeList(out: RdbOutput, value: RdbListValue, between: Between): Gene
   }
   assert(held.held.length === value.count, 'a collection has its stated number of elements')
   between(codes.TYPE_LIST_QUICKLIST_2)
-  const nodes = nodesOf(held.held)
+  const nodes = listNodes(held.held, limits.listNodeSize)
   out.writeLength(nodes.length)
   for (const node of nodes) {
-    if (node.length === 1 && node[0]!.length > MAX_NODE_BYTES) {
-      out.writeLength(codes.NODE_PLAIN)
-      out.string(node[0]!)
-    } else {
-      out.writeLength(codes.NODE_PACKED)
-      out.packed(packedOf(node))
-    }
+    out.writeLength(codes.NODE_PACKED)
+    out.packed(node)
     if (out.isFull) yield out.take()
   }
 }
 
-/** Returns the elements of each node. */
-function nodesOf(elements: readonly Bytes[]): Bytes[][] {
-  const nodes: Bytes[][] = []
-  let room = 0
+/** About the bytes that Redis expects an element to take beside its content. */
+const EXPECTED_ELEMENT_BYTES = 8
+/** The limit of bytes of a node whose elements are counted. */
+const COUNTED_NODE_BYTES = 8192
+const KIBIBYTE = 1024
+
+/** Returns the listpacks of a list that was filled at its end. */
+function listNodes(elements: readonly Bytes[], nodeSize: number): Buffer[] {
+  const isCounted = nodeSize >= 0
+  const maxBytes = isCounted ? COUNTED_NODE_BYTES : KIBIBYTE << Math.min(1 - nodeSize, 6)
+  const nodes: Buffer[] = []
+  let count = 0
+  listpack.reset()
   for (const element of elements) {
-    const size = element.length + NODE_ENTRY_BYTES
-    if (size > room) {
-      nodes.push([])
-      room = MAX_NODE_BYTES
+    const isFull = listpack.sizeBytes + element.length + EXPECTED_ELEMENT_BYTES > maxBytes || (isCounted && count >= nodeSize)
+    if (isFull && count > 0) {
+      nodes.push(Buffer.from(listpack.finished()))
+      listpack.reset()
+      count = 0
     }
-    nodes.at(-1)!.push(element)
-    room -= size
+    listpack.add(element)
+    count++
   }
+  if (count > 0) nodes.push(Buffer.from(listpack.finished()))
   return nodes
 }
 
@@ -162,16 +158,17 @@ function packedOf(elements: readonly Bytes[]): Buffer {
 }
 
 function* writeSet({ out, version }: WriteContext, value: RdbSetValue, between: Between): Generator<Buffer> {
-  const mayBePacked = version > codes.VERSION_REDIS_7_0
+  const mayBeListpack = version > codes.VERSION_REDIS_7_0 && value.isPacked !== false
+  const mayBeIntset = value.isPacked !== false
   const integers: bigint[] = []
   const held = hold(value.members, (member, count) => {
-    const integer = integers.length === count - 1 ? integerOf(member) : null
+    const integer = mayBeIntset && integers.length === count - 1 ? integerOf(member) : null
     if (integer !== null) integers.push(integer)
-    if (integers.length === count) return count <= MAX_INTSET_COUNT
-    return mayBePacked && count <= MAX_PACKED_COUNT && member.length <= MAX_PACKED_ELEMENT_BYTES
+    if (integers.length === count) return value.isPacked === true || count <= MAX_INTSET_COUNT
+    return mayBeListpack && count <= MAX_PACKED_COUNT && member.length <= MAX_PACKED_ELEMENT_BYTES
   })
-  const isInteger = held.isWhole && integers.length === held.held.length
-  if (!isInteger && !(held.isWhole && mayBePacked)) {
+  const isInteger = mayBeIntset && held.isWhole && integers.length === held.held.length
+  if (!isInteger && !(held.isWhole && mayBeListpack)) {
     between(codes.TYPE_SET)
     yield* writeAll(out, value.count, held, (member) => out.string(member))
     return
@@ -182,7 +179,9 @@ function* writeSet({ out, version }: WriteContext, value: RdbSetValue, between: 
 }
 
 function* writeSortedSet(out: RdbOutput, value: RdbSortedSetValue, between: Between): Generator<Buffer> {
-  const held = hold(value.members, ([member], count) => count <= MAX_PACKED_COUNT && member.length <= MAX_PACKED_ELEMENT_BYTES)
+  const { isPacked } = value
+  const isSmall = (member: Bytes, count: number) => count <= MAX_PACKED_COUNT && member.length <= MAX_PACKED_ELEMENT_BYTES
+  const held = hold(value.members, ([member], count) => isPacked ?? isSmall(member, count))
   if (!held.isWhole) {
     between(codes.TYPE_ZSET_2)
     yield* writeAll(out, value.count, held, ([member, score]) => {
@@ -196,16 +195,12 @@ function* writeSortedSet(out: RdbOutput, value: RdbSortedSetValue, between: Betw
   out.packed(packedOf(held.held.flatMap(([member, score]) => [member, scoreText(score)])))
 }
 
-function scoreText(score: number): Bytes {
-  if (Number.isFinite(score)) return Object.is(score, -0) ? '-0' : String(score)
-  return score > 0 ? 'inf' : '-inf'
-}
-
 function* writeHash(context: WriteContext, value: RdbHashValue, between: Between): Generator<Buffer> {
   const { out } = context
-  const isSmall = (field: Bytes, count: number) => count <= MAX_PACKED_HASH_COUNT && field.length <= MAX_PACKED_ELEMENT_BYTES
-  const held = hold(value.fields, ([field, content], count) => isSmall(field, count) && content.length <= MAX_PACKED_ELEMENT_BYTES)
-  const { minDeadlineMs } = value
+  const { minDeadlineMs, isPacked } = value
+  const isSmall = (field: Bytes, content: Bytes, count: number) =>
+    count <= MAX_PACKED_HASH_COUNT && Math.max(field.length, content.length) <= MAX_PACKED_ELEMENT_BYTES
+  const held = hold(value.fields, ([field, content], count) => isPacked ?? isSmall(field, content, count))
   if (minDeadlineMs !== null && context.version >= codes.VERSION_FIELD_DEADLINES) {
     between(codes.TYPE_HASH_METADATA)
     out.milliseconds(minDeadlineMs)

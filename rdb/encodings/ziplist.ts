@@ -39,6 +39,7 @@ export function readZiplist(packed: Packed): Bytes[] {
     if (claimed !== previous) throw packed.damaged(position, 'an entry of a ziplist states a wrong length of the previous one')
     if (!measure(bytes, start, end)) throw packed.damaged(start, 'an entry of a ziplist extends past its end')
     elements.push(elementAt(bytes, start))
+    packed.checkCount(elements.length)
     last = position
     previous = start + shape.headSize + shape.bodySize - position
     position += previous

@@ -29,6 +29,7 @@ export function readZipmap(packed: Packed): Bytes[] {
   const take = (length: number): void => {
     if (position + length > end) throw packed.damaged(position, 'an entry of a zipmap extends past its end')
     elements.push(bytes.latin1Slice(position, position + length))
+    packed.checkCount(elements.length)
     position += length
   }
   while (position < end) {

@@ -18,6 +18,12 @@ export interface Budget {
 
 export const DEFAULT_BUDGET: Budget = { maxStringBytes: 512 * 1024 * 1024, maxElementCount: 2 ** 32 - 1, mustBeUnique: true }
 
+/**
+ * The most elements of one packed encoding, which is decoded as a whole. Redis packs some hundred
+ * elements by default; compressed bytes may claim a hundred million in a few megabytes.
+ */
+export const MAX_PACKED_COUNT = 4 * 1024 * 1024
+
 /** The most bytes of a piece of a string, and about the most of a batch of elements. */
 export const MAX_BATCH_BYTES = 64 * 1024
 /** The most elements of a batch. */

@@ -6,6 +6,9 @@ import { lzfCompress } from './lzf.ts'
 
 /** The length from which on a chunk is handed on. */
 const CHUNK_BYTES = 64 * 1024
+/** The first buffer: most values fit. */
+const SMALL_BYTES = 512
+const NO_BYTES = Buffer.alloc(0)
 const MIN_COMPRESSED_BYTES = 21
 const MAX_INTEGER_LENGTH = 11
 
@@ -18,7 +21,7 @@ export interface RdbOutputOptions {
 
 /** A buffer that grows, and is handed on as a chunk. */
 export class RdbOutput {
-  private buffer = Buffer.allocUnsafeSlow(2 * CHUNK_BYTES)
+  private buffer: Buffer = NO_BYTES
   private length = 0
   private readonly mayCompress: boolean
   private readonly crc: Crc64 | null
@@ -37,7 +40,7 @@ export class RdbOutput {
   take(): Buffer {
     const chunk = this.buffer.subarray(0, this.length)
     this.crc?.update(chunk)
-    this.buffer = Buffer.allocUnsafeSlow(2 * CHUNK_BYTES)
+    this.buffer = NO_BYTES
     this.length = 0
     return chunk
   }
@@ -144,8 +147,10 @@ export class RdbOutput {
   }
 
   private makeRoom(count: number): void {
-    if (this.length + count <= this.buffer.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.buffer.length * 2, this.length + count))
+    const needed = this.length + count
+    if (needed <= this.buffer.length) return
+    const isSmall = needed <= SMALL_BYTES && this.buffer.length === 0
+    const grown = Buffer.allocUnsafeSlow(isSmall ? SMALL_BYTES : Math.max(2 * CHUNK_BYTES, this.buffer.length * 2, needed))
     this.buffer.copy(grown, 0, 0, this.length)
     this.buffer = grown
   }

@@ -1,6 +1,7 @@
 /** A packed encoding: one string of the RDB that holds many elements. */
 import type { Bytes } from '../../base/bytes.ts'
-import { damagedAt, type RdbError } from './rdb-error.ts'
+import { MAX_PACKED_COUNT } from './budget.ts'
+import { damagedAt, type RdbError, refusedAt } from './rdb-error.ts'
 
 /** The bytes of a packed encoding and where they stand in the input. */
 export class Packed {
@@ -18,6 +19,11 @@ export class Packed {
   damaged(position: number, text: string): RdbError {
     if (!this.isCompressed) return damagedAt(this.startOffset + position, text)
     return damagedAt(this.startOffset, `${text}, at byte ${position} of the decompressed value`)
+  }
+
+  /** Throws RdbError where the encoding has more elements than one may have. */
+  checkCount(count: number): void {
+    if (count > MAX_PACKED_COUNT) throw refusedAt(this.startOffset, `a packed encoding of more than ${MAX_PACKED_COUNT} elements`)
   }
 }
 

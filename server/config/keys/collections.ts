@@ -1,11 +1,11 @@
 /**
- * Configuration keys of collections. All collections are trees here. As in Redis, these keys decide
- * the answer of OBJECT ENCODING and where XTRIM ~ trims. They also decide when SSCAN, HSCAN and
- * ZSCAN return everything at once.
+ * Configuration keys of collections and of their payloads. All collections are trees here. As in
+ * Redis, these keys decide the answer of OBJECT ENCODING, where XTRIM ~ trims, and the form of a
+ * value in DUMP. They also decide when SSCAN, HSCAN and ZSCAN return everything at once.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { KeyOfRow } from '../key.ts'
-import { integer, type Kind, MAX_INT32, MAX_INT64, memory } from '../kinds.ts'
+import { flag, integer, type Kind, MAX_INT32, MAX_INT64, memory } from '../kinds.ts'
 
 type CollectionRow = readonly [name: Bytes, kind: Kind, initial: Bytes, help: string, alias?: Bytes]
 
@@ -34,6 +34,7 @@ const ROWS = [
   ['zset-max-listpack-value', memory(0), '64', 'and only if none of their members is longer than this', 'zset-max-ziplist-value'],
   ['stream-node-max-entries', count, '100', 'XADD and XTRIM with ~ trim streams in steps of this many entries; 0 for no limit of entries'],
   ['stream-node-max-bytes', memory(0), '4kb', 'and in steps of this many bytes of entries; 0 for no limit of bytes'],
+  ['rdbcompression', flag, 'yes', 'DUMP and MIGRATE compress strings of more than 20 bytes'],
   ['hll-sparse-max-bytes', memory(0), '3000', 'size beyond which a sparse HyperLogLog becomes dense'],
 ] as const satisfies readonly CollectionRow[]
 

@@ -98,7 +98,6 @@ const persistence = [
     ['aof-disable-auto-gc', flag, 'no'],
     ['rdb-save-incremental-fsync', flag, 'yes'],
     ['rdb-del-sync-files', flag, 'no'],
-    ['rdbcompression', flag, 'yes'],
     ['rdbchecksum', flag, 'yes', null, 'at-start'],
   ]),
   ...hidden(
@@ -107,10 +106,10 @@ const persistence = [
       ['key-load-delay', integer(-(2 ** 31), MAX_INT32), '0'],
     ]),
   ),
-  ...inert(PERSISTENCE, [
+  ...inert('RESTORE checks every payload in full, whatever this key says', [
     ['sanitize-dump-payload', choice('no', 'yes', 'clients'), 'no'],
-    ['stop-writes-on-bgsave-error', flag, 'yes'],
   ]),
+  ...inert(PERSISTENCE, [['stop-writes-on-bgsave-error', flag, 'yes']]),
 ] as const
 
 const replication = [

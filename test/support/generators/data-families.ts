@@ -13,6 +13,7 @@ import { stringNumbers } from '../../../commands/strings/numbers.ts'
 import { stringRanges } from '../../../commands/strings/ranges.ts'
 import { strings } from '../../../commands/strings/strings.ts'
 import { transactions } from '../../../commands/transactions/transactions.ts'
+import { transferCommands } from '../../../commands/transfer/commands.ts'
 
 export const dataFamilies: readonly (readonly Command[])[] = [
   strings,
@@ -24,5 +25,6 @@ export const dataFamilies: readonly (readonly Command[])[] = [
   keys,
   expiry,
   databases,
+  transferCommands,
   transactions,
 ]

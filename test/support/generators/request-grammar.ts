@@ -9,6 +9,7 @@
  *   makeRequest('ZADD $zset [NX|XX] { $score $member }', chance)
  */
 import type { Bytes } from '../../../base/bytes.ts'
+import { FIXTURES } from '../rdb/fixtures.ts'
 import type { Seeded } from './seed.ts'
 
 export const KEY_KINDS = ['str', 'int', 'float', 'bits', 'hll', 'hash', 'list', 'set', 'zset', 'geo', 'stream'] as const
@@ -119,6 +120,8 @@ export const WRITES: readonly Bytes[] = [
   'RENAME|RENAMENX $key $key',
   'COPY $key $key [DB $database] [REPLACE]',
   'MOVE $key $database',
+  'RESTORE $key 0|$milliseconds $payload [REPLACE]',
+  'RESTORE $key $any_time $payload ABSTTL [REPLACE]',
   'EXPIRE $key $seconds [NX|XX|GT|LT]',
   'PEXPIRE $key $milliseconds [NX|XX|GT|LT]',
   'EXPIREAT|PEXPIREAT $key $any_time',
@@ -133,6 +136,7 @@ export const FIELD_WRITES: readonly Bytes[] = [
   'HPEXPIRE $hash $milliseconds [NX|XX|GT|LT] FIELDS 2 $field $field',
   'HEXPIREAT|HPEXPIREAT $hash $any_time FIELDS 1 $field',
   'HPERSIST $hash FIELDS 2 $field $field',
+  'RESTORE $hash 0 $late_payload [REPLACE]',
 ]
 
 export const READS: readonly Bytes[] = [
@@ -192,9 +196,18 @@ export const READS: readonly Bytes[] = [
   'XINFO GROUPS $stream',
   'OBJECT ENCODING|REFCOUNT $key',
   'OBJECT FREQ $key',
+  'DUMP $key',
   'KEYS $key',
   'DBSIZE',
 ]
+
+const MAX_PAYLOAD_BYTES = 20_000
+const payloads = FIXTURES.filter(({ payload }) => payload.length < MAX_PAYLOAD_BYTES).map(({ payload }) => payload)
+const versionOf = (payload: Buffer): number => payload.readUInt16LE(payload.length - 10)
+
+/** Payloads that Redis 7.0 reads, and of later versions. */
+const PAYLOADS = payloads.filter((payload) => versionOf(payload) <= 10).map((payload) => payload.latin1Slice())
+const LATE_PAYLOADS = payloads.filter((payload) => versionOf(payload) > 10).map((payload) => payload.latin1Slice())
 
 /** A random request of a form. */
 export function makeRequest(form: Bytes, chance: Seeded): Bytes[] {
@@ -272,6 +285,10 @@ function ofSort(sort: Bytes, chance: Seeded): Bytes {
       return pick(['g1', 'g1', 'g2'])
     case 'consumer':
       return pick(['c1', 'c2'])
+    case 'payload':
+      return pick(PAYLOADS)
+    case 'late_payload':
+      return pick(LATE_PAYLOADS)
     case 'longitude':
       return String(10 + integer(40) / 10)
     case 'latitude':

@@ -1,0 +1,6 @@
+/** The commands that carry values between servers: the family's door. */
+import type { Command } from '../contract/command.ts'
+import { dumps } from './dump.ts'
+import { restores } from './restore.ts'
+
+export const transferCommands: readonly Command[] = [...dumps, ...restores]

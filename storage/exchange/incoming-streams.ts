@@ -1,0 +1,91 @@
+/** Streams from the parts that the RDB reader delivers; incoming.ts has the other types. */
+import { must } from '../../base/assert.ts'
+import { MAX_BYTES_LENGTH } from '../../base/bytes.ts'
+import type { RdbPendingEntry, RdbStreamId, RdbStreamState, RdbValuePart } from '../../rdb/elements.ts'
+import { damagedAt } from '../../rdb/format/rdb-error.ts'
+import type { OwnerDatabase } from '../tree/owner.ts'
+import { newCollection } from '../values/collection.ts'
+import type { Consumer } from '../values/streams/consumers.ts'
+import { type ConsumerGroup, createGroup } from '../values/streams/groups.ts'
+import { uint64Of, ZERO_ID } from '../values/streams/id.ts'
+import { packEntry } from '../values/streams/packed-entry.ts'
+import { Stream } from '../values/streams/stream.ts'
+
+const MAX_COUNT = 2n ** 63n - 1n
+/** Bytes of a word's length in a packed entry, at most. */
+const MAX_LENGTH_BYTES = 5
+
+/**
+ * Throws RdbError for a part whose numbers a stream cannot have. Parts of other types pass.
+ */
+export function checkStreamPart(part: RdbValuePart): void {
+  switch (part.kind) {
+    case 'stream':
+      checkState(part)
+      break
+    case 'stream-entries':
+      for (const { fields } of part.entries) {
+        const sizeBytes = fields.reduce((sum, text) => sum + text.length + MAX_LENGTH_BYTES, 2 * MAX_LENGTH_BYTES)
+        if (sizeBytes > MAX_BYTES_LENGTH) throw damagedAt(0, 'an entry of a stream is too large')
+      }
+      break
+    case 'stream-group':
+      if ((part.entriesRead ?? 0n) > MAX_COUNT) throw damagedAt(0, 'a group has read more entries than a stream can have')
+      break
+    case 'stream-pending':
+      if (part.entries.some(({ deliveredAtMs }) => deliveredAtMs < 0)) throw damagedAt(0, 'an entry was delivered before 1970')
+      break
+    case 'stream-consumer':
+      if (part.seenAtMs < 0) throw damagedAt(0, 'a consumer was seen before 1970')
+  }
+}
+
+function checkState({ length, lastId, maxDeletedId, entriesAdded }: RdbStreamState): void {
+  if (maxDeletedId !== null && maxDeletedId > lastId) throw damagedAt(0, 'the last id of a stream is before one that was deleted')
+  if (entriesAdded !== null && (entriesAdded < length || entriesAdded > MAX_COUNT)) {
+    throw damagedAt(0, 'a stream has another number of entries than were added')
+  }
+}
+
+/**
+ * Returns a stream of checked parts, which no key owns yet. A consumer was last active when it was
+ * last seen: RDBs up to version 10 do not know more, and all nodes have to come to the same.
+ */
+export function streamOf(parts: readonly RdbValuePart[], db: OwnerDatabase): Stream {
+  const stream = newCollection(db, Stream)
+  let state: RdbStreamState | null = null
+  let group: ConsumerGroup | null = null
+  let consumer: Consumer | null = null
+  let pending = new Map<RdbStreamId, RdbPendingEntry>()
+  for (const part of parts) {
+    switch (part.kind) {
+      case 'stream-entries':
+        for (const { id, fields } of part.entries) stream.entries.append(id, must(packEntry(fields, 0)))
+        break
+      case 'stream':
+        state = part
+        stream.setCounters(part.lastId, uint64Of(part.entriesAdded ?? part.length), part.maxDeletedId ?? ZERO_ID)
+        break
+      case 'stream-group':
+        group = createGroup(stream, part.name, part.lastId, part.entriesRead === null ? -1 : uint64Of(part.entriesRead))
+        if (state?.entriesAdded === null) group.entriesRead = stream.distanceOf(part.lastId)
+        group.save()
+        pending = new Map()
+        break
+      case 'stream-pending':
+        for (const entry of part.entries) pending.set(entry.id, entry)
+        break
+      case 'stream-consumer':
+        consumer = must(group).createConsumer(part.name, part.seenAtMs)
+        consumer.activeAtMs = part.seenAtMs
+        consumer.save()
+        break
+      case 'stream-consumer-pending':
+        for (const id of part.ids) {
+          const { deliveredAtMs, deliveryCount } = must(pending.get(id))
+          must(group).assign(id, must(consumer), deliveredAtMs, deliveryCount)
+        }
+    }
+  }
+  return stream
+}

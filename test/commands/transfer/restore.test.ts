@@ -1,0 +1,222 @@
+/** DUMP and RESTORE: options, errors and their order, events, what is logged, damaged payloads. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Bytes } from '../../../base/bytes.ts'
+import { ClientError } from '../../../commands/contract/errors.ts'
+import { OK } from '../../../commands/contract/reply.ts'
+import { objects } from '../../../commands/keys/object.ts'
+import { transferCommands } from '../../../commands/transfer/commands.ts'
+import { TYPE_HASH_METADATA_PRE_GA } from '../../../rdb/format/codes.ts'
+import { Rope } from '../../../storage/values/rope.ts'
+import { dataFamilies } from '../../support/generators/data-families.ts'
+import { makeRequest, READS, WRITES } from '../../support/generators/request-grammar.ts'
+import { seeded } from '../../support/generators/seed.ts'
+import { checkMemory, checkStored } from '../../support/harness/engine-invariants.ts'
+import { EventRecorder } from '../../support/harness/event-recorder.ts'
+import { type Harness, harness, START_MS } from '../../support/harness/harness.ts'
+import { FIXTURES } from '../../support/rdb/fixtures.ts'
+import { mutatedPayload } from '../../support/rdb/mutations.ts'
+
+const { HAYPILE_ROUNDS = '4000' } = process.env
+const ROUNDS = Number(HAYPILE_ROUNDS)
+const FAR_MS = START_MS + 1_000_000
+
+/** The payload that redis-server 7.0.15 has for the string 12. */
+const TWELVE = '00c00c0a003c2af8515c04bcd5'
+
+const FAMILIES = [...dataFamilies, objects]
+
+const start = () => harness(FAMILIES)
+const dumpOf = ({ plain }: Harness, key: Bytes) => plain('DUMP', key) as Bytes
+
+/** Returns the payload of a string. */
+function payloadOf(text: Bytes): Bytes {
+  const made = start()
+  made.run('SET', 'k', text)
+  return dumpOf(made, 'k')
+}
+
+test('DUMP of no key is nil, and of a string what Redis 7.0 writes', () => {
+  const made = start()
+  assert.is(made.run('DUMP', 'k'), null)
+  made.run('SET', 'k', '12')
+  assert.is(Buffer.from(dumpOf(made, 'k'), 'latin1').toString('hex'), TWELVE)
+  assert.equal(made.logged(), [['SET', 'k', '12']])
+})
+
+test('RESTORE makes every value that DUMP has written', () => {
+  const made = start()
+  const { run, plain } = made
+  run('SET', 'string', 'text')
+  run('SET', 'rope', 'x'.repeat(100_000))
+  run('RPUSH', 'list', ...Array.from({ length: 3000 }, (_, index) => `element ${index}`))
+  run('SADD', 'set', ...Array.from({ length: 300 }, (_, index) => `member ${index}`))
+  run('ZADD', 'zset', '1', 'a', '-inf', 'b', '0.1', 'c')
+  run('HSET', 'hash', ...Array.from({ length: 2000 }, (_, index) => `f${index}`))
+  run('XADD', 'stream', '1-1', 'f', 'v')
+  run('XADD', 'stream', '2-1', 'f', 'v')
+  run('XGROUP', 'CREATE', 'stream', 'g', '0')
+  run('XREADGROUP', 'GROUP', 'g', 'c', 'COUNT', '1', 'STREAMS', 'stream', '>')
+  for (const key of ['string', 'rope', 'list', 'set', 'zset', 'hash', 'stream']) {
+    assert.is(run('RESTORE', `${key} 2`, '0', dumpOf(made, key)), OK)
+    assert.is(dumpOf(made, `${key} 2`), dumpOf(made, key), key)
+    assert.equal(run('TYPE', `${key} 2`), run('TYPE', key))
+    assert.is(run('OBJECT', 'ENCODING', `${key} 2`), run('OBJECT', 'ENCODING', key), key)
+  }
+  assert.instance(made.db.peek('rope 2')?.value, Rope)
+  assert.equal(plain('XPENDING', 'stream 2', 'g'), [1, '1-1', '1-1', [['c', '1']]])
+})
+
+test('RESTORE checks options, the key, the time to live, the payload, in this order', () => {
+  const { run, error } = start()
+  const payload = payloadOf('text')
+  const broken = `${payload.slice(0, -1)}x`
+  run('SET', 'there', '1')
+  assert.is(error('RESTORE', 'there', 'x', broken, 'NO'), 'ERR syntax error')
+  assert.is(error('RESTORE', 'there', 'x', broken, 'IDLETIME'), 'ERR syntax error')
+  assert.is(error('RESTORE', 'there', 'x', broken, 'IDLETIME', '1', 'FREQ', '1'), 'ERR syntax error')
+  assert.is(error('RESTORE', 'there', 'x', broken, 'IDLETIME', 'x'), 'ERR value is not an integer or out of range')
+  assert.is(error('RESTORE', 'there', 'x', broken, 'IDLETIME', '-1'), 'ERR Invalid IDLETIME value, must be >= 0')
+  assert.is(error('RESTORE', 'there', 'x', broken, 'FREQ', '256'), 'ERR Invalid FREQ value, must be >= 0 and <= 255')
+  assert.is(error('RESTORE', 'there', 'x', broken, 'FREQ', '-1'), 'ERR Invalid FREQ value, must be >= 0 and <= 255')
+  assert.is(error('RESTORE', 'there', 'x', broken), 'BUSYKEY Target key name already exists.')
+  assert.is(error('RESTORE', 'k', 'x', broken), 'ERR value is not an integer or out of range')
+  assert.is(error('RESTORE', 'k', '-1', broken), 'ERR Invalid TTL value, must be >= 0')
+  assert.is(error('RESTORE', 'k', '0', broken), 'ERR DUMP payload version or checksum are wrong')
+  assert.is(error('RESTORE', 'k', '0', ''), 'ERR DUMP payload version or checksum are wrong')
+  assert.is(run('GET', 'there'), '1')
+  assert.is(run('EXISTS', 'k'), 0)
+})
+
+test('RESTORE logs an absolute deadline, and DEL where the value has expired on its way', () => {
+  const { run, logged } = start()
+  const payload = payloadOf('text')
+  run('RESTORE', 'a', '5000', payload)
+  run('RESTORE', 'b', String(FAR_MS), payload, 'absttl')
+  run('RESTORE', 'b', '0', payload, 'REPLACE', 'IDLETIME', '7')
+  run('RESTORE', 'c', '1', payload, 'ABSTTL')
+  run('RESTORE', 'b', '1', payload, 'ABSTTL', 'REPLACE')
+  assert.equal(logged(), [
+    ['RESTORE', 'a', String(START_MS + 5000), payload, 'ABSTTL'],
+    ['RESTORE', 'b', String(FAR_MS), payload, 'ABSTTL'],
+    ['RESTORE', 'b', '0', payload, 'REPLACE', 'IDLETIME', '7'],
+    ['DEL', 'b'],
+  ])
+  assert.is(run('EXISTS', 'a', 'b', 'c'), 1)
+  assert.is(run('PTTL', 'a'), 5000)
+})
+
+test('RESTORE reports restore, and del where it only deletes', () => {
+  const keyEvents = new EventRecorder()
+  const { run } = harness(FAMILIES, { keyEvents })
+  const payload = payloadOf('text')
+  run('RESTORE', 'a', '0', payload)
+  assert.equal(keyEvents.take(), ['new a', 'restore a'])
+  run('RESTORE', 'a', '0', payload, 'REPLACE')
+  assert.equal(keyEvents.take(), ['new a', 'restore a'])
+  run('RESTORE', 'a', '1', payload, 'REPLACE', 'ABSTTL')
+  assert.equal(keyEvents.take(), ['del a'])
+})
+
+test('RESTORE sets the idle time and takes a frequency', () => {
+  const { run } = start()
+  const payload = payloadOf('text')
+  run('RESTORE', 'a', '0', payload, 'IDLETIME', '1000')
+  assert.is(run('OBJECT', 'IDLETIME', 'a'), 1000)
+  assert.is(run('RESTORE', 'b', '0', payload, 'FREQ', '12'), OK)
+})
+
+test('RESTORE of a list wakes a client that waits for it, and spoils a transaction that watches it', () => {
+  const made = start()
+  made.run('RPUSH', 'l', 'a', 'b')
+  const payload = dumpOf(made, 'l')
+  const waiting = made.client()
+  waiting.send('BLPOP', 'other', '0')
+  const watching = made.client()
+  watching.send('WATCH', 'other')
+  watching.send('MULTI')
+  watching.send('GET', 'x')
+  made.run('RESTORE', 'other', '0', payload)
+  assert.equal(waiting.replies, [['other', 'a']])
+  watching.send('EXEC')
+  assert.not.instance(watching.replies.at(-1), Array)
+})
+
+test('deadlines of fields come back, and are logged for Redis 7.0 to leave out', () => {
+  const made = start()
+  const { run, plain, logged } = made
+  run('HSET', 'h', 'a', '1', 'b', '2', 'c', '3')
+  run('HPEXPIREAT', 'h', String(FAR_MS), 'FIELDS', '1', 'a')
+  run('HPEXPIREAT', 'h', String(FAR_MS + 5), 'FIELDS', '1', 'c')
+  const payload = Buffer.from(dumpOf(made, 'h'), 'latin1')
+  assert.equal([payload[0], payload.readUInt16LE(payload.length - 10)], [24, 12])
+  logged()
+  run('RESTORE', 'copy', '0', payload.latin1Slice())
+  assert.equal(plain('HPEXPIRETIME', 'copy', 'FIELDS', '3', 'a', 'b', 'c'), [FAR_MS, -1, FAR_MS + 5])
+  const [restored, ...deadlines] = logged()
+  const logsVersion = Buffer.from(restored![3]!, 'latin1')
+  assert.equal([logsVersion[0], logsVersion.readUInt16LE(logsVersion.length - 10)], [16, 10])
+  assert.equal(deadlines, [
+    ['HPEXPIREAT', 'copy', String(FAR_MS), 'FIELDS', '1', 'a'],
+    ['HPEXPIREAT', 'copy', String(FAR_MS + 5), 'FIELDS', '1', 'c'],
+  ])
+})
+
+test('every payload that a Redis or Valkey has written is taken, and its log leaves the same', async () => {
+  for (const { name, payload } of FIXTURES) {
+    const made = start()
+    assert.is(made.run('RESTORE', 'k', '0', payload.latin1Slice()), OK, name)
+    const other = start()
+    const logged = made.logged()
+    other.replay(logged)
+    assert.is(dumpOf(other, 'k'), dumpOf(made, 'k'), name)
+    const version = Buffer.from(logged[0]![3]!, 'latin1').readUInt16LE(logged[0]![3]!.length - 10)
+    assert.ok(version <= 10, `${name} is logged in version ${version}`)
+    checkMemory(made.keyspace)
+    await made.toDisk()
+    await checkStored(made.records)
+    assert.is(dumpOf(made, 'k'), dumpOf(other, 'k'), `${name} from disk`)
+  }
+})
+
+test('a changed payload is refused and changes nothing, or makes a value that commands can use', async () => {
+  const chance = seeded('restored payloads')
+  const made = start()
+  made.executor.context.mayBlock = false
+  const forms = [...WRITES, ...READS].filter((form) => /^[A-Z_|]+ \$(?:key|list|set|zset|hash|stream|str) /.test(`${form} `))
+  let taken = 0
+  for (let round = 0; round < ROUNDS; round++) {
+    const payload = mutatedPayload(chance, chance.pick(FIXTURES).payload).latin1Slice()
+    const { changes } = made.keyspace
+    const reply = made.answer('RESTORE', 'k', '0', payload)
+    if (reply instanceof ClientError) {
+      assert.match(reply.message, /^ERR (Bad data format|DUMP payload version)/)
+      assert.is(made.keyspace.changes, changes)
+      continue
+    }
+    taken++
+    if (made.run('EXISTS', 'k') === 0) {
+      // The changed deadlines of all fields of a hash are past.
+      assert.ok(payload.charCodeAt(0) >= TYPE_HASH_METADATA_PRE_GA)
+      continue
+    }
+    assert.is(typeof dumpOf(made, 'k'), 'string')
+    for (let i = 0; i < 5; i++) {
+      const [name, , ...words] = makeRequest(chance.pick(forms), chance)
+      const answer = await made.runAsync(name!, 'k', ...words).catch((error: Error) => error)
+      if (answer instanceof Error && (!(answer instanceof ClientError) || answer.message.includes('internal'))) throw answer
+    }
+    made.run('DEL', 'k')
+    if (taken % 100 === 0) {
+      made.logged()
+      checkMemory(made.keyspace)
+    }
+  }
+  assert.ok(taken > ROUNDS / 40, `${taken} taken`)
+})
+
+test('the family has an entry for each command', () => {
+  assert.equal(transferCommands.map(({ name }) => name).slice(0, 3), ['dump', 'restore', 'restore-asking'])
+})
+
+test.run()
