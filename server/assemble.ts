@@ -30,6 +30,7 @@ import { Statistics } from './metrics/statistics.ts'
 import { Acceptor } from './network/acceptor.ts'
 import { ClientRegistry } from './network/client-registry.ts'
 import { Listener } from './network/listener.ts'
+import { Migrations } from './network/migrations.ts'
 import { Monitors } from './network/monitors.ts'
 import { type LifeCycle, serverPort } from './server-port.ts'
 import { clientHooks, executorHooks, requestGates } from './wiring/executor-hooks.ts'
@@ -74,6 +75,7 @@ export interface NodeParts extends Omit<Foundations, 'exit'> {
   readonly replicationPort: ReplicationFacade
   readonly acceptor: Acceptor
   readonly listener: Listener
+  readonly migrations: Migrations
   readonly blockedTimer: BlockedTimer
   readonly cron: Cron
 }
@@ -88,7 +90,10 @@ export interface Later extends NodeParts {
 
 /** The parts that clients and their connections are built on. */
 type Core = Omit<NodeParts, keyof Outside>
-type Outside = Pick<NodeParts, 'clients' | 'storagePort' | 'replicationPort' | 'acceptor' | 'listener' | 'blockedTimer' | 'cron'>
+type Outside = Pick<
+  NodeParts,
+  'clients' | 'storagePort' | 'replicationPort' | 'acceptor' | 'listener' | 'migrations' | 'blockedTimer' | 'cron'
+>
 
 export function assemble(foundations: Foundations, later: Forward<Later>): NodeParts {
   const core = assembleCore(foundations, later)
@@ -169,9 +174,10 @@ function assembleOutside(core: Core, later: Forward<Later>): Outside {
   const host = connectionHost({ config, log, clock, acl, storage, executor, turn, gates, statistics, clients, state })
   const acceptor = new Acceptor({ config, clients, statistics, host })
   const listener = new Listener(acceptor, log)
+  const migrations = new Migrations()
   const blockedTimer = new BlockedTimer(executor.blockedClients, turn, clock)
   const cron = new Cron({ config, clock, storage, turn, gates, statistics, clients, storagePort, state })
-  return { clients, storagePort, replicationPort, acceptor, listener, blockedTimer, cron }
+  return { clients, storagePort, replicationPort, acceptor, listener, migrations, blockedTimer, cron }
 }
 
 /** Applies the settings of parts that do not know the configuration, now and after each change. */

@@ -175,7 +175,7 @@ export class Node implements LifeCycle {
   }
 
   private async shutDown(wanted: 'save' | 'nosave', how: 'graceful' | 'immediate'): Promise<boolean> {
-    const { log, storage, executor, listener, turn, gates, cron, blockedTimer, state, clients } = this.parts
+    const { log, storage, executor, listener, migrations, turn, gates, cron, blockedTimer, state, clients } = this.parts
     if (how === 'graceful' && !(await this.drain.run())) {
       this.closing = null
       return false
@@ -183,6 +183,7 @@ export class Node implements LifeCycle {
     // An unfinished script has changed memory but not the log: the next start is without it.
     const save = executor.units.isSuspended ? 'nosave' : wanted
     listener.close()
+    migrations.close()
     turn.end()
     gates.isClosing = true
     gates.refresh()

@@ -26,7 +26,7 @@ export interface LifeCycle extends Pick<ServerPort, 'shutdown' | 'abortShutdown'
 }
 
 /** The members of the port that are built on the executor. */
-export interface LateParts extends Pick<ServerPort, 'clients' | 'functions' | 'scripting'> {
+export interface LateParts extends Pick<ServerPort, 'clients' | 'functions' | 'scripting' | 'migrations'> {
   readonly storagePort: ServerPort['storage']
   readonly replicationPort: ServerPort['replication']
   readonly gates: Pick<Gates, 'setActiveExpire'>
@@ -56,6 +56,9 @@ export function serverPort(early: EarlyParts, later: { readonly value: LateParts
     },
     get scripting() {
       return later.value.scripting
+    },
+    get migrations() {
+      return later.value.migrations
     },
     get storage() {
       return later.value.storagePort

@@ -114,7 +114,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base commands/contract commands/parsing storage/keyspace storage/scan storage/tree storage/values ' + 'storage/values/streams',
   ),
   'commands/transfer': folder(
-    'Values between servers: DUMP, RESTORE',
+    'Values between servers: DUMP, RESTORE, MIGRATE',
     'base commands/contract commands/parsing rdb rdb/format storage/exchange storage/keyspace storage/values',
   ),
   'commands/transactions': folder('MULTI, EXEC and WATCH', 'base commands/contract storage/keyspace'),

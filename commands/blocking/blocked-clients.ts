@@ -263,6 +263,7 @@ export class BlockedClients implements Awaited {
       if (queue.clients.size === 0) this.queues[queue.database]?.delete(queue.key)
     }
     if (this.byClient.size === 0) this.keyspace.awaited = null
+    blocked.options.ended?.()
   }
 }
 

@@ -19,4 +19,6 @@ export interface BlockOptions {
    * nothing, the others are not tried.
    */
   readonly waitGroup?: Bytes
+  /** Called when the client is no longer blocked, for whatever reason. */
+  readonly ended?: () => void
 }

@@ -34,6 +34,7 @@ export interface ServerPort {
   readonly statistics: StatisticsPort
   readonly storage: StoragePort
   readonly replication: ReplicationPort
+  readonly migrations: MigrationPort
   readonly scanCursors: ScanCursors
   readonly random: Random
   /** Returns INFO's text for these sections (lower case; empty means the default ones). */
@@ -275,4 +276,42 @@ export interface ReplicationPort {
   dbSync(session: Session, request: DbSyncRequest): void
   binlogSync(session: Session, request: BinlogSyncRequest): void
   acknowledge(session: Session, ack: AckRequest): void
+}
+
+/** Where MIGRATE sends keys, in the words of the request. */
+export interface MigrationTarget {
+  readonly host: Bytes
+  readonly port: Bytes
+  readonly database: Bytes
+  /** The words of AUTH; null without them. */
+  readonly credentials: readonly Bytes[] | null
+}
+
+/** A key with its value. */
+export interface TransferredKey {
+  readonly key: Bytes
+  /** 0: no deadline. */
+  readonly ttlMs: number
+  /** The payload of DUMP in chunks. */
+  readonly payload: readonly Buffer[]
+}
+
+export interface TransferSettings {
+  readonly mayReplace: boolean
+  /** The limit of each step: connecting, and any progress in writing and reading. */
+  readonly timeoutMs: number
+}
+
+export interface MigrationOutcome {
+  /** For each key, whether the other server has acknowledged it. */
+  readonly isStored: readonly boolean[]
+  /** The text for the first error that the other server answered; null for none. */
+  readonly refusal: Bytes | null
+  /** The text for a connection that failed; null for none. */
+  readonly failure: Bytes | null
+}
+
+export interface MigrationPort {
+  /** Sends keys to another server. Never rejects. */
+  transfer(target: MigrationTarget, keys: readonly TransferredKey[], settings: TransferSettings): Promise<MigrationOutcome>
 }

@@ -10,11 +10,16 @@ import type { Command } from '../../../commands/contract/command.ts'
 import type {
   ClientsPort,
   FailoverOptions,
+  MigrationOutcome,
+  MigrationPort,
+  MigrationTarget,
   ReplicationPort,
   ServerPort,
   ShutdownOptions,
   StatisticsPort,
   StoragePort,
+  TransferredKey,
+  TransferSettings,
   WaitReached,
   WaitTarget,
 } from '../../../commands/contract/ports.ts'
@@ -208,6 +213,20 @@ class FakeReplication implements ReplicationPort {
   }
 }
 
+/** Transfers whose outcome the test decides. */
+class FakeMigrations implements MigrationPort {
+  readonly sent: { target: MigrationTarget; keys: readonly TransferredKey[]; settings: TransferSettings }[] = []
+  /** Ends the transfer that began last. */
+  end: (outcome: MigrationOutcome) => void = () => {}
+
+  transfer(target: MigrationTarget, keys: readonly TransferredKey[], settings: TransferSettings): Promise<MigrationOutcome> {
+    this.sent.push({ target, keys, settings })
+    return new Promise((resolve) => {
+      this.end = resolve
+    })
+  }
+}
+
 /** A server port whose calls a test can inspect. */
 export class FakeServer implements ServerPort {
   readonly table: CommandTable
@@ -224,6 +243,7 @@ export class FakeServer implements ServerPort {
   readonly statistics = new FakeStatistics()
   readonly storage = new FakeStorage()
   readonly replication = new FakeReplication()
+  readonly migrations = new FakeMigrations()
   readonly scanCursors = new ScanCursors(() => 0.5)
   random: Random = () => 0.5
   version = '7.2.0'

@@ -1,0 +1,213 @@
+/**
+ * Connections to the servers that MIGRATE sends keys to. One for each address stays open for ten
+ * seconds after its use; a transfer that finds it in use opens another one.
+ *
+ *   request   [AUTH words] [SELECT database] (RESTORE key ttl payload [REPLACE])*
+ *   reply     a line for each
+ *
+ * A kept connection may have been closed by the other side. A transfer that fails before its first
+ * reply is therefore tried again, once, and not after a time-out.
+ */
+import * as net from 'node:net'
+import { type Bytes, textOf } from '../../base/bytes.ts'
+import type { MigrationOutcome, MigrationPort, MigrationTarget, TransferredKey, TransferSettings } from '../../commands/contract/ports.ts'
+
+const KEPT_MS = 10_000
+const MAX_KEPT = 64
+/** A reply of the other server has at most this many bytes before its line ends. */
+const MAX_LINE_BYTES = 64 * 1024
+
+const CONNECTING = 'IOERR error or timeout connecting to the client'
+const READING = 'IOERR error or timeout reading to target instance'
+const WRITING = 'IOERR error or timeout writing to target instance'
+
+/** The outcome of one attempt. */
+interface TransferAttempt {
+  /** The lines for AUTH and SELECT come first. */
+  readonly headCount: number
+  /** The lines that arrived, without their ends. */
+  readonly lines: readonly Bytes[]
+  /** Null where all lines arrived. */
+  readonly failure: Bytes | null
+  readonly isTimeout: boolean
+}
+
+/** A connection to another server. */
+class TargetConnection {
+  readonly socket: net.Socket
+  readonly address: string
+  /** The database that is selected there; null where it is not known. */
+  database: Bytes | null = null
+  isOpen = true
+  private expiry: NodeJS.Timeout | undefined
+
+  constructor(socket: net.Socket, address: string) {
+    this.socket = socket
+    this.address = address
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.isOpen = false
+    })
+  }
+
+  /** Sends requests and gathers `count` lines. The time-out is for each step forward. */
+  exchange(requests: readonly Buffer[], count: number, timeoutMs: number): Promise<Omit<TransferAttempt, 'headCount'>> {
+    const { socket } = this
+    return new Promise((resolve) => {
+      const lines: Bytes[] = []
+      let rest = ''
+      let isWritten = false
+      const end = (failure: Bytes | null, isTimeout: boolean) => {
+        socket.setTimeout(0)
+        socket.off('data', receive).off('timeout', late).off('close', cut).off('end', cut)
+        resolve({ lines, failure, isTimeout })
+      }
+      const late = () => end(isWritten ? READING : WRITING, true)
+      const cut = () => end(isWritten ? READING : WRITING, false)
+      const receive = (data: Buffer) => {
+        const parts = (rest + data.latin1Slice()).split('\r\n')
+        rest = parts.pop() ?? ''
+        lines.push(...parts.slice(0, count - lines.length))
+        if (lines.length === count) end(null, false)
+        else if (rest.length > MAX_LINE_BYTES) end(READING, false)
+      }
+      socket.on('data', receive).on('timeout', late).on('close', cut).on('end', cut)
+      socket.setTimeout(timeoutMs)
+      socket.cork()
+      for (const request of requests) socket.write(request)
+      socket.write('', () => {
+        isWritten = true
+      })
+      socket.uncork()
+    })
+  }
+
+  /** Closes the connection unless it is used again in time. */
+  expire(expired: () => void): void {
+    this.socket.unref()
+    this.expiry = setTimeout(expired, KEPT_MS)
+    this.expiry.unref()
+  }
+
+  use(): void {
+    clearTimeout(this.expiry)
+    this.socket.ref()
+  }
+
+  close(): void {
+    clearTimeout(this.expiry)
+    this.isOpen = false
+    this.socket.destroy()
+  }
+}
+
+/** The transfers of MIGRATE and the connections that they leave open. */
+export class Migrations implements MigrationPort {
+  /** Connections that are not in use, by address, the one used last at the end. */
+  private readonly kept = new Map<string, TargetConnection>()
+  private readonly used = new Set<TargetConnection>()
+  private isClosed = false
+
+  async transfer(target: MigrationTarget, keys: readonly TransferredKey[], settings: TransferSettings): Promise<MigrationOutcome> {
+    const outcome = await this.tryTwice(target, keys, settings)
+    // A server that is closing deletes no keys any more.
+    return this.isClosed ? new Promise<never>(() => {}) : outcome
+  }
+
+  private async tryTwice(target: MigrationTarget, keys: readonly TransferredKey[], settings: TransferSettings): Promise<MigrationOutcome> {
+    const first = await this.attempt(target, keys, settings)
+    if (first.lines.length > 0 || first.failure === null || first.failure === CONNECTING || first.isTimeout) {
+      return outcomeOf(first, keys.length)
+    }
+    return outcomeOf(await this.attempt(target, keys, settings), keys.length)
+  }
+
+  /** Closes all connections; transfers under way never end. */
+  close(): void {
+    this.isClosed = true
+    for (const peer of [...this.kept.values(), ...this.used]) peer.close()
+    this.kept.clear()
+  }
+
+  private async attempt(target: MigrationTarget, keys: readonly TransferredKey[], settings: TransferSettings): Promise<TransferAttempt> {
+    const peer = await this.peerOf(target, settings.timeoutMs)
+    if (peer === null) return { lines: [], failure: CONNECTING, isTimeout: false, headCount: 0 }
+    this.used.add(peer)
+    const heads: Buffer[] = []
+    if (target.credentials !== null) heads.push(requestOf(['AUTH', ...target.credentials]))
+    if (peer.database !== target.database) heads.push(requestOf(['SELECT', target.database]))
+    const requests = [...heads, ...keys.flatMap((key) => restoreOf(key, settings.mayReplace))]
+    const attempt = await peer.exchange(requests, heads.length + keys.length, settings.timeoutMs)
+    this.used.delete(peer)
+    const isRefused = attempt.lines.some((line) => line.startsWith('-'))
+    peer.database = isRefused ? null : target.database
+    if (attempt.failure !== null || this.isClosed) peer.close()
+    else this.keep(peer)
+    return { ...attempt, headCount: heads.length }
+  }
+
+  /** Returns a connection; null where there is none within the time-out. */
+  private peerOf(target: MigrationTarget, timeoutMs: number): Promise<TargetConnection | null> {
+    const address = `${target.host} ${target.port}`
+    const kept = this.kept.get(address)
+    this.kept.delete(address)
+    kept?.use()
+    if (kept?.isOpen === true) return Promise.resolve(kept)
+    const port = Number(target.port)
+    if (target.host === '' || !Number.isInteger(port) || port < 1 || port > 65_535 || this.isClosed) return Promise.resolve(null)
+    return new Promise((resolve) => {
+      const socket = net.connect({ host: textOf(target.host), port, noDelay: true })
+      const failed = () => {
+        socket.destroy()
+        resolve(null)
+      }
+      socket.setTimeout(timeoutMs, failed)
+      socket.once('error', failed)
+      socket.once('connect', () => {
+        socket.off('timeout', failed).off('error', failed)
+        resolve(new TargetConnection(socket, address))
+      })
+    })
+  }
+
+  private keep(peer: TargetConnection): void {
+    if (this.kept.has(peer.address) || !peer.isOpen) {
+      peer.close()
+      return
+    }
+    if (this.kept.size === MAX_KEPT) {
+      const [oldest] = this.kept.values()
+      if (oldest !== undefined) this.drop(oldest)
+    }
+    this.kept.set(peer.address, peer)
+    peer.expire(() => this.drop(peer))
+  }
+
+  private drop(peer: TargetConnection): void {
+    if (this.kept.get(peer.address) === peer) this.kept.delete(peer.address)
+    peer.close()
+  }
+}
+
+/** Returns which keys are stored there. A refused AUTH or SELECT counts for every key. */
+function outcomeOf({ lines, failure, headCount }: TransferAttempt, count: number): MigrationOutcome {
+  const refused = lines.find((line) => line.startsWith('-'))
+  const isHeadRefused = lines.slice(0, headCount).some((line) => line.startsWith('-'))
+  const isStored = Array.from({ length: count }, (_, index) => {
+    const line = lines[headCount + index]
+    return line !== undefined && !line.startsWith('-') && !isHeadRefused
+  })
+  return { isStored, refusal: refused === undefined ? null : `ERR Target instance replied with error: ${refused.slice(1)}`, failure }
+}
+
+const bulk = (word: Bytes): Bytes => `$${word.length}\r\n${word}\r\n`
+
+function requestOf(words: readonly Bytes[]): Buffer {
+  return Buffer.from(`*${words.length}\r\n${words.map(bulk).join('')}`, 'latin1')
+}
+
+function restoreOf({ key, ttlMs, payload }: TransferredKey, mayReplace: boolean): readonly Buffer[] {
+  const length = payload.reduce((sum, chunk) => sum + chunk.length, 0)
+  const head = `*${mayReplace ? 5 : 4}\r\n${bulk('RESTORE')}${bulk(key)}${bulk(String(ttlMs))}$${length}\r\n`
+  return [Buffer.from(head, 'latin1'), ...payload, Buffer.from(mayReplace ? `\r\n${bulk('REPLACE')}` : '\r\n', 'latin1')]
+}

@@ -1,0 +1,218 @@
+/** MIGRATE between haypile and redis-server, both ways, with passwords, time-outs and cut links. */
+import * as net from 'node:net'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Bytes } from '../../../base/bytes.ts'
+import { seeded } from '../../support/generators/seed.ts'
+import { commandsOf, seenBy } from '../../support/rdb/client-view.ts'
+import { type Content, sorted } from '../../support/rdb/contents.ts'
+import { randomContent } from '../../support/rdb/random-contents.ts'
+import { RedisServer } from '../../support/servers/redis-server.ts'
+import { RunningServer } from '../../support/servers/running-server.ts'
+import { type WireClient, WireError } from '../../support/servers/wire-client.ts'
+import { haveTools } from '../tools.ts'
+
+const KEYS = 60
+const LONG_MS = 60_000
+
+const READING = 'IOERR error or timeout reading to target instance'
+
+async function textOf(reply: Promise<unknown>): Promise<unknown> {
+  const answer = await reply
+  return answer instanceof WireError ? answer.text : answer
+}
+
+/** Starts a listener that treats each connection so. */
+async function listen(connected: (socket: net.Socket) => void): Promise<{ port: number; close(): Promise<void> }> {
+  const sockets = new Set<net.Socket>()
+  const server = net.createServer((socket) => {
+    sockets.add(socket)
+    socket.on('error', () => {})
+    connected(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        for (const socket of sockets) socket.destroy()
+        server.close(() => resolve())
+      }),
+  }
+}
+
+async function fill(client: WireClient, contents: ReadonlyMap<string, Content>): Promise<void> {
+  for (const [key, content] of contents) {
+    for (const reply of await client.pipeline(commandsOf(key, content))) assert.not.instance(reply, WireError)
+  }
+}
+
+if (haveTools('MIGRATE with redis-server', 'redis-server')) {
+  test('random values go to redis-server and come back', async () => {
+    const server = await RunningServer.start()
+    const other = await RedisServer.start(['--sanitize-dump-payload', 'yes'])
+    const haypile = await server.connect()
+    const redis = await other.connect()
+    try {
+      const chance = seeded('migrated values')
+      const contents = new Map(Array.from({ length: KEYS }, (_, index) => [`k${index}`, randomContent(chance)]))
+      await fill(haypile, contents)
+      await haypile.call('PEXPIRE', 'k0', LONG_MS)
+      const before = new Map<string, Content>()
+      for (const [key, content] of contents) before.set(key, sorted(await seenBy(haypile, key, content)))
+      const keys = [...contents.keys()]
+      assert.is(await haypile.call('MIGRATE', '127.0.0.1', other.port, '', '0', '5000', 'COPY', 'KEYS', ...keys), 'OK')
+      assert.is(await haypile.call('DBSIZE'), KEYS)
+      assert.is(await haypile.call('MIGRATE', '127.0.0.1', other.port, '', '0', '5000', 'REPLACE', 'KEYS', ...keys, 'none'), 'OK')
+      assert.is(await haypile.call('DBSIZE'), 0)
+      assert.is(await redis.call('DBSIZE'), KEYS)
+      const ttl = (await redis.call('PTTL', 'k0')) as number
+      assert.ok(ttl > 0 && ttl <= LONG_MS)
+      for (const [key, content] of contents) assert.equal(sorted(await seenBy(redis, key, content)), before.get(key), key)
+      assert.is(await redis.call('MIGRATE', '127.0.0.1', server.port, '', '2', '5000', 'KEYS', ...keys), 'OK')
+      await haypile.call('SELECT', '2')
+      for (const [key, content] of contents) assert.equal(sorted(await seenBy(haypile, key, content)), before.get(key), key)
+    } finally {
+      await haypile.close()
+      await redis.close()
+      await other.stop()
+      await server.stop()
+    }
+  })
+
+  test('AUTH and AUTH2 open a server with a password, and its errors are passed on', async () => {
+    const server = await RunningServer.start()
+    const other = await RedisServer.start()
+    const haypile = await server.connect()
+    const redis = await other.connect()
+    try {
+      await redis.call('ACL', 'SETUSER', 'mover', 'on', '>secret', '~*', '+@all')
+      await redis.call('CONFIG', 'SET', 'requirepass', 'word')
+      const to = (...words: Bytes[]) => textOf(haypile.call('MIGRATE', '127.0.0.1', other.port, 'k', '1', '1000', ...words))
+      const refused = (text: Bytes) => `ERR Target instance replied with error: ${text}`
+      await haypile.call('SET', 'k', '1')
+      assert.is(await to(), refused('NOAUTH Authentication required.'))
+      assert.is(await to('AUTH', 'wrong'), refused('WRONGPASS invalid username-password pair or user is disabled.'))
+      assert.is(await haypile.call('GET', 'k'), '1')
+      assert.is(await to('AUTH', 'word', 'COPY'), 'OK')
+      assert.is(await to('AUTH2', 'mover', 'secret'), refused('BUSYKEY Target key name already exists.'))
+      assert.is(await to('AUTH2', 'mover', 'secret', 'REPLACE'), 'OK')
+      assert.is(await haypile.call('EXISTS', 'k'), 0)
+      await redis.call('AUTH', 'word')
+      await redis.call('SELECT', '1')
+      assert.is(await redis.call('GET', 'k'), '1')
+    } finally {
+      await haypile.close()
+      await redis.close()
+      await other.stop()
+      await server.stop()
+    }
+  })
+}
+
+test('a target that never answers is a time-out, and other clients are served meanwhile', async () => {
+  const server = await RunningServer.start()
+  const silent = await listen(() => {})
+  const haypile = await server.connect()
+  const another = await server.connect()
+  try {
+    await haypile.call('SET', 'k', '1')
+    let isOver = false
+    const reply = textOf(haypile.call('MIGRATE', '127.0.0.1', silent.port, 'k', '0', '700')).finally(() => {
+      isOver = true
+    })
+    assert.is(await another.call('SET', 'other', '1'), 'OK')
+    assert.is(isOver, false)
+    assert.is(await reply, READING)
+    assert.is(await haypile.call('GET', 'k'), '1')
+  } finally {
+    await haypile.close()
+    await another.close()
+    await silent.close()
+    await server.stop()
+  }
+})
+
+test('a target that nobody listens for is an error of connecting', async () => {
+  const server = await RunningServer.start()
+  const haypile = await server.connect()
+  const gone = await listen(() => {})
+  await gone.close()
+  try {
+    await haypile.call('SET', 'k', '1')
+    assert.is(
+      await textOf(haypile.call('MIGRATE', '127.0.0.1', gone.port, 'k', '0', '700')),
+      'IOERR error or timeout connecting to the client',
+    )
+  } finally {
+    await haypile.close()
+    await server.stop()
+  }
+})
+
+test('a link that is cut after some replies deletes the keys that were acknowledged', async () => {
+  const server = await RunningServer.start()
+  let connections = 0
+  const cutter = await listen((socket) => {
+    connections++
+    socket.once('data', () => socket.end('+OK\r\n+OK\r\n'))
+  })
+  const haypile = await server.connect()
+  try {
+    await haypile.call('MSET', 'a', '1', 'b', '2')
+    assert.is(await textOf(haypile.call('MIGRATE', '127.0.0.1', cutter.port, '', '0', '5000', 'KEYS', 'a', 'b')), READING)
+    assert.equal(await haypile.call('MGET', 'a', 'b'), [null, '2'])
+    assert.is(connections, 1)
+  } finally {
+    await haypile.close()
+    await cutter.close()
+    await server.stop()
+  }
+})
+
+test('a link that is cut before any reply is tried once more', async () => {
+  const server = await RunningServer.start()
+  let connections = 0
+  const flaky = await listen((socket) => {
+    const isFirst = ++connections === 1
+    socket.once('data', () => (isFirst ? socket.destroy() : socket.write('+OK\r\n+OK\r\n')))
+  })
+  const haypile = await server.connect()
+  try {
+    await haypile.call('MSET', 'a', '1', 'b', '2')
+    assert.is(await haypile.call('MIGRATE', '127.0.0.1', flaky.port, 'a', '0', '5000'), 'OK')
+    assert.is(connections, 2)
+    assert.is(await haypile.call('EXISTS', 'a'), 0)
+  } finally {
+    await haypile.close()
+    await flaky.close()
+    await server.stop()
+  }
+})
+
+test('a connection is used again, without another SELECT', async () => {
+  const server = await RunningServer.start()
+  const received: string[] = []
+  let connections = 0
+  const target = await listen((socket) => {
+    connections++
+    socket.on('data', (data) => {
+      const text = data.latin1Slice()
+      received.push(...(text.match(/SELECT|RESTORE/g) ?? []))
+      socket.write('+OK\r\n'.repeat((text.match(/SELECT|RESTORE/g) ?? []).length))
+    })
+  })
+  const haypile = await server.connect()
+  try {
+    await haypile.call('MSET', 'a', '1', 'b', '2')
+    for (const key of ['a', 'b']) assert.is(await haypile.call('MIGRATE', '127.0.0.1', target.port, key, '0', '5000'), 'OK')
+    assert.equal(received, ['SELECT', 'RESTORE', 'RESTORE'])
+    assert.is(connections, 1)
+  } finally {
+    await haypile.close()
+    await target.close()
+    await server.stop()
+  }
+})
+
+test.run()
