@@ -50,14 +50,14 @@ export interface DecodedValue {
   readonly sizeBytes: number
 }
 
-/** Decodes all parts of a value. Throws RdbError. */
-export function decodeValue(parts: Iterable<RdbValuePart>): DecodedValue {
+/** Decodes all parts of a value of at most `maxBytes`. Throws RdbError. */
+export function decodeValue(parts: Iterable<RdbValuePart>, maxBytes = MAX_DECODED_BYTES): DecodedValue {
   const decoded: RdbValuePart[] = []
   let sizeBytes = 0
   for (const part of parts) {
     check(part)
     sizeBytes += sizeOf(part)
-    if (sizeBytes > MAX_DECODED_BYTES) throw refusedAt(0, `a value of more than ${MAX_DECODED_BYTES} bytes`)
+    if (sizeBytes > maxBytes) throw refusedAt(0, `a value of more than ${maxBytes} bytes`)
     decoded.push(part)
   }
   return { parts: decoded, sizeBytes }
