@@ -69,15 +69,15 @@ export class Storage {
     this.settings = settings
     this.dataSet = dataSet
     this.witness = witness
-    const makeRoom = (error: unknown) => this.appendFailed(error)
-    const identities = new IdentityStore({ files, directory, generation: dataSet.name, fatal, witness, makeRoom }, stored)
+    const freeDiskSpace = (error: unknown) => this.appendFailed(error)
+    const identities = new IdentityStore({ files, directory, generation: dataSet.name, fatal, witness, freeDiskSpace }, stored)
     this.scanCursors = new ScanCursors(random)
     this.diskSpace = new DiskSpace(files, directory, settings.reserveBytes, log, isDiskLow)
     this.keyspace = new Keyspace(records, settings.databases, this.group, options.keyEvents)
     this.keyspace.eviction.limits = settings
     this.keyspace.setClock(clock.wallMs())
     this.nodeRole = new NodeRole({ ...options, identities, keyspace: this.keyspace })
-    this.writer = new GroupWriter(this.group, this.keyspace, log, makeRoom)
+    this.writer = new GroupWriter(this.group, this.keyspace, log, freeDiskSpace)
     const onInstalled = () => {
       this.nodeRole.distrusted = null
       witness.binlogSynced(this.binlog.synced)
@@ -356,8 +356,8 @@ export class Storage {
     const { keyspace, scanCursors, options, nodeRole } = this
     const { ownFrom, cleanEnd } = nodeRole.identity
     const durable = Math.max(cleanEnd ?? 0, this.witness.offset)
-    const makeRoom = (error: unknown) => this.appendFailed(error)
-    const read = await readDisk(options, { keyspace, scanCursors, dataSet, ownFrom, durable, makeRoom }, replayer, progress)
+    const freeDiskSpace = (error: unknown) => this.appendFailed(error)
+    const read = await readDisk(options, { keyspace, scanCursors, dataSet, ownFrom, durable, freeDiskSpace }, replayer, progress)
     keyspace.expiry = nodeRole.restingExpiry
     keyspace.setClock(options.clock.wallMs())
     return read

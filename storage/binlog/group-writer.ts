@@ -17,17 +17,18 @@ export class GroupWriter {
   private readonly group: OpenGroup
   private readonly keyspace: Keyspace
   private readonly log: Log
-  private readonly makeRoom: (error: unknown) => boolean
+  private readonly freeDiskSpace: (error: unknown) => boolean
   private stalledClockMs = 0
 
   /**
-   * `makeRoom` is called when a write fails. It returns true if an immediate retry is worthwhile.
+   * `freeDiskSpace` is called when a write fails. It returns true if an immediate retry is
+   * worthwhile.
    */
-  constructor(group: OpenGroup, keyspace: Keyspace, log: Log, makeRoom: (error: unknown) => boolean) {
+  constructor(group: OpenGroup, keyspace: Keyspace, log: Log, freeDiskSpace: (error: unknown) => boolean) {
     this.group = group
     this.keyspace = keyspace
     this.log = log
-    this.makeRoom = makeRoom
+    this.freeDiskSpace = freeDiskSpace
   }
 
   /** Ends the turn's group and appends it. */
@@ -38,7 +39,7 @@ export class GroupWriter {
       binlog.append(this.group, nowMs)
     } catch (error) {
       rethrowAssertion(error) // the group is not what it should be: it is not written later either
-      if (!this.makeRoom(error) || !this.appendAgain(binlog, nowMs)) {
+      if (!this.freeDiskSpace(error) || !this.appendAgain(binlog, nowMs)) {
         this.stall(error)
         return 'stalled'
       }

@@ -156,7 +156,7 @@ export class Checkpointer {
    * Rejects all waiting callers, those of the checkpoint under way included, because none will land
    * soon.
    */
-  dismissAll(reason: Error): void {
+  rejectAllWaiters(reason: Error): void {
     for (const { reject } of this.waiters.splice(0)) reject(reason)
     this.rejectWaiters(reason)
   }

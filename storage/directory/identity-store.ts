@@ -57,7 +57,7 @@ export interface IdentityStoreOptions {
   /**
    * Called when an identity could not be stored. Returns true if an immediate retry is worthwhile.
    */
-  makeRoom(error: unknown): boolean
+  freeDiskSpace(error: unknown): boolean
 }
 
 /**
@@ -66,7 +66,7 @@ export interface IdentityStoreOptions {
  * although the directory is not new.
  */
 export function openIdentity(
-  { files, directory, generation, random, witness }: Omit<IdentityStoreOptions, 'fatal' | 'makeRoom'> & { readonly random: Random },
+  { files, directory, generation, random, witness }: Omit<IdentityStoreOptions, 'fatal' | 'freeDiskSpace'> & { readonly random: Random },
   isNew: boolean,
 ): StoredIdentity {
   const stored = storedIdentity(files, directory, generation, witness.found)
@@ -101,7 +101,7 @@ export class IdentityStore {
     try {
       this.store(identity)
     } catch (error) {
-      if (!this.options.makeRoom(error)) throw error
+      if (!this.options.freeDiskSpace(error)) throw error
       this.store(identity)
     }
     assert(identity.generation >= this.identity.generation, 'the name of the data set in use only grows')

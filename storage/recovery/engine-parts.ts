@@ -91,7 +91,7 @@ export function makeEngineParts(
     resumeBackground: () => resumeBackground(parts, clock.wallMs()),
     isClosing: () => host.isClosing(),
     onAvailabilityChanged: () => host.onAvailabilityChanged(),
-    onFailed: (reason) => checkpointer.dismissAll(reason),
+    onFailed: (reason) => checkpointer.rejectAllWaiters(reason),
   })
   const parts: EngineParts = { dataSet, binlog, checkpointer, expiry, sweeper, reopening, openBinlog }
   return parts
@@ -110,8 +110,8 @@ export function loadMeta(keyspace: Keyspace, scanCursors: ScanCursors): BinlogPo
 
 /**
  * Fills an empty keyspace from the records and the groups after them, up to the end of the binlog.
- * A torn end of the binlog is set aside in a file. `makeRoom` is called after a failure and returns
- * true if a retry is worthwhile.
+ * A torn end of the binlog is set aside in a file. `freeDiskSpace` is called after a failure and
+ * returns true if a retry is worthwhile.
  */
 export async function readDisk(
   { files, log, clock }: StorageOptions,
@@ -121,12 +121,12 @@ export async function readDisk(
     dataSet: DataSet
     ownFrom: number | null
     durable: number
-    makeRoom(error: unknown): boolean
+    freeDiskSpace(error: unknown): boolean
   },
   replayer: Replayer,
   progress: (offset: number, end: number) => void,
 ): Promise<{ readonly from: BinlogPosition; readonly recovered: RecoveredLog }> {
-  const { keyspace, scanCursors, dataSet, ownFrom, durable, makeRoom } = into
+  const { keyspace, scanCursors, dataSet, ownFrom, durable, freeDiskSpace } = into
   const read = async () => {
     const from = loadMeta(keyspace, scanCursors)
     keyspace.expiry = 'ignore'
@@ -135,7 +135,7 @@ export async function readDisk(
   try {
     return await read()
   } catch (error) {
-    if (!makeRoom(error)) throw error
+    if (!freeDiskSpace(error)) throw error
     keyspace.reset()
     return await read()
   }

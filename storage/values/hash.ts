@@ -97,20 +97,20 @@ export class Hash implements Collection {
   get(field: Bytes): Bytes | undefined {
     const value = this.fields.get(field)
     if (typeof value !== 'object') return value as Bytes | undefined
-    return this.meet(field, value) ? value.value : undefined
+    return this.checkLive(field, value) ? value.value : undefined
   }
 
   has(field: Bytes): boolean {
     if (!this.fields.find(field)) return false
     const { value } = this.fields
-    return typeof value !== 'object' || this.meet(field, value)
+    return typeof value !== 'object' || this.checkLive(field, value)
   }
 
   /** Returns a live field's deadline, 0 if it has none; undefined if there is no such field. */
   deadlineOf(field: Bytes): number | undefined {
     const value = this.fields.get(field)
     if (typeof value !== 'object') return value === undefined ? undefined : 0
-    return this.meet(field, value) ? value.expireAtMs : undefined
+    return this.checkLive(field, value) ? value.expireAtMs : undefined
   }
 
   /**
@@ -152,7 +152,7 @@ export class Hash implements Collection {
     if (!fields.find(field)) return false
     const { value } = fields
     if (typeof value === 'object') {
-      if (!this.meet(field, value)) return false
+      if (!this.checkLive(field, value)) return false
       this.removeDeadline(field, value.expireAtMs)
       fields.find(field)
     }
@@ -203,10 +203,8 @@ export class Hash implements Collection {
     return count
   }
 
-  /**
-   * Deletes or hides an expired field that a command has met. Returns true if the field is live.
-   */
-  private meet(field: Bytes, { expireAtMs }: FieldValue): boolean {
+  /** Returns true if the field is live. Deletes an expired one, or leaves it hidden. */
+  private checkLive(field: Bytes, { expireAtMs }: FieldValue): boolean {
     const { keyspace } = this.object.db
     if (!keyspace.isPast(expireAtMs)) return true
     if (keyspace.expiry !== 'delete') return false
@@ -222,7 +220,7 @@ export class Hash implements Collection {
 
   /** Sets a field that has a deadline. Returns true if it was expired, and so is new. */
   private setAnew(field: Bytes, value: Bytes, old: FieldValue): boolean {
-    const isLive = this.meet(field, old)
+    const isLive = this.checkLive(field, old)
     if (this.fields.find(field)) {
       this.fields.replace(value)
       this.removeDeadline(field, old.expireAtMs)

@@ -77,7 +77,7 @@ test('rethrowAssertion ignores other errors', () => {
 test('a group that fails an assertion is not kept for a later write', () => {
   const keyspace = { nowMs: 1, expiry: 'delete' } as Keyspace
   const asked: unknown[] = []
-  const makeRoom = (error: unknown) => {
+  const freeDiskSpace = (error: unknown) => {
     asked.push(error)
     return true
   }
@@ -87,7 +87,7 @@ test('a group that fails an assertion is not kept for a later write', () => {
       throw bug
     },
   } as unknown as Binlog
-  const writer = new GroupWriter(new OpenGroup(), keyspace, SILENT, makeRoom)
+  const writer = new GroupWriter(new OpenGroup(), keyspace, SILENT, freeDiskSpace)
   assert.is(
     thrownBy(() => writer.commit(binlog)),
     bug,
