@@ -58,8 +58,8 @@ class World {
     this.check()
   }
 
-  /** All elements pushed, in some order. */
-  everything(): Bytes[] {
+  /** The elements taken by clients and those left in lists, sorted. */
+  heldElements(): Bytes[] {
     const left = KEYS.flatMap((key) => this.listOf(key))
     return [...this.taken, ...left].sort()
   }
@@ -68,7 +68,8 @@ class World {
     return this.taken.length
   }
 
-  pushedSorted(): Bytes[] {
+  /** The elements pushed so far, sorted. */
+  pushedElements(): Bytes[] {
     return this.pushed.toSorted()
   }
 
@@ -151,7 +152,7 @@ test('blocked clients lose and duplicate no element, wait only for absent lists,
     await world.step()
     if (step % 50 > 0) continue
     copy.replay(world.server.logged())
-    assert.equal(world.everything(), world.pushedSorted())
+    assert.equal(world.heldElements(), world.pushedElements())
     for (const key of KEYS) {
       const value = world.server.keyspace.database(0).find(key)?.value
       if (value instanceof List) assert.equal(copy.run('LRANGE', key, '0', '-1'), value.slice(0, value.size))

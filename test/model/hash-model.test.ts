@@ -102,7 +102,7 @@ test('hashes and their log equal a twin through random paging', async () => {
     for (let step = 0; step < STEPS; step++) {
       const words = randomCommand(seed)
       const reply = plainReply(made.run(...words))
-      const expected = twin.run({ now: keyspace.nowMs, index: 0, words, reply })
+      const expected = twin.run({ nowMs: keyspace.nowMs, index: 0, words, reply })
       assert.equal(reply, expected, `step ${step}: ${words.join(' ')}`)
       for (const key of KEYS) stateOf(made, key)
       if (seed.integer(4) === 0) made.advance(seed.integer(30))

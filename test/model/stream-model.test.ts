@@ -98,7 +98,7 @@ test('streams and their log equal a twin through random paging', async () => {
     for (let step = 0; step < STEPS; step++) {
       const words = randomCommand(seed, step)
       const reply = answerOf(made, words)
-      const expected = twin.run({ now: made.keyspace.nowMs, index: 0, words, reply })
+      const expected = twin.run({ nowMs: made.keyspace.nowMs, index: 0, words, reply })
       if (expected === ERROR) assert.instance(reply, ClientError, `step ${step}: ${words.join(' ')}`)
       else assert.equal(reply, expected, `step ${step}: ${words.join(' ')}`)
       again.keyspace.setClock(made.keyspace.nowMs)

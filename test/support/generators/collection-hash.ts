@@ -15,14 +15,14 @@ type Fields = Map<Bytes, Field>
 
 const fresh = (): Fields => new Map()
 
-function command(chance: Seeded, _db: TwinDatabase<Fields>, now: number): Bytes[] {
+function command(chance: Seeded, _db: TwinDatabase<Fields>, nowMs: number): Bytes[] {
   const { integer, pick, random } = chance
   const key = pick(hashes.keys)
   const field = () => (random() < 0.05 ? randomValue(chance) : `f${integer(50)}`)
   const pair = () => [field(), randomValue(chance)]
   const pairs = () => Array.from({ length: 1 + integer(random() < 0.1 ? 30 : 3) }, pair).flat()
   const two = ['FIELDS', '2', field(), field()]
-  const deadline = String(now + integer(pick([60, 5000, 200_000])) - 5)
+  const deadline = String(nowMs + integer(pick([60, 5000, 200_000])) - 5)
   return pick([
     ['HSET', key, ...pairs()],
     ['HSET', key, ...pairs()],
@@ -47,7 +47,7 @@ function listed(fields: Fields): [Bytes, Field][] {
   return [...fields].sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
-function run(db: TwinDatabase<Fields>, words: readonly Bytes[], now: number, reply: unknown): unknown {
+function run(db: TwinDatabase<Fields>, words: readonly Bytes[], nowMs: number, reply: unknown): unknown {
   const [name, key = '', ...rest] = words
   const [first = '', second = ''] = rest
   const there = db.get(key)
@@ -65,15 +65,15 @@ function run(db: TwinDatabase<Fields>, words: readonly Bytes[], now: number, rep
     }
     case 'HPEXPIRE':
     case 'HPEXPIREAT': {
-      const deadline = Number(first) + (name === 'HPEXPIRE' ? now : 0)
-      return named(rest).map((field) => expire(fields, field, deadline, second === 'FIELDS' ? '' : second, now))
+      const deadline = Number(first) + (name === 'HPEXPIRE' ? nowMs : 0)
+      return named(rest).map((field) => expire(fields, field, deadline, second === 'FIELDS' ? '' : second, nowMs))
     }
     case 'HPERSIST':
       return named(rest).map((field) => persist(fields, field))
     case 'HPEXPIRETIME':
       return named(rest).map((field) => deadlineOf(fields, field))
     case 'HPTTL':
-      return named(rest).map((field) => leftOf(deadlineOf(fields, field), now))
+      return named(rest).map((field) => leftOf(deadlineOf(fields, field), nowMs))
     case 'HGET':
       return fields.get(first)?.value ?? null
     case 'HMGET':
@@ -100,7 +100,7 @@ function set(fields: Fields, words: readonly Bytes[], name: Bytes): number {
   return fields.size - size
 }
 
-function expire(fields: Fields, name: Bytes, expireAtMs: number, condition: Bytes, now: number): number {
+function expire(fields: Fields, name: Bytes, expireAtMs: number, condition: Bytes, nowMs: number): number {
   const field = fields.get(name)
   if (field === undefined) return -2
   const before = field.expireAtMs
@@ -111,7 +111,7 @@ function expire(fields: Fields, name: Bytes, expireAtMs: number, condition: Byte
     (condition === 'GT' && before !== 0 && expireAtMs > before) ||
     (condition === 'LT' && (before === 0 || expireAtMs < before))
   if (!isMet) return 0
-  if (expireAtMs <= now) {
+  if (expireAtMs <= nowMs) {
     fields.delete(name)
     return 2
   }
@@ -132,7 +132,7 @@ function deadlineOf(fields: Fields, name: Bytes): number {
   return field === undefined ? -2 : field.expireAtMs || -1
 }
 
-const leftOf = (deadline: number, now: number) => (deadline < 0 ? deadline : deadline - now)
+const leftOf = (deadline: number, nowMs: number) => (deadline < 0 ? deadline : deadline - nowMs)
 
 function drawn(fields: Fields, count: number, reply: readonly Bytes[]): readonly Bytes[] {
   assert.is(reply.length, Math.min(count, fields.size), 'fields drawn')
@@ -147,8 +147,8 @@ export const hashes: TwinType<Fields> = {
   command,
   run,
   copy: (fields) => new Map(fields),
-  isOver(fields, now) {
-    for (const [name, { expireAtMs }] of fields) if (expireAtMs !== 0 && expireAtMs <= now) fields.delete(name)
+  isOver(fields, nowMs) {
+    for (const [name, { expireAtMs }] of fields) if (expireAtMs !== 0 && expireAtMs <= nowMs) fields.delete(name)
     return fields.size === 0
   },
   read: (key) => ['HGETALL', key],

@@ -65,10 +65,10 @@ function command(chance: Seeded, db: TwinDatabase<StreamTwin>): Bytes[] {
   ])
 }
 
-function run(db: TwinDatabase<StreamTwin>, words: readonly Bytes[], now: number): unknown {
+function run(db: TwinDatabase<StreamTwin>, words: readonly Bytes[], nowMs: number): unknown {
   const [name, first = '', second = '', third = '', , fifth = ''] = words
   if (name === 'XGROUP') return onGroup(db, words)
-  if (name === 'XREADGROUP') return readGroup(db, words, now)
+  if (name === 'XREADGROUP') return readGroup(db, words, nowMs)
   const stream = db.get(first) ?? fresh()
   switch (name) {
     case 'XADD':
@@ -84,20 +84,20 @@ function run(db: TwinDatabase<StreamTwin>, words: readonly Bytes[], now: number)
     case 'XREVRANGE':
       return between(stream, idOf(third), idOf(second)).reverse().slice(0, Number(fifth))
   }
-  return onPending(stream, words, now)
+  return onPending(stream, words, nowMs)
 }
 
 /** Runs a command on what a group has delivered. */
-function onPending(stream: StreamTwin, words: readonly Bytes[], now: number): unknown {
+function onPending(stream: StreamTwin, words: readonly Bytes[], nowMs: number): unknown {
   const [name, , groupName = '', third = '', fourth = '', fifth = '', sixth] = words
   const group = stream.groups.get(groupName)
   if (name === 'XACK') return words.slice(3).filter((id) => group?.pending.delete(idOf(id)) === true).length
   if (group === undefined) return ERROR
-  const claim = { stream, group, consumer: third, idleMs: Number(fourth), justIds: words.at(-1) === 'JUSTID', now }
+  const claim = { stream, group, consumer: third, idleMs: Number(fourth), isJustIds: words.at(-1) === 'JUSTID', nowMs }
   if (name === 'XCLAIM') return claimed(claim, words.slice(5, 7).map(idOf))
   if (name === 'XAUTOCLAIM') return autoclaimed(claim, idOf(fifth), Number(words[7]))
   const of = sixth === undefined ? group.pending : new Map([...group.pending].filter(([, { consumer }]) => consumer === sixth))
-  return shownPending(of, idOf(third), now).slice(0, Number(fifth))
+  return shownPending(of, idOf(third), nowMs).slice(0, Number(fifth))
 }
 
 function add(db: TwinDatabase<StreamTwin>, key: Bytes, words: readonly Bytes[]): unknown {
@@ -152,7 +152,7 @@ function onGroup(db: TwinDatabase<StreamTwin>, [, sub, key = '', name = '', last
   return owned.length
 }
 
-function readGroup(db: TwinDatabase<StreamTwin>, words: readonly Bytes[], now: number): unknown {
+function readGroup(db: TwinDatabase<StreamTwin>, words: readonly Bytes[], nowMs: number): unknown {
   const [, , name = '', consumer = '', , count = '', , key = '', from = ''] = words
   const stream = db.get(key)
   const group = stream?.groups.get(name)
@@ -160,22 +160,22 @@ function readGroup(db: TwinDatabase<StreamTwin>, words: readonly Bytes[], now: n
   group.consumers.add(consumer)
   if (from !== '>') {
     const owned = ascending(group.pending.keys()).filter((id) => id > idOf(from) && group.pending.get(id)?.consumer === consumer)
-    return [[key, owned.slice(0, Number(count)).map((id) => shownAgain(stream, group, id, now))]]
+    return [[key, owned.slice(0, Number(count)).map((id) => shownAgain(stream, group, id, nowMs))]]
   }
   const found = [...stream.entries].filter(([id]) => id > group.lastId).slice(0, Number(count))
   for (const [id] of found) {
-    group.pending.set(id, { consumer, at: now, count: 1 })
+    group.pending.set(id, { consumer, at: nowMs, count: 1 })
     group.lastId = id
   }
   return found.length === 0 ? null : [[key, found.map(shownEntry)]]
 }
 
 /** An entry of a consumer's history, which is delivered once more. */
-function shownAgain({ entries }: StreamTwin, { pending }: StreamGroup, id: number, now: number): unknown {
+function shownAgain({ entries }: StreamTwin, { pending }: StreamGroup, id: number, nowMs: number): unknown {
   const value = entries.get(id)
   if (value === undefined) return [text(id), null]
   const { consumer, count } = pending.get(id) as Pending
-  pending.set(id, { consumer, at: now, count: count + 1 })
+  pending.set(id, { consumer, at: nowMs, count: count + 1 })
   return shownEntry([id, value])
 }
 
@@ -185,11 +185,11 @@ interface Claim {
   readonly consumer: Bytes
   readonly idleMs: number
   /** Ids are answered instead of entries, and no delivery is counted. */
-  readonly justIds: boolean
-  readonly now: number
+  readonly isJustIds: boolean
+  readonly nowMs: number
 }
 
-function claimed({ stream, group, consumer, idleMs, justIds, now }: Claim, ids: readonly number[]): unknown[] {
+function claimed({ stream, group, consumer, idleMs, isJustIds, nowMs }: Claim, ids: readonly number[]): unknown[] {
   group.consumers.add(consumer)
   const found: unknown[] = []
   for (const id of ids) {
@@ -197,9 +197,9 @@ function claimed({ stream, group, consumer, idleMs, justIds, now }: Claim, ids: 
     if (pending === undefined) continue
     const value = stream.entries.get(id)
     if (value === undefined) group.pending.delete(id)
-    else if (now - pending.at >= idleMs) {
-      group.pending.set(id, { consumer, at: now, count: pending.count + (justIds ? 0 : 1) })
-      found.push(justIds ? text(id) : shownEntry([id, value]))
+    else if (nowMs - pending.at >= idleMs) {
+      group.pending.set(id, { consumer, at: nowMs, count: pending.count + (isJustIds ? 0 : 1) })
+      found.push(isJustIds ? text(id) : shownEntry([id, value]))
     }
   }
   return found
@@ -219,11 +219,11 @@ function autoclaimed(claim: Claim, from: number, count: number): unknown {
   return [ids[0] === undefined ? '0-0' : text(ids[0]), found, deleted]
 }
 
-function shownPending(pending: StreamGroup['pending'], from: number, now: number): unknown[] {
+function shownPending(pending: StreamGroup['pending'], from: number, nowMs: number): unknown[] {
   const ids = ascending(pending.keys()).filter((id) => id >= from)
   return ids.map((id) => {
     const { consumer, at, count } = pending.get(id) as Pending
-    return [text(id), consumer, now - at, count]
+    return [text(id), consumer, nowMs - at, count]
   })
 }
 

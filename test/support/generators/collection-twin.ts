@@ -18,16 +18,16 @@ export interface TwinType<V> {
   readonly name: string
   readonly keys: readonly Bytes[]
   /** A random command. */
-  command(chance: Seeded, db: TwinDatabase<V>, now: number): Bytes[]
+  command(chance: Seeded, db: TwinDatabase<V>, nowMs: number): Bytes[]
   /** Applies a command. Returns the expected reply. */
-  run(db: TwinDatabase<V>, words: readonly Bytes[], now: number, reply: unknown): unknown
+  run(db: TwinDatabase<V>, words: readonly Bytes[], nowMs: number, reply: unknown): unknown
   /** A copy that shares nothing. */
   copy(value: V): V
   /** Removes expired parts. Returns true if the value no longer exists. */
-  isOver(value: V, now: number): boolean
+  isOver(value: V, nowMs: number): boolean
   /** A command that reads a whole value. */
   read(key: Bytes): Bytes[]
-  shown(value: V | undefined, now: number): unknown
+  shown(value: V | undefined, nowMs: number): unknown
   /** The part of that command's reply that is compared. */
   seen?(reply: unknown): unknown
 }
@@ -66,7 +66,7 @@ export class TwinDatabase<V> {
 }
 
 interface Unit {
-  readonly now: number
+  readonly nowMs: number
   readonly index: number
   readonly words: readonly Bytes[]
   readonly reply: unknown
@@ -107,19 +107,19 @@ export class CollectionTwin<V> {
   }
 
   /** Deletes expired keys. */
-  expire(now: number): void {
+  expire(nowMs: number): void {
     for (const { entries } of this.databases) {
       for (const [key, { value, expireAtMs }] of entries) {
-        if ((expireAtMs !== 0 && expireAtMs <= now) || this.type.isOver(value, now)) entries.delete(key)
+        if ((expireAtMs !== 0 && expireAtMs <= nowMs) || this.type.isOver(value, nowMs)) entries.delete(key)
       }
     }
   }
 
-  private apply({ now, index, words, reply }: Unit): unknown {
-    this.expire(now)
+  private apply({ nowMs, index, words, reply }: Unit): unknown {
+    this.expire(nowMs)
     const db = this.databases[index] as TwinDatabase<V>
-    const expected = this.runOnKey(db.entries, words) ?? this.type.run(db, words, now, reply)
-    this.expire(now)
+    const expected = this.runOnKey(db.entries, words) ?? this.type.run(db, words, nowMs, reply)
+    this.expire(nowMs)
     return expected
   }
 
@@ -179,13 +179,13 @@ export function keyCommand(
   keys: readonly Bytes[],
   index: number,
   databases: number,
-  now: number,
+  nowMs: number,
 ): Bytes[] {
   const key = pick(keys)
   const other = pick(keys.filter((each) => each !== key))
   const elsewhere = String((index + 1 + integer(databases - 1)) % databases)
   const commands = [
-    ['PEXPIREAT', key, String(now + 1 + integer(pick([500, 100_000])))],
+    ['PEXPIREAT', key, String(nowMs + 1 + integer(pick([500, 100_000])))],
     ['PERSIST', key],
     ['RENAME', key, other],
     ['COPY', key, other, 'REPLACE'],

@@ -213,7 +213,7 @@ class World<V> {
     const words = chance.random() < 0.12 ? keyCommand(chance, type.keys, index, DATABASES, nowMs) : type.command(chance, db, nowMs)
     const reply = plainReply(engine.runIn(index, ...words))
     this.note(`${nowMs} ${index}: ${words.map((word) => word.slice(0, 30)).join(' ')} -> ${JSON.stringify(reply)?.slice(0, 80)}`)
-    const expected = twin.run({ now: nowMs, index, words, reply })
+    const expected = twin.run({ nowMs, index, words, reply })
     if (expected === ERROR) assert.instance(reply, Error)
     else assert.equal(reply, expected, words.join(' '))
   }

@@ -18,7 +18,7 @@ export class CheckWorld {
   readonly files = new MemoryFiles()
   readonly records = new MemoryRecords()
   readonly clock = new ManualClock()
-  private opened = false
+  private isOpened = false
 
   async open(): Promise<Storage> {
     const storage = await Storage.open({
@@ -45,8 +45,8 @@ export class CheckWorld {
   }
 
   async store(): Promise<MemoryRecords> {
-    if (this.opened) await this.records.reopen()
-    this.opened = true
+    if (this.isOpened) await this.records.reopen()
+    this.isOpened = true
     return this.records
   }
 

@@ -70,7 +70,7 @@ export class TestClient extends FakeSession implements Client {
     this.replies.push(new ClientError(text))
   }
 
-  goOn(): void {
+  sendNext(): void {
     this.isHeld = false
     this.pump()
   }
@@ -170,7 +170,7 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
         return made
       },
       onResume: (client) => {
-        if (client instanceof TestClient) client.goOn()
+        if (client instanceof TestClient) client.sendNext()
       },
       renewClock: () => keyspace.readClock(server.clock),
       onBug(error, changed) {
