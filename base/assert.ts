@@ -14,8 +14,8 @@ export class AssertionError extends Error {
 let end: (error: AssertionError) => void = () => {}
 
 /**
- * Sets what runs at a failed assertion, before its error is thrown. For the program, which has no
- * host to spare.
+ * Sets the function that runs at a failed assertion, before its error is thrown. For the program,
+ * which has no host to spare.
  */
 export function endOnFailure(handler: (error: AssertionError) => void): void {
   end = handler

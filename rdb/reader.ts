@@ -182,7 +182,9 @@ export class RdbReader {
   }
 }
 
-/** Yields the parts of a file from its chunks; what follows its end is left. Throws RdbError. */
+/**
+ * Yields the parts of a file from its chunks; bytes after its end are not read. Throws RdbError.
+ */
 export async function* readRdb(chunks: AsyncIterable<Buffer> | Iterable<Buffer>, budget: Partial<Budget> = {}): AsyncGenerator<RdbPart> {
   const reader = new RdbReader(budget)
   for await (const chunk of chunks) {

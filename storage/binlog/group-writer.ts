@@ -38,7 +38,7 @@ export class GroupWriter {
     try {
       binlog.append(this.group, nowMs)
     } catch (error) {
-      rethrowAssertion(error) // the group is not what it should be: it is not written later either
+      rethrowAssertion(error) // the group is malformed, so it must not be written later either
       if (!this.freeDiskSpace(error) || !this.appendAgain(binlog, nowMs)) {
         this.stall(error)
         return 'stalled'

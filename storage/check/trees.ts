@@ -53,7 +53,7 @@ interface Expected {
   readonly above: string
 }
 
-/** The byte of a page that says which kind of tree it is part of. */
+/** The byte of a page that names the kind of its tree. */
 const LAYOUT_AT = 1
 
 /** Verifies the trees of one collection in pages. */

@@ -82,7 +82,7 @@ export class Database implements OwnerDatabase {
     return entry !== undefined && entry.dueAtMs !== 0 && this.keyspace.isPast(entry.dueAtMs) ? this.expireOrHide(entry) : entry
   }
 
-  /** True if only a read from disk can say whether the key exists. */
+  /** True if only a read from disk can tell whether the key exists. */
   isUnknown(key: Bytes): boolean {
     return this.keyCount !== this.residentCount && this.entries.get(key) === undefined
   }
