@@ -15,6 +15,7 @@ export const HOT_ASSUMPTIONS: Readonly<Record<string, number>> = {
   'lua/libraries/cjson-encode.ts': 1,
   'lua/libraries/output.ts': 1,
   'lua/libraries/struct-integers.ts': 1,
+  'rdb/format/lzf.ts': 8,
   'replication/replica/group-stream.ts': 1,
   'server/metrics/latency.ts': 1,
   'server/protocol/command-words.ts': 4,
@@ -49,15 +50,4 @@ export const OTHER_ASSUMPTIONS: Readonly<Record<string, number>> = {
   'server/protocol/reply-encoder.ts': 1,
   'storage/check/trees.ts': 2,
   'storage/values/streams/groups.ts': 1,
-}
-
-/** Casts in the loops of the RDB codec. Which of them are hot is not measured. */
-export const RDB_ASSUMPTIONS: Readonly<Record<string, number>> = {
-  'rdb/encodings/listpack.ts': 5,
-  'rdb/encodings/packed-values.ts': 2,
-  'rdb/encodings/ziplist.ts': 4,
-  'rdb/encodings/zipmap.ts': 3,
-  'rdb/format/crc64.ts': 31,
-  'rdb/format/input.ts': 1,
-  'rdb/format/lzf.ts': 8,
 }

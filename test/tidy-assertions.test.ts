@@ -4,7 +4,7 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { HOT_ASSUMPTIONS, OTHER_ASSUMPTIONS, RDB_ASSUMPTIONS } from './assumed-values.ts'
+import { HOT_ASSUMPTIONS, OTHER_ASSUMPTIONS } from './assumed-values.ts'
 import { BROAD_CATCHES } from './broad-catches.ts'
 import { type Assumption, assumptionsOf } from './support/tidy/assumed-values.ts'
 import { broadCatchesOf } from './support/tidy/broad-catches.ts'
@@ -29,7 +29,7 @@ test('a cast replaces must or at only in hot code, with a comment and a line in 
 test('no other cast assumes that an element or a look-up result exists', () => {
   assert.equal(
     countsOf((file) => assumptionsOf(file).filter((one) => !isExplained(one)).length),
-    { ...OTHER_ASSUMPTIONS, ...RDB_ASSUMPTIONS },
+    OTHER_ASSUMPTIONS,
   )
 })
 

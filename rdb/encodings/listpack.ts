@@ -11,6 +11,7 @@
  *             and then back(1..5): the length of the above, 7 bits a byte, the lowest last; all but
  *              the first byte have the highest bit
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { type Packed, signed } from '../format/packed.ts'
 
@@ -43,21 +44,21 @@ export function readListpack(packed: Packed): Bytes[] {
 
 /** Returns the length of an entry without its trailing back length; 0 if there is no entry. */
 function entrySize(bytes: Buffer, position: number): number {
-  const first = bytes[position]!
+  const first = must(bytes[position])
   if (first < 0x80) return 1
   if (first < 0xc0) return 1 + (first & 0x3f)
   if (first < 0xe0) return 2
-  if (first < 0xf0) return position + 1 < bytes.length ? 2 + (((first & 0x0f) << 8) | bytes[position + 1]!) : 0
+  if (first < 0xf0) return position + 1 < bytes.length ? 2 + (((first & 0x0f) << 8) | must(bytes[position + 1])) : 0
   if (first === 0xf0) return position + 5 <= bytes.length ? 5 + bytes.readUInt32LE(position + 1) : 0
   if (first <= 0xf3) return first - 0xf1 + 3
   return first === 0xf4 ? 9 : 0
 }
 
 function elementAt(bytes: Buffer, position: number, size: number): Bytes {
-  const first = bytes[position]!
+  const first = must(bytes[position])
   if (first < 0x80) return String(first)
   if (first < 0xc0) return bytes.latin1Slice(position + 1, position + size)
-  if (first < 0xe0) return String((((first & 0x1f) << 27) >> 19) | bytes[position + 1]!)
+  if (first < 0xe0) return String((((first & 0x1f) << 27) >> 19) | must(bytes[position + 1]))
   if (first < 0xf0) return bytes.latin1Slice(position + 2, position + size)
   if (first === 0xf0) return bytes.latin1Slice(position + 5, position + size)
   return first === 0xf4 ? String(bytes.readBigInt64LE(position + 1)) : signed(bytes, position + 1, size - 1)
@@ -74,7 +75,7 @@ function backLength(size: number): number {
 function readBack(bytes: Buffer, position: number, size: number): number {
   let value = 0
   for (let i = 0; i < size; i++) {
-    const byte = bytes[position + i]!
+    const byte = must(bytes[position + i])
     if (byte >= 0x80 !== i > 0) return -1
     value = value * 128 + (byte & 0x7f)
   }

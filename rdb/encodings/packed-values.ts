@@ -14,6 +14,7 @@
  *   23  hash       listpack of fields, values and deadlines in turn         a deadline: ms; 0: none
  *   25  hash         ms(8), the earliest deadline, and then as 23
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { RdbValuePart } from '../elements.ts'
 import { NODE_PACKED, NODE_PLAIN } from '../format/codes.ts'
@@ -138,7 +139,7 @@ export const unpackHashWithDeadlines: UnpackValue = (packed) => {
 function columns(packed: Packed, elements: readonly Bytes[], width: number): Bytes[][] {
   if (elements.length % width !== 0) throw packed.damaged(0, `the elements of a packed value are not a multiple of ${width}`)
   const found: Bytes[][] = Array.from({ length: width }, () => [])
-  for (let i = 0; i < elements.length; i++) found[i % width]!.push(elements[i]!)
+  for (let i = 0; i < elements.length; i++) must(found[i % width]).push(must(elements[i]))
   return found
 }
 

@@ -9,6 +9,7 @@
  *             | 0xc0 n(2) | 0xd0 n(4) | 0xe0 n(8) | 0xf0 n(3) | 0xfe n(1)
  *             | 1111nnnn                              an integer, n - 1, where n is 1 to 13
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { type Packed, signed } from '../format/packed.ts'
 
@@ -35,7 +36,7 @@ export function readZiplist(packed: Packed): Bytes[] {
     const isLong = bytes[position] === PREVIOUS_IS_LONG
     const start = position + (isLong ? 5 : 1)
     if (start >= end) throw packed.damaged(position, 'an entry of a ziplist extends past its end')
-    const claimed = isLong ? bytes.readUInt32LE(position + 1) : bytes[position]!
+    const claimed = isLong ? bytes.readUInt32LE(position + 1) : must(bytes[position])
     if (claimed !== previous) throw packed.damaged(position, 'an entry of a ziplist states a wrong length of the previous one')
     if (!measure(bytes, start, end)) throw packed.damaged(start, 'an entry of a ziplist extends past its end')
     elements.push(elementAt(bytes, start))
@@ -52,14 +53,14 @@ export function readZiplist(packed: Packed): Bytes[] {
 
 /** Sets the shape of the entry. Returns false where it is none or not within the ziplist. */
 function measure(bytes: Buffer, start: number, end: number): boolean {
-  const first = bytes[start]!
+  const first = must(bytes[start])
   if (first < 0x40) {
     shape.headSize = 1
     shape.bodySize = first
   } else if (first < 0x80) {
     if (start + 2 > end) return false
     shape.headSize = 2
-    shape.bodySize = ((first & 0x3f) << 8) | bytes[start + 1]!
+    shape.bodySize = ((first & 0x3f) << 8) | must(bytes[start + 1])
   } else if (first === 0x80) {
     if (start + 5 > end) return false
     shape.headSize = 5
@@ -83,7 +84,7 @@ function integerSize(first: number): number {
 }
 
 function elementAt(bytes: Buffer, start: number): Bytes {
-  const first = bytes[start]!
+  const first = must(bytes[start])
   const from = start + shape.headSize
   if (first <= 0x80) return bytes.latin1Slice(from, from + shape.bodySize)
   if (shape.bodySize === 0) return String((first & 0x0f) - 1)

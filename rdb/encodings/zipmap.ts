@@ -5,6 +5,7 @@
  *            known
  *   length   n(1) < 254 | 0xfe n(4)                                              little-endian
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Packed } from '../format/packed.ts'
 
@@ -22,7 +23,7 @@ export function readZipmap(packed: Packed): Bytes[] {
     const isLong = bytes[position] === LONG
     const size = isLong ? 5 : 1
     if (position + size > end || bytes[position] === END) throw packed.damaged(position, 'a length in a zipmap extends past its end')
-    const length = isLong ? bytes.readUInt32LE(position + 1) : bytes[position]!
+    const length = isLong ? bytes.readUInt32LE(position + 1) : must(bytes[position])
     position += size
     return length
   }
@@ -36,11 +37,11 @@ export function readZipmap(packed: Packed): Bytes[] {
     take(lengthHere())
     const length = lengthHere()
     if (position >= end) throw packed.damaged(position, 'an entry of a zipmap extends past its end')
-    const unused = bytes[position++]!
+    const unused = must(bytes[position++])
     take(length)
     position += unused
     if (position > end) throw packed.damaged(end, 'an entry of a zipmap extends past its end')
   }
-  if (bytes[0]! < LONG && bytes[0] !== elements.length / 2) throw packed.damaged(0, 'the count in the header of a zipmap is wrong')
+  if (must(bytes[0]) < LONG && bytes[0] !== elements.length / 2) throw packed.damaged(0, 'the count in the header of a zipmap is wrong')
   return elements
 }

@@ -3,6 +3,8 @@
  * files and DUMP payloads. The tables are those of slicing by eight (Kounavis and Berry, 2005), in
  * halves of 32 bits.
  */
+import { must } from '../../base/assert.ts'
+
 const POLYNOMIAL_HIGH = 0x95ac9329 | 0
 const POLYNOMIAL_LOW = 0xac4bc9b5 | 0
 
@@ -27,10 +29,10 @@ function fillTables(): void {
     low[byte] = l
   }
   for (let i = 256; i < high.length; i++) {
-    const h = high[i - 256]!
-    const l = low[i - 256]!
-    high[i] = high[l & 0xff]! ^ (h >>> 8)
-    low[i] = low[l & 0xff]! ^ ((l >>> 8) | (h << 24))
+    const h = must(high[i - 256])
+    const l = must(low[i - 256])
+    high[i] = must(high[l & 0xff]) ^ (h >>> 8)
+    low[i] = must(low[l & 0xff]) ^ ((l >>> 8) | (h << 24))
   }
 }
 
@@ -44,8 +46,8 @@ export class Crc64 {
     let l = this.low
     let i = start
     for (; i + 8 <= end; i += 8) {
-      l ^= bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24)
-      h ^= bytes[i + 4]! | (bytes[i + 5]! << 8) | (bytes[i + 6]! << 16) | (bytes[i + 7]! << 24)
+      l ^= must(bytes[i]) | (must(bytes[i + 1]) << 8) | (must(bytes[i + 2]) << 16) | (must(bytes[i + 3]) << 24)
+      h ^= must(bytes[i + 4]) | (must(bytes[i + 5]) << 8) | (must(bytes[i + 6]) << 16) | (must(bytes[i + 7]) << 24)
       const a = 1792 + (l & 0xff)
       const b = 1536 + ((l >>> 8) & 0xff)
       const c = 1280 + ((l >>> 16) & 0xff)
@@ -54,13 +56,13 @@ export class Crc64 {
       const f = 512 + ((h >>> 8) & 0xff)
       const g = 256 + ((h >>> 16) & 0xff)
       const k = h >>> 24
-      l = low[a]! ^ low[b]! ^ low[c]! ^ low[d]! ^ low[e]! ^ low[f]! ^ low[g]! ^ low[k]!
-      h = high[a]! ^ high[b]! ^ high[c]! ^ high[d]! ^ high[e]! ^ high[f]! ^ high[g]! ^ high[k]!
+      l = must(low[a]) ^ must(low[b]) ^ must(low[c]) ^ must(low[d]) ^ must(low[e]) ^ must(low[f]) ^ must(low[g]) ^ must(low[k])
+      h = must(high[a]) ^ must(high[b]) ^ must(high[c]) ^ must(high[d]) ^ must(high[e]) ^ must(high[f]) ^ must(high[g]) ^ must(high[k])
     }
     for (; i < end; i++) {
-      const at = (l ^ bytes[i]!) & 0xff
-      l = ((l >>> 8) | (h << 24)) ^ low[at]!
-      h = (h >>> 8) ^ high[at]!
+      const at = (l ^ must(bytes[i])) & 0xff
+      l = ((l >>> 8) | (h << 24)) ^ must(low[at])
+      h = (h >>> 8) ^ must(high[at])
     }
     this.high = h
     this.low = l

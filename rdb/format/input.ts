@@ -9,6 +9,7 @@
  * A primitive whose bytes are not there yet throws NEEDS_MORE. The reader rewinds to the last
  * commit and tries again when `isReady`. Only bytes after the last commit are held.
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Budget } from './budget.ts'
 import { LENGTH_32, LENGTH_64, STRING_INT8, STRING_INT16, STRING_INT32, STRING_LZF } from './codes.ts'
@@ -139,7 +140,7 @@ export class RdbInput {
 
   byte(): number {
     this.need(1)
-    return this.buffer[this.position++]!
+    return must(this.buffer[this.position++])
   }
 
   /** Returns a view of the next bytes. REQUIRES: the count is small or within the budget. */

