@@ -36,7 +36,10 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     "The data directory: identity, role, data sets, installing a full sync's, disk space",
     'base storage storage/binlog storage/keyspace storage/records storage/recovery storage/scan',
   ),
-  'storage/exchange': folder('Values as RDB values, and back', 'base rdb rdb/format storage/tree storage/values storage/values/streams'),
+  'storage/exchange': folder(
+    'Values as RDB values, and back; loading an RDB into the records of a data set',
+    'base rdb rdb/format storage/binlog storage/checkpoint storage/keyspace storage/records storage/tree storage/values storage/values/streams',
+  ),
   'storage/keyspace': folder(
     'Databases in memory: entries, the key map, eviction, deadlines, events of keys',
     'base storage/records storage/residents storage/tree storage/values',

@@ -1,6 +1,6 @@
 /** Streams from the parts that the RDB reader delivers; incoming.ts has the other types. */
 import { must } from '../../base/assert.ts'
-import { MAX_BYTES_LENGTH } from '../../base/bytes.ts'
+import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 import type { RdbPendingEntry, RdbStreamId, RdbStreamState, RdbValuePart } from '../../rdb/elements.ts'
 import { damagedAt } from '../../rdb/format/rdb-error.ts'
 import type { OwnerDatabase } from '../tree/owner.ts'
@@ -47,45 +47,64 @@ function checkState({ length, lastId, maxDeletedId, entriesAdded }: RdbStreamSta
   }
 }
 
-/**
- * Returns a stream of checked parts, which no key owns yet. A consumer was last active when it was
- * last seen: RDBs up to version 10 do not know more, and all nodes have to come to the same.
- */
+/** Returns a stream of checked parts, which no key owns yet. */
 export function streamOf(parts: readonly RdbValuePart[], db: OwnerDatabase): Stream {
-  const stream = newCollection(db, Stream)
-  let state: RdbStreamState | null = null
-  let group: ConsumerGroup | null = null
-  let consumer: Consumer | null = null
-  let pending = new Map<RdbStreamId, RdbPendingEntry>()
-  for (const part of parts) {
+  const builder = new StreamBuilder(db)
+  for (const part of parts) builder.add(part)
+  return builder.stream
+}
+
+/**
+ * Fills a new stream with checked parts. A consumer was last active when it was last seen: RDBs up
+ * to version 10 do not know more, and all nodes have to come to the same.
+ */
+export class StreamBuilder {
+  readonly stream: Stream
+  private state: RdbStreamState | null = null
+  private group: ConsumerGroup | null = null
+  private consumer: Consumer | null = null
+  /** The pending entries of `group`. */
+  private pending = new Map<RdbStreamId, RdbPendingEntry>()
+
+  constructor(db: OwnerDatabase) {
+    this.stream = newCollection(db, Stream)
+  }
+
+  add(part: RdbValuePart): void {
+    const { stream } = this
     switch (part.kind) {
       case 'stream-entries':
         for (const { id, fields } of part.entries) stream.entries.append(id, must(packEntry(fields, 0)))
         break
       case 'stream':
-        state = part
+        this.state = part
         stream.setCounters(part.lastId, uint64Of(part.entriesAdded ?? part.length), part.maxDeletedId ?? ZERO_ID)
         break
       case 'stream-group':
-        group = createGroup(stream, part.name, part.lastId, part.entriesRead === null ? -1 : uint64Of(part.entriesRead))
-        if (state?.entriesAdded === null) group.entriesRead = stream.distanceOf(part.lastId)
-        group.save()
-        pending = new Map()
+        this.beginGroup(part.name, part.lastId, part.entriesRead)
         break
       case 'stream-pending':
-        for (const entry of part.entries) pending.set(entry.id, entry)
+        for (const entry of part.entries) this.pending.set(entry.id, entry)
         break
       case 'stream-consumer':
-        consumer = must(group).createConsumer(part.name, part.seenAtMs)
-        consumer.activeAtMs = part.seenAtMs
-        consumer.save()
+        this.consumer = must(this.group).createConsumer(part.name, part.seenAtMs)
+        this.consumer.activeAtMs = part.seenAtMs
+        this.consumer.save()
         break
       case 'stream-consumer-pending':
-        for (const id of part.ids) {
-          const { deliveredAtMs, deliveryCount } = must(pending.get(id))
-          must(group).assign(id, must(consumer), deliveredAtMs, deliveryCount)
-        }
+        for (const id of part.ids) this.assign(must(this.pending.get(id)))
     }
   }
-  return stream
+
+  private beginGroup(name: Bytes, lastId: RdbStreamId, entriesRead: bigint | null): void {
+    const group = createGroup(this.stream, name, lastId, entriesRead === null ? -1 : uint64Of(entriesRead))
+    if (this.state?.entriesAdded === null) group.entriesRead = this.stream.distanceOf(lastId)
+    group.save()
+    this.group = group
+    this.pending = new Map()
+  }
+
+  private assign({ id, deliveredAtMs, deliveryCount }: RdbPendingEntry): void {
+    must(this.group).assign(id, must(this.consumer), deliveredAtMs, deliveryCount)
+  }
 }

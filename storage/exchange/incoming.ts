@@ -55,15 +55,16 @@ export function decodeValue(parts: Iterable<RdbValuePart>, maxBytes = MAX_DECODE
   const decoded: RdbValuePart[] = []
   let sizeBytes = 0
   for (const part of parts) {
-    check(part)
-    sizeBytes += sizeOf(part)
+    checkPart(part)
+    sizeBytes += sizeOfPart(part)
     if (sizeBytes > maxBytes) throw refusedAt(0, `a value of more than ${maxBytes} bytes`)
     decoded.push(part)
   }
   return { parts: decoded, sizeBytes }
 }
 
-function check(part: RdbValuePart): void {
+/** Throws RdbError for a part whose numbers no value can have. */
+export function checkPart(part: RdbValuePart): void {
   checkStreamPart(part)
   if (part.kind !== 'hash') return
   for (const deadlineMs of part.deadlinesMs ?? []) {
@@ -71,7 +72,8 @@ function check(part: RdbValuePart): void {
   }
 }
 
-function sizeOf(part: RdbValuePart): number {
+/** Returns about the memory that a decoded part takes, in bytes. */
+export function sizeOfPart(part: RdbValuePart): number {
   switch (part.kind) {
     case 'string':
       return part.piece.length

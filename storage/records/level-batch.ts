@@ -15,6 +15,7 @@ export function iterateLevel(level: ClassicLevel<Buffer, Buffer>, range: RecordR
     lt: range.before,
     reverse: range.reverse === true,
     limit: range.limit === undefined || range.limit === 0 ? -1 : range.limit,
+    values: range.keysOnly !== true,
     highWaterMarkBytes: 64 * 1024,
   })
   return {
@@ -76,6 +77,7 @@ export class LevelBatch implements RecordBatch {
   }
 
   writeLazily(): Promise<void> {
+    this.weight ??= new ArrayBuffer(this.sizeBytes)
     return this.attempt(() => this.batch.write({ sync: false }))
   }
 }

@@ -11,6 +11,8 @@ export interface RecordRange {
   readonly reverse?: true
   /** The limit of records; 0 or absent means all. */
   readonly limit?: number
+  /** An iterator need not read values: what it returns for them is undefined. */
+  readonly keysOnly?: true
 }
 
 /** The part of a batch that an encoder of records needs. */
