@@ -76,7 +76,7 @@ test('unsupported content is refused by name', () => {
   assert.match(refusal(fileOf(10, keyOf(200, 'k', []))), /type 200 is not known in version 10/)
   assert.match(refusal(fileOf(80, keyOf(24, 'k', []))), /type 24 is not known in version 80/)
   assert.match(refusal(fileOf(13)), /version 13 is not known/)
-  assert.match(refusal(Buffer.from('*3\r\n$3\r\nSET')), /does not begin as an RDB does/)
+  assert.match(refusal(Buffer.from('*3\r\n$3\r\nSET')), /does not begin with an RDB header/)
 })
 
 test('compressed bytes are decompressed to the original', () => {
