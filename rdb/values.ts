@@ -1,5 +1,5 @@
 /**
- * Keys and values as the writer takes them: what is large is iterated, never held. Where a
+ * Keys and values as the writer takes them: large values are iterated, never held. Where a
  * collection does not say whether it is packed, Redis's default limits decide.
  */
 import type { Bytes } from '../base/bytes.ts'

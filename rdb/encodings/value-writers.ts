@@ -1,7 +1,7 @@
 /**
- * Writes values in the encodings that Redis itself gives values of their size by default: packed
- * while they are small, element by element from then on. A small list is a quicklist 2; a large one
- * is written element by element, since the number of nodes would have to come first.
+ * Writes values in the encodings that Redis chooses by default for their size. Small values are
+ * packed; larger ones are written element by element. A small list is a quicklist 2; a large one is
+ * written element by element, since the number of nodes would have to come first.
  */
 import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -27,7 +27,7 @@ const HELD_ELEMENT_BYTES = 11
 const listpack = new ListpackWriter()
 
 /**
- * Writes the type and then, between them, what `between` writes, and the value. Yields full chunks.
+ * Writes the type, the output of `between`, and the value. Yields full chunks.
  */
 export function* writeValue(context: WriteContext, value: RdbValue, between: (type: number) => void): Generator<Buffer> {
   switch (value.type) {

@@ -20,7 +20,7 @@ export const DEFAULT_PACKING_LIMITS: PackingLimits = {
   heldBytes: 256 * 1024,
 }
 
-/** The version that is written, and a count of what it cannot hold. */
+/** The version that is written, and a count of the data that it cannot hold. */
 export interface WriteContext {
   readonly out: RdbOutput
   readonly version: number

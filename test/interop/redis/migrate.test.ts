@@ -8,12 +8,14 @@ import { commandsOf, seenBy } from '../../support/rdb/client-view.ts'
 import { type Content, sorted } from '../../support/rdb/contents.ts'
 import { randomContent } from '../../support/rdb/random-contents.ts'
 import { RedisServer } from '../../support/servers/redis-server.ts'
-import { RunningServer } from '../../support/servers/running-server.ts'
+import { RunningServer, until } from '../../support/servers/running-server.ts'
 import { type WireClient, WireError } from '../../support/servers/wire-client.ts'
 import { haveTools } from '../tools.ts'
 
 const KEYS = 60
 const LONG_MS = 60_000
+/** More than the buffers of two sockets hold. */
+const LARGE_BYTES = 40_000_000
 
 const READING = 'IOERR error or timeout reading to target instance'
 
@@ -80,6 +82,39 @@ if (haveTools('MIGRATE with redis-server', 'redis-server')) {
     }
   })
 
+  test('a key that is written to while the target is busy stays, and other keys go', async () => {
+    const server = await RunningServer.start()
+    const other = await RedisServer.start()
+    const held: (() => void)[] = []
+    const door = await listen((socket) => {
+      held.push(() => {
+        const target = net.connect(other.port, '127.0.0.1').on('error', () => {})
+        socket.pipe(target).pipe(socket)
+      })
+    })
+    const [mover, another, writer] = [await server.connect(), await server.connect(), await server.connect()]
+    const redis = await other.connect()
+    try {
+      await writer.call('MSET', 'a', '1', 'b', '2', 'c', '3')
+      const two = textOf(mover.call('MIGRATE', '127.0.0.1', door.port, '', '0', '100000', 'KEYS', 'a', 'b'))
+      const one = textOf(another.call('MIGRATE', '127.0.0.1', door.port, 'c', '0', '100000'))
+      await until('both transfers to have begun', () => held.length === 2)
+      assert.is(await writer.call('APPEND', 'a', 'x'), 2)
+      for (const open of held) open()
+      assert.match(String(await two), /^ERR Keys were changed while they were transferred/)
+      assert.is(await one, 'OK')
+      assert.equal(await writer.call('MGET', 'a', 'b', 'c'), ['1x', null, null])
+      assert.equal(await redis.call('MGET', 'a', 'b', 'c'), ['1', '2', '3'])
+      assert.is(await mover.call('MIGRATE', '127.0.0.1', other.port, 'a', '0', '5000', 'REPLACE'), 'OK')
+      assert.is(await redis.call('GET', 'a'), '1x')
+    } finally {
+      for (const client of [mover, another, writer, redis]) await client.close()
+      await door.close()
+      await other.stop()
+      await server.stop()
+    }
+  })
+
   test('AUTH and AUTH2 open a server with a password, and its errors are passed on', async () => {
     const server = await RunningServer.start()
     const other = await RedisServer.start()
@@ -129,6 +164,24 @@ test('a target that never answers is a time-out, and other clients are served me
     await haypile.close()
     await another.close()
     await silent.close()
+    await server.stop()
+  }
+})
+
+test('a target that stops reading is a time-out of writing', async () => {
+  const server = await RunningServer.start()
+  const full = await listen((socket) => void socket.pause())
+  const haypile = await server.connect()
+  try {
+    await haypile.call('SETRANGE', 'k', LARGE_BYTES, 'x')
+    assert.is(
+      await textOf(haypile.call('MIGRATE', '127.0.0.1', full.port, 'k', '0', '700')),
+      'IOERR error or timeout writing to target instance',
+    )
+    assert.is(await haypile.call('STRLEN', 'k'), LARGE_BYTES + 1)
+  } finally {
+    await haypile.close()
+    await full.close()
     await server.stop()
   }
 })
