@@ -58,6 +58,8 @@ export class Replication {
       feedLimit: () => (options.syncAlways() ? storage.binlog.synced : storage.binlog.end.offset),
       takeOver: (from) => this.takeOver(from.runId),
       onAck: () => this.acked(),
+      // A pulse is a write like any other: it must not come before a role that may still be taken.
+      mayPulse: () => !this.isUnsettled && !this.isWritingPaused,
       wake: () => options.wake(),
     })
     this.link = new ReplicaLink({
@@ -80,7 +82,7 @@ export class Replication {
     this.failover = new Failover({
       log,
       binlogEnd: () => storage.binlog.end.offset,
-      online: () => this.master.replicas.online(),
+      online: () => this.master.replicas.successors().filter(({ state }) => state === 'online'),
       askForAcks: () => this.master.askForAcks(),
       pauseWrites: () => this.pauseWrites('failover'),
       resumeWrites: () => this.resumeWrites('failover'),
@@ -189,7 +191,7 @@ export class Replication {
   startFailover(request: FailoverRequest): void {
     if (this.failover.state !== 'no-failover') throw new Refusal('ERR', 'FAILOVER already in progress.')
     if (this.isReplica) throw new Refusal('ERR', 'FAILOVER is not valid when server is a replica.')
-    refuseImpossible(request, this.master.replicas.attached())
+    refuseImpossible(request, this.master.replicas.successors())
     this.commit()
     this.failover.start(request, this.options.clock.monotonicMs())
   }

@@ -12,6 +12,7 @@
  * set (installer.ts).
  */
 import { assert, rethrowAssertion } from '../base/assert.ts'
+import type { Bytes } from '../base/bytes.ts'
 import type { Binlog } from './binlog/binlog.ts'
 import type { BinlogPosition } from './binlog/group.ts'
 import { GroupWriter } from './binlog/group-writer.ts'
@@ -41,6 +42,8 @@ import type { Recovery, StorageEvents, StorageOptions, StorageSettings } from '.
 export type { Recovery, StorageEvents, StorageOptions, StorageSettings } from './storage-options.ts'
 
 const SLICE_MS = 1
+/** The command of a pulse. */
+const PULSE: readonly Bytes[] = ['PING']
 
 /** One open data directory. */
 export class Storage {
@@ -207,6 +210,17 @@ export class Storage {
   commit(): 'written' | 'stalled' {
     if (this.stalled !== null) return 'stalled'
     return this.group.isEmpty || this.started === null ? 'written' : this.writer.commit(this.binlog)
+  }
+
+  /**
+   * Appends a group that changes nothing, a pulse: it shows those who follow the log that this node
+   * is alive. Returns false if nothing was appended. REQUIRES: between units.
+   */
+  pulse(): boolean {
+    if (this.uncommitted !== null || this.started === null || this.isClosing || this.isDiskLow) return false
+    this.beginTurn()
+    this.group.command(0, PULSE)
+    return this.commit() === 'written'
   }
 
   /** Retries the held group. Returns true if it is written now. */

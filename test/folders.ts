@@ -37,8 +37,9 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base storage storage/binlog storage/keyspace storage/records storage/recovery storage/scan',
   ),
   'storage/exchange': folder(
-    'Values as RDB values, and back; loading an RDB into the records of a data set',
-    'base rdb rdb/format storage/binlog storage/checkpoint storage/keyspace storage/records storage/tree storage/values storage/values/streams',
+    'Values and snapshots as RDB values, and back; loading an RDB into the records of a data set',
+    'base rdb rdb/format storage/binlog storage/checkpoint storage/keyspace storage/records storage/residents storage/tree ' +
+      'storage/values storage/values/streams',
   ),
   'storage/keyspace': folder(
     'Databases in memory: entries, the key map, eviction, deadlines, events of keys',
@@ -71,7 +72,11 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   'replication/master': folder(
     "The master's side: slave items, histories, feeds, full syncs",
-    'base replication/protocol storage storage/binlog storage/directory storage/records',
+    'base replication/protocol replication/redis-replicas storage storage/binlog storage/directory storage/records',
+  ),
+  'replication/redis-replicas': folder(
+    "Replicas that speak Redis's protocol: PSYNC, an RDB, a stream; start with `redis-replicas`",
+    'base rdb replication/master replication/protocol storage/binlog storage/directory storage/exchange storage/records',
   ),
   'replication/replica': folder(
     "The replica's side: a state machine, the link that it drives, applying what arrives",

@@ -12,7 +12,6 @@ import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { categoriesOf, categoryOf } from '../contract/categories.ts'
 import type { Command } from '../contract/command.ts'
 import type { CommandTable } from '../contract/table.ts'
-import { absentCommand } from './absent-commands.ts'
 import { RuleError, ruleSyntaxError, unknownName } from './rule-error.ts'
 import { type ChannelDefault, channelPattern, keyPattern, READ_GRANT, type Selector, WRITE_GRANT } from './selector.ts'
 
@@ -188,7 +187,7 @@ function noteRule(selector: Selector, rule: Bytes): void {
 /** Finds `get` or `config|get` in any case. Throws RuleError. */
 function findCommand(table: CommandTable, name: Bytes): Command {
   const lower = lowerCase(name)
-  const found = table.byName.get(lower) ?? absentCommand(lower)
+  const found = table.byName.get(lower)
   if (found === undefined) throw unknownName()
   return found
 }

@@ -14,6 +14,7 @@ import type {
   TrySyncReply,
   TrySyncRequest,
 } from '../../replication/protocol/messages.ts'
+import type { PsyncRequest, RedisHandshake } from '../../replication/protocol/psync.ts'
 import type { ScanCursors } from '../../storage/scan/scan-cursors.ts'
 import type { AclPort } from './access.ts'
 import type { Reply } from './reply.ts'
@@ -275,6 +276,13 @@ export interface ReplicationPort {
   trySync(session: Session, request: TrySyncRequest): TrySyncReply
   dbSync(session: Session, request: DbSyncRequest): void
   binlogSync(session: Session, request: BinlogSyncRequest): void
+  /** Returns the options that REPLCONF has set for a session. REPLCONF changes them. */
+  handshakeOf(session: Session): RedisHandshake
+  /**
+   * PSYNC, or SYNC where the request is null: from now on the session is that of a Redis replica,
+   * which is sent everything else after the replies of this turn.
+   */
+  psync(session: Session, request: PsyncRequest | null): void
   acknowledge(session: Session, ack: AckRequest): void
 }
 

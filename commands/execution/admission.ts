@@ -10,7 +10,7 @@ import { Request } from '../contract/request.ts'
 import { hasRightArity, UNKNOWN_COMMAND } from '../contract/runtimes.ts'
 import { endTransaction } from '../transactions/transactions.ts'
 import type { Outcome } from './executor-hooks.ts'
-import { onlyForSubscribers, strangerOf, unknownCommand } from './refusals.ts'
+import { isHttp, onlyForSubscribers, unknownCommand } from './refusals.ts'
 import type { Shared } from './shared.ts'
 
 const QUEUED = new SimpleString('QUEUED')
@@ -121,9 +121,9 @@ export class Admission {
     request.runtime = UNKNOWN_COMMAND
     request.raw = null
     if (runtime === undefined) {
-      const stranger = strangerOf(must(args[0]))
-      if (stranger !== null) this.hooks.onStranger(stranger, client)
-      return stranger === 'http' ? 'done' : this.refuse(request, unknownCommand(args))
+      if (!isHttp(must(args[0]))) return this.refuse(request, unknownCommand(args))
+      this.hooks.onHttp(client)
+      return 'done'
     }
     const { command } = runtime
     if (command.subcommands !== undefined && args.length >= 2)

@@ -7,7 +7,6 @@ import type { ServerPort } from '../contract/ports.ts'
 import type { CommandCounters, CommandRuntime } from '../contract/runtimes.ts'
 import type { Client } from '../contract/session.ts'
 import type { RequestGates } from './gating.ts'
-import type { Stranger } from './refusals.ts'
 
 /**
  * The result of a request. 'held': the request has not run and must be offered again. 'waiting':
@@ -40,10 +39,10 @@ export interface ExecutorHooks {
   /** Called after each command, with its duration in microseconds. */
   onCommand(runtime: CommandRuntime, client: Client, args: readonly Bytes[], micros: number): void
   /**
-   * Called when a client expects another kind of server on this port. An HTTP connection must end
-   * before its body can be read as commands.
+   * Called when a client speaks HTTP. Its connection must end before its body can be read as
+   * commands.
    */
-  onStranger(stranger: Stranger, client: Client): void
+  onHttp(client: Client): void
   /** Called for every error reply. */
   onErrorReply(text: Bytes): void
   /**

@@ -9,16 +9,11 @@ export const onlyForSubscribers = (name: Bytes): Bytes =>
   `ERR Can't execute '${name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context`
 
 /**
- * The sender of a request that is no command: a browser or similar (`http`), or a Redis that wants
- * to be a replica.
+ * True for a word that begins a line of HTTP, POST or `Host:`. Its sender is a browser or similar.
  */
-export type Stranger = 'http' | 'redis'
-
-/** Recognizes HTTP by the words that begin its lines: POST and `Host:`. */
-export function strangerOf(name: Bytes): Stranger | null {
+export function isHttp(name: Bytes): boolean {
   const word = lowerCase(name)
-  if (word === 'post' || word === 'host:') return 'http'
-  return word === 'psync' || word === 'sync' ? 'redis' : null
+  return word === 'post' || word === 'host:'
 }
 
 /**
@@ -27,8 +22,6 @@ export function strangerOf(name: Bytes): Stranger | null {
  */
 export function unknownCommand(args: readonly Bytes[]): Bytes {
   const name = must(args[0]).slice(0, 128)
-  if (strangerOf(name) === 'redis')
-    return `ERR unknown command '${name}': this is a haypile, not a Redis, and only a haypile can be its replica`
   let shown = ''
   for (const word of args.slice(1)) {
     if (shown.length >= 128) break

@@ -1,10 +1,8 @@
 /**
- * METASYNC TRYSYNC DBSYNC BINLOGSYNC REPLCONF: the requests of replicas, read by the grammar in
+ * METASYNC TRYSYNC DBSYNC BINLOGSYNC: the requests of replicas, read by the grammar in
  * replication/protocol/messages.ts. None runs while the server loads, because there is nothing to
  * follow yet.
  */
-import { must } from '../../base/assert.ts'
-import type { Bytes } from '../../base/bytes.ts'
 import {
   metaReply,
   readBinlogSync,
@@ -15,12 +13,9 @@ import {
   trySyncReplyWords,
   withoutSession,
 } from '../../replication/protocol/messages.ts'
-import { type Args, type Command, type CommandFlag, command } from '../contract/command.ts'
-import type { Context } from '../contract/context.ts'
-import { clientError, syntaxError } from '../contract/errors.ts'
-import { NO_REPLY, OK, type Reply } from '../contract/reply.ts'
+import { type Command, type CommandFlag, command } from '../contract/command.ts'
+import { NO_REPLY } from '../contract/reply.ts'
 import type { Session } from '../contract/session.ts'
-import { integerOf, isToken, requireInteger, requireSafeInteger } from '../parsing/args.ts'
 
 const FLAGS: readonly CommandFlag[] = ['admin', 'noscript', 'no_multi', 'stale']
 
@@ -96,61 +91,4 @@ const binlogsync = command({
   },
 })
 
-/**
- * ACK and GETACK get no reply. The other options, which Redis's replicas send before PSYNC, are
- * checked but not stored.
- */
-const replconf = command({
-  name: 'replconf',
-  group: 'server',
-  since: '3.0.0',
-  summary: 'An internal command for configuring the replication stream.',
-  complexity: 'O(1)',
-  syntax: 'REPLCONF',
-  docFlags: ['syscmd'],
-  arity: -1,
-  flags: ['admin', 'noscript', 'loading', 'stale', 'allow_busy'],
-  run(context, args) {
-    if (args.length % 2 === 0) throw syntaxError()
-    for (let i = 1; i < args.length; i += 2) {
-      const option = must(args[i])
-      if (isToken(option, 'ack')) return acknowledge(context, args, i)
-      if (isToken(option, 'getack')) return NO_REPLY
-      checkOption(option, must(args[i + 1]))
-    }
-    return OK
-  },
-})
-
-/** A client that is not a replica gets no reply either, as in Redis. */
-function acknowledge({ server, session }: Context, args: Args, at: number): Reply {
-  const applied = offsetOf(args[at + 1])
-  const synced = isToken(args[at + 2], 'fack') ? offsetOf(args[at + 3]) : 0
-  const asked = isToken(args[at + 4], 'asked') ? offsetOf(args[at + 5]) : null
-  if (session.remoteRole === 'replica' && applied !== null && synced !== null)
-    server.replication.acknowledge(session, { applied, synced, asked })
-  return NO_REPLY
-}
-
-function offsetOf(word: Bytes | undefined): number | null {
-  const offset = word === undefined ? null : integerOf(word)
-  return typeof offset === 'number' && offset >= 0 ? offset : null
-}
-
-const MAX_HOST_BYTES = 255
-
-function checkOption(option: Bytes, value: Bytes): void {
-  if (isToken(option, 'listening-port')) requireInteger(value)
-  else if (isToken(option, 'rdb-only')) requireSafeInteger(value, 0, 1)
-  else if (isToken(option, 'ip-address')) {
-    if (value.length > MAX_HOST_BYTES) {
-      throw clientError(`ERR REPLCONF ip-address provided by replica instance is too long: ${value.length} bytes`)
-    }
-  } else if (isToken(option, 'rdb-filter-only')) {
-    for (const filter of value.split(' ').filter((word) => word !== '')) {
-      if (!isToken(filter, 'functions')) throw clientError(`ERR Unsupported rdb-filter-only option: ${filter}`)
-    }
-  } else if (!isToken(option, 'capa') && !isToken(option, 'version')) throw clientError(`ERR Unrecognized REPLCONF option: ${option}`)
-}
-
-export const replicationMessages: readonly Command[] = [metasync, trysync, dbsync, binlogsync, replconf]
+export const replicationMessages: readonly Command[] = [metasync, trysync, dbsync, binlogsync]

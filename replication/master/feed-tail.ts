@@ -7,6 +7,7 @@
  * within its turn. Such a group is overwritten, and has never been handed to a socket.
  */
 import { assert, at, must } from '../../base/assert.ts'
+import type { Binlog } from '../../storage/binlog/binlog.ts'
 
 /** A larger group has a block of its own size. */
 const MIN_BLOCK_BYTES = 64 * 1024
@@ -24,6 +25,23 @@ export class FeedTail {
   private blocks: Block[] = []
   private sizeBytes = 0
   private endOffset = 0
+  /** The number of streams that are fed. While there is none, the binlog has no follower. */
+  private users = 0
+
+  /** Follows the binlog for one more stream. */
+  attach(binlog: Binlog): void {
+    if (this.users++ > 0) return
+    this.reset(binlog.end.offset)
+    binlog.follower = this
+  }
+
+  /** Ends what one `attach` began. */
+  detach(binlog: Binlog): void {
+    assert(this.users > 0, 'a stream ends that has begun')
+    if (--this.users > 0) return
+    binlog.follower = null
+    this.reset(0)
+  }
 
   /** Offset of the first byte held. */
   get start(): number {

@@ -19,7 +19,7 @@ import type { ReplicationSettings } from '../protocol/settings.ts'
 import { RateLimit } from './rate-limit.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 import type { BinlogPin } from './replica-view.ts'
-import { SnapshotTransfer } from './transfer.ts'
+import { SnapshotTransfer, type SnapshotUser } from './transfer.ts'
 
 /**
  * The largest lag of a snapshot that another replica joins: the replica has to catch up with it.
@@ -39,7 +39,7 @@ interface Snapshot {
   totalBytes: number
   /** Replicas of this snapshot need the binlog from this offset on. */
   offset: number
-  readonly users: Set<SnapshotTransfer>
+  readonly users: Set<SnapshotUser>
   /** Replicas that have begun with this snapshot and have not continued from its offset yet. */
   readonly awaited: Set<string>
   idleSinceMs: number
@@ -51,6 +51,16 @@ interface Snapshot {
 
 /** The snapshot of an earlier transfer that was cut, and the last record received from it. */
 type Wanted = Pick<DbSyncRequest, 'snapshot' | 'after'>
+
+/** The parts of the source that a transfer uses. */
+export interface Begun {
+  /** The limit of all full syncs together. */
+  readonly limit: RateLimit
+  /** The offset of its snapshot, which is known once the snapshot is provided. */
+  offset(): number
+  /** To be called once, with null unless reading the snapshot has failed. */
+  onEnd(transfer: SnapshotUser, error: unknown): void
+}
 
 export interface FullSyncSourceOptions {
   readonly storage: Pick<Storage, 'snapshot' | 'binlog' | 'identity' | 'isDiskLow'>
@@ -66,7 +76,7 @@ export class FullSyncSource {
   private readonly limit: RateLimit
   /** Oldest first. */
   private snapshots: Snapshot[] = []
-  private readonly transfers = new Set<SnapshotTransfer>()
+  private readonly transfers = new Set<SnapshotUser>()
   /** Work that `close` waits for. */
   private readonly endings = new Set<Promise<void>>()
 
@@ -83,17 +93,32 @@ export class FullSyncSource {
     onDone: (offset: number) => void,
   ): SnapshotTransfer {
     const held = this.snapshots.find((snapshot) => snapshot.id === id && snapshot.data !== null && this.canFollow(snapshot))
-    const snapshot = held ?? this.joinable() ?? this.create()
+    const make = (begun: Begun) =>
+      new SnapshotTransfer({
+        ...begun,
+        connection,
+        after: held === undefined ? null : after,
+        onEnd: (ended, error) => {
+          if (ended.state === 'done') onDone(begun.offset())
+          begun.onEnd(ended, error)
+        },
+      })
+    return this.use(held ?? this.joinable() ?? this.create(), replica, make)
+  }
+
+  /** Returns a transfer of another form, of a snapshot that is of `fromOffset` or later. */
+  join<T extends SnapshotUser>(replica: string, fromOffset: number, make: (begun: Begun) => T): T {
+    const recent = this.joinable()
+    return this.use(recent === undefined || recent.offset < fromOffset ? this.create() : recent, replica, make)
+  }
+
+  private use<T extends SnapshotUser>(snapshot: Snapshot, replica: string, make: (begun: Begun) => T): T {
     this.releaseReplica(replica)
     snapshot.awaited.add(replica)
-    const transfer = new SnapshotTransfer({
-      connection,
-      after: held === undefined ? null : after,
+    const transfer = make({
       limit: this.limit,
-      onEnd: (ended, error) => {
-        if (ended.state === 'done') onDone(snapshot.offset)
-        this.ended(ended, snapshot, error)
-      },
+      offset: () => snapshot.offset,
+      onEnd: (ended, error) => this.ended(ended, snapshot, error),
     })
     this.transfers.add(transfer)
     snapshot.users.add(transfer)
@@ -213,7 +238,7 @@ export class FullSyncSource {
     return snapshotHeadWords({ id, ...position, records: keys, bytes: totalBytes, replicationId, past })
   }
 
-  private ended(transfer: SnapshotTransfer, snapshot: Snapshot, error: unknown): void {
+  private ended(transfer: SnapshotUser, snapshot: Snapshot, error: unknown): void {
     const { log, clock } = this.options
     this.transfers.delete(transfer)
     snapshot.users.delete(transfer)

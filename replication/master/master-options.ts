@@ -22,6 +22,8 @@ export interface MasterOptions {
   takeOver(from: { readonly runId: string; readonly offset: number }): void
   /** Called after an acknowledged offset has moved. */
   onAck(): void
+  /** True if the binlog may take a group that changes nothing now. */
+  mayPulse(): boolean
   /** Requests a turn: there are bytes to send. */
   wake(): void
 }

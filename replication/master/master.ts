@@ -20,6 +20,8 @@ import {
   type TrySyncRequest,
   withoutSession,
 } from '../protocol/messages.ts'
+import { RedisReplicas } from '../redis-replicas/redis-replicas.ts'
+import { FeedTail } from './feed-tail.ts'
 import { FullSyncSource } from './full-sync-source.ts'
 import { decideTrySync, historyOf, mayGiveData } from './history.ts'
 import { checkRequester, metaOf } from './introduction.ts'
@@ -43,6 +45,8 @@ export class Master {
   partialSyncsRefused = 0
   /** The replicas as INFO, WAIT, FAILOVER and the purge of the binlog see them. */
   readonly replicas: ReplicaOverview
+  /** The replicas that speak Redis's protocol. */
+  readonly redis: RedisReplicas
   private readonly options: MasterOptions
   private readonly items = new SlaveItems()
   private readonly peers: Peers
@@ -54,13 +58,16 @@ export class Master {
   constructor(options: MasterOptions) {
     this.options = options
     this.arrivals = new Arrivals(this.monotonicMs)
+    const tail = new FeedTail()
     this.peers = new Peers({
       storage: options.storage,
+      tail,
       feedLimit: () => options.feedLimit(),
       onBroken: (peer, error) => this.cut(peer, `the binlog cannot be read for it: ${String(error)}`),
     })
     this.source = new FullSyncSource(options)
-    this.replicas = new ReplicaOverview({ options, items: this.items, peers: this.peers, source: this.source })
+    this.redis = new RedisReplicas({ ...options, tail, source: this.source })
+    this.replicas = new ReplicaOverview({ options, items: this.items, peers: this.peers, redis: this.redis, source: this.source })
   }
 
   /**
@@ -164,6 +171,10 @@ export class Master {
    * Takes an ACK. Before the stream it is only a heartbeat. Throws Refusal if the session is over.
    */
   ack(connection: ReplicaConnection, ack: AckRequest): void {
+    if (this.redis.has(connection)) {
+      this.redis.ack(connection, ack)
+      return
+    }
     const peer = this.peers.get(connection.id)
     // The replica would read a refusal as a part of the group that was cut off.
     if (peer?.over?.isTorn === true) peer.connection.close()
@@ -183,6 +194,7 @@ export class Master {
 
   /** Called for every connection that was a peer, whichever side closed it. */
   closed(connection: ReplicaConnection): void {
+    this.redis.closed(connection)
     if (this.peers.remove(connection) === undefined) return
     const item = this.items.detach(connection.id, this.monotonicMs)
     if (item !== undefined) this.options.log.info({ replica: keyOf(item), offset: item.applied }, 'a replica has disconnected')
@@ -190,6 +202,7 @@ export class Master {
 
   /** The socket has sent all of its buffer. */
   drained(connection: ReplicaConnection): void {
+    this.redis.drained(connection)
     const peer = this.peers.get(connection.id)
     if (peer === undefined || peer.over !== null) return
     if (peer.feed !== null) this.options.wake()
@@ -198,7 +211,8 @@ export class Master {
 
   /** Called at the end of every turn, after its group is appended and its replies are out. */
   flush(): void {
-    if (this.peers.flush()) this.options.wake()
+    const hasMore = this.peers.flush()
+    if (this.redis.flush() || hasMore) this.options.wake()
   }
 
   /** Called ten times a second. */
@@ -207,6 +221,7 @@ export class Master {
     this.arrivals.tick(monotonicMs)
     this.source.tick(monotonicMs)
     for (const peer of this.peers.all) this.check(peer, monotonicMs)
+    this.redis.tick()
     this.forgetAbsent(monotonicMs)
   }
 
@@ -215,6 +230,7 @@ export class Master {
    * `keep` leaves snapshots in use, since they are of the same data.
    */
   dropSessions(reason: string, snapshots: 'keep' | 'discard'): void {
+    this.redis.dropAll(reason)
     if (snapshots === 'discard') this.source.discardAll('BADSESSION', reason)
     for (const peer of this.peers.all) {
       const item = this.items.of(peer.connection.id)
@@ -227,11 +243,13 @@ export class Master {
   askForAcks(): void {
     for (const { feed } of this.peers.fed) if (feed !== null) feed.mustAsk = true
     if (this.peers.fed.size > 0) this.options.wake()
+    this.redis.askForAcks()
   }
 
   /** Resolves when nothing reads storage any more. The connections stay with their owner. */
   async close(): Promise<void> {
     this.peers.clear()
+    this.redis.clear()
     await this.source.close()
   }
 

@@ -7,7 +7,7 @@ import { assert, must, rethrowAssertion } from '../../base/assert.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { Refusal, type RefusalCode } from '../protocol/messages.ts'
 import { Feed } from './feed.ts'
-import { FeedTail } from './feed-tail.ts'
+import type { FeedTail } from './feed-tail.ts'
 import type { ReplicaConnection } from './replica-connection.ts'
 import type { GivenFullSyncReason, ReplicaProgress } from './replica-view.ts'
 import type { SnapshotTransfer } from './transfer.ts'
@@ -35,6 +35,7 @@ export interface Peer {
 
 export interface PeersOptions {
   readonly storage: Storage
+  readonly tail: FeedTail
   /** The end of what may be sent: an offset between groups. */
   feedLimit(): number
   /** Called when the binlog cannot be read at the offset of a peer. */
@@ -46,7 +47,6 @@ export class Peers {
   private readonly options: PeersOptions
   private readonly peers = new Map<number, Peer>()
   private readonly feeding = new Set<Peer>()
-  private readonly tail = new FeedTail()
   private beginning: SnapshotTransfer[] = []
   private isIdle = true
 
@@ -109,15 +109,11 @@ export class Peers {
    * what TRYSYNC granted; the replica asks again and gets a full sync.
    */
   feed(peer: Peer, offset: number): void {
-    const { tail } = this
-    const { storage } = this.options
+    const { storage, tail } = this.options
     const { binlog } = storage
     const { startOffset } = binlog
     if (offset < startOffset) throw new Refusal('ERR', `BINLOGSYNC at offset ${offset}: the binlog begins only at offset ${startOffset}`)
-    if (this.feeding.size === 0) {
-      tail.reset(binlog.end.offset)
-      binlog.follower = tail
-    }
+    tail.attach(binlog)
     assert(peer.feed === null, 'a replica is fed by one stream')
     assert(offset <= binlog.end.offset, 'a replica is fed from an offset that the binlog has')
     peer.feed = new Feed({ connection: peer.connection, offset, tail, open: (from) => storage.openTailReader(from) })
@@ -167,9 +163,8 @@ export class Peers {
     peer.transfer?.stop()
     peer.feed?.close()
     peer.feed = null
-    if (!this.feeding.delete(peer) || this.feeding.size > 0) return
-    this.options.storage.binlog.follower = null
-    this.tail.reset(0)
+    const { storage, tail } = this.options
+    if (this.feeding.delete(peer)) tail.detach(storage.binlog)
   }
 }
 

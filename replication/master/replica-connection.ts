@@ -14,5 +14,7 @@ export interface ReplicaConnection {
   send(bytes: Buffer): void
   /** Bytes given to `send` that the socket has not sent yet. */
   readonly unsentBytes: number
+  /** All bytes received so far. */
+  readonly receivedBytes: number
   close(): void
 }

@@ -3,6 +3,7 @@
  * and the purge of the binlog. Nothing here changes anything.
  */
 import { must } from '../../base/assert.ts'
+import type { RedisReplicas } from '../redis-replicas/redis-replicas.ts'
 import type { FullSyncSource } from './full-sync-source.ts'
 import { writableUntilMs } from './liveness.ts'
 import type { MasterOptions } from './master-options.ts'
@@ -15,6 +16,7 @@ export interface OverviewParts {
   readonly options: Pick<MasterOptions, 'storage' | 'settings' | 'clock'>
   readonly items: SlaveItems
   readonly peers: Peers
+  readonly redis: RedisReplicas
   readonly source: FullSyncSource
 }
 
@@ -28,11 +30,16 @@ export class ReplicaOverview {
 
   /** True if a replica is attached, online or not. */
   get hasAttached(): boolean {
-    return this.parts.items.attachedCount > 0
+    return this.parts.items.attachedCount > 0 || this.parts.redis.count > 0
   }
 
-  /** The attached replicas, in any state. */
+  /** The attached replicas of either protocol, in any state. */
   attached(): readonly ReplicaView[] {
+    return [...this.successors(), ...this.parts.redis.attached()]
+  }
+
+  /** The attached replicas that can take over the role of this node: those that are a haypile. */
+  successors(): readonly ReplicaView[] {
     return [...this.parts.items.attached].map((item) => this.view(item))
   }
 
@@ -51,7 +58,7 @@ export class ReplicaOverview {
 
   /** The number of online replicas whose acknowledged offset is greater than `after`. */
   ackedCount(after: number, what: 'applied' | 'synced'): number {
-    return this.countOnline((item) => item[what] > after)
+    return this.countOnline((item) => item[what] > after) + this.parts.redis.ackedCount(after, what)
   }
 
   /**
@@ -60,7 +67,7 @@ export class ReplicaOverview {
   goodCount(): number {
     const { minReplicasMaxLagMs } = this.parts.options.settings
     const since = minReplicasMaxLagMs === 0 ? Number.NEGATIVE_INFINITY : this.moment.monotonicMs - minReplicasMaxLagMs
-    return this.countOnline(({ ackedMs }) => ackedMs >= since)
+    return this.ackTimes().filter((ackedMs) => ackedMs >= since).length
   }
 
   /**
@@ -68,19 +75,16 @@ export class ReplicaOverview {
    * leaves.
    */
   get writableUntilMs(): number {
-    const { options, peers, items } = this.parts
-    const { settings } = options
-    if (settings.minReplicas === 0) return Number.POSITIVE_INFINITY
-    return writableUntilMs(
-      [...peers.fed].map(({ connection }) => must(items.of(connection.id)).ackedMs),
-      settings,
-    )
+    const { settings } = this.parts.options
+    return settings.minReplicas === 0 ? Number.POSITIVE_INFINITY : writableUntilMs(this.ackTimes(), settings)
   }
 
   /** The replica or full sync that needs the oldest binlog; null if none needs any. */
   get pin(): BinlogPin | null {
-    const { options, items, peers, source } = this.parts
+    const { options, items, peers, source, redis } = this.parts
     let { pin } = source
+    const other = redis.pin
+    if (other !== null && other.offset < (pin?.offset ?? Number.POSITIVE_INFINITY)) pin = other
     for (const item of items.attached) {
       const peer = peers.get(must(item.connection)) // undefined after the master was closed
       const offset = peer === undefined ? item.pinned : Math.max(item.pinned, minAllowedOffset(options, peer))
@@ -92,6 +96,12 @@ export class ReplicaOverview {
   /** The binlog from this offset on must stay; Infinity if none is needed. */
   get pinned(): number {
     return this.pin?.offset ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Monotonic times at which the online replicas were last known to be alive. */
+  private ackTimes(): number[] {
+    const { peers, items, redis } = this.parts
+    return [...[...peers.fed].map(({ connection }) => must(items.of(connection.id)).ackedMs), ...redis.ackTimes()]
   }
 
   private get moment() {

@@ -26,8 +26,23 @@ const LINE_END = Buffer.from('\r\n')
 
 export type TransferState = 'waiting' | 'sending' | 'done' | 'failed' | 'stopped'
 
+/** A full sync of any form, as the source of snapshots drives it. */
+export interface SnapshotUser {
+  readonly state: TransferState
+  /** Supplies the snapshot. */
+  provide(head: readonly string[], data: DataSnapshot, totalBytes: number): void
+  /** Resumes the transfer if there is room. */
+  pump(): void
+  /** Sends a heartbeat if nothing was sent for `periodMs`. Called on ticks. */
+  sendHeartbeatIfIdle(periodMs: number, monotonicMs: number): void
+  /** Ends the transfer: the replica asks again. */
+  fail(code: RefusalCode, text: string): void
+  /** Resolves when no read is under way any more. */
+  ended(): Promise<void>
+}
+
 /** One full sync to one replica. */
-export class SnapshotTransfer {
+export class SnapshotTransfer implements SnapshotUser {
   /** Bytes and number of the records sent. */
   sentBytes = 0
   sentRecords = 0

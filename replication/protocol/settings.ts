@@ -20,6 +20,12 @@ export interface ReplicationSettings {
   minReplicas: number
   /** min-replicas-max-lag, ms. 0 switches the condition off; minReplicas is 0 then. */
   minReplicasMaxLagMs: number
+  /** repl-diskless-sync: false sends the length of an RDB first to a Redis replica. */
+  isDisklessSync: boolean
+  /** rdbcompression: strings in an RDB are compressed. */
+  mustCompressRdb: boolean
+  /** psync-compatibility: deadlines of fields are left out for a Redis replica, or end its sync. */
+  psyncCompatibility: 'translate' | 'refuse'
   /** replica-announce-ip; empty: the master takes the address of the connection. */
   announceIp: string
   /** replica-announce-port; 0: the listening port. */
@@ -39,6 +45,9 @@ export const defaultReplicationSettings = (): ReplicationSettings => ({
   fullSyncBytesPerSecond: 0,
   minReplicas: 0,
   minReplicasMaxLagMs: 10_000,
+  isDisklessSync: true,
+  mustCompressRdb: true,
+  psyncCompatibility: 'translate',
   announceIp: '',
   announcePort: 0,
   masterUser: '',

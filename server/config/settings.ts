@@ -69,6 +69,9 @@ export function replicationSettings(config: Config): ReplicationSettings {
       // As in Redis, 0 for either key means no condition.
       minReplicas: minReplicasMaxLagMs === 0 ? 0 : config.number('min-replicas-to-write'),
       minReplicasMaxLagMs,
+      isDisklessSync: config.flag('repl-diskless-sync'),
+      mustCompressRdb: config.flag('rdbcompression'),
+      psyncCompatibility: config.text('psync-compatibility') as ReplicationSettings['psyncCompatibility'],
       announceIp: config.text('replica-announce-ip'),
       announcePort: config.number('replica-announce-port'),
       masterUser: config.text('masteruser'),

@@ -1,5 +1,6 @@
 /** `# Stats`: counters since the start or CONFIG RESETSTAT, and rates. */
 import type { Rows } from './fields.ts'
+import type { InfoSource } from './source.ts'
 
 const kibibytes = (bytes: number) => (bytes / 1024).toFixed(2)
 
@@ -17,9 +18,9 @@ export const statsRows: Rows = [
   ['instantaneous_input_repl_kbps', ({ statistics }) => kibibytes(statistics.replicationInputPerSecond.perSecond)],
   ['instantaneous_output_repl_kbps', ({ statistics }) => kibibytes(statistics.replicationOutputPerSecond.perSecond)],
   ['rejected_connections', ({ statistics }) => statistics.rejectedConnections],
-  ['sync_full', ({ replication }) => replication?.master.fullSyncs ?? 0],
-  ['sync_partial_ok', ({ replication }) => replication?.master.partialSyncs ?? 0],
-  ['sync_partial_err', ({ replication }) => replication?.master.partialSyncsRefused ?? 0],
+  ['sync_full', (source) => syncsOf(source, 'fullSyncs')],
+  ['sync_partial_ok', (source) => syncsOf(source, 'partialSyncs')],
+  ['sync_partial_err', (source) => syncsOf(source, 'partialSyncsRefused')],
   ['expired_keys', ({ storage }) => storage.keyspace.expiredKeys],
   ['expired_subkeys', ({ storage }) => storage.keyspace.expiredFields],
   ['expired_stale_perc', '0.00'],
@@ -68,3 +69,8 @@ export const statsRows: Rows = [
   ['instantaneous_eventloop_cycles_per_sec', ({ statistics }) => Math.floor(statistics.turnsPerSecond.perSecond)],
   ['instantaneous_eventloop_duration_usec', ({ statistics }) => Math.floor(statistics.microsPerTurn)],
 ]
+
+/** Returns a count of the syncs that replicas of both protocols were given. */
+function syncsOf({ replication }: InfoSource, which: 'fullSyncs' | 'partialSyncs' | 'partialSyncsRefused'): number {
+  return replication === null ? 0 : replication.master[which] + replication.master.redis[which]
+}

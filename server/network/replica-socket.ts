@@ -29,6 +29,10 @@ export class ReplicaSocket implements ReplicaConnection {
     return this.socket.writableLength
   }
 
+  get receivedBytes(): number {
+    return this.socket.bytesRead
+  }
+
   send(bytes: Buffer): void {
     if (!this.socket.writable) return
     this.hooks.fed(bytes.length)

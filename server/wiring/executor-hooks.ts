@@ -15,7 +15,6 @@ import type { LatencyMonitor } from '../metrics/latency.ts'
 import type { Slowlog } from '../metrics/slowlog.ts'
 import type { Statistics } from '../metrics/statistics.ts'
 import type { Monitors } from '../network/monitors.ts'
-import { Strangers } from '../network/strangers.ts'
 import type { NodeState } from './node-state.ts'
 
 interface Recorders {
@@ -27,11 +26,11 @@ interface Recorders {
 }
 
 /** The hooks that concern one client. */
-type ClientHooks = Pick<ExecutorHooks, 'onStranger' | 'monitors' | 'onResume' | 'onKeysReady' | 'onSuspension' | 'renewClock' | 'onBug'>
+type ClientHooks = Pick<ExecutorHooks, 'onHttp' | 'monitors' | 'onResume' | 'onKeysReady' | 'onSuspension' | 'renewClock' | 'onBug'>
 
 export function executorHooks(
   { slowlog, latency, statistics, keyspace }: Recorders,
-  { onStranger, monitors, onResume, onKeysReady, onSuspension, renewClock, onBug }: ClientHooks,
+  { onHttp, monitors, onResume, onKeysReady, onSuspension, renewClock, onBug }: ClientHooks,
 ): ExecutorHooks {
   return {
     counters: (command) => statistics.counters(command),
@@ -41,7 +40,7 @@ export function executorHooks(
       if (micros >= slowlog.thresholdMicros && !command.flags.includes('skip_slowlog')) slowlog.record(args, micros, client, keyspace.nowMs)
       if (latency.enabled) latency.add(command.flags.includes('fast') ? 'fast-command' : 'command', micros / 1000)
     },
-    onStranger,
+    onHttp,
     onErrorReply: (text) => statistics.error(text),
     monitors,
     onResume,
@@ -83,9 +82,11 @@ export function requestGates(later: { readonly value: { readonly gates: Gates } 
 
 /** Connects the executor to turns, gates, monitors and the log. */
 export function clientHooks({ log, monitors, storage, exit, later }: ClientHookParts): ClientHooks {
-  const strangers = new Strangers(log)
   return {
-    onStranger: (stranger, client) => strangers.met(stranger, client),
+    onHttp: (client) => {
+      log.warn({ address: client.address }, 'possible attack: received HTTP on this port, closing the connection')
+      client.close('now')
+    },
     monitors,
     onResume: (client, hasWalked = false) => {
       const { turn, executor } = later.value

@@ -15,6 +15,7 @@ import type {
   TrySyncReply,
   TrySyncRequest,
 } from '../../replication/protocol/messages.ts'
+import { newHandshake, type PsyncRequest, type RedisHandshake } from '../../replication/protocol/psync.ts'
 import type { Replication } from '../../replication/replication.ts'
 import type { WaitCondition } from '../../replication/waiters.ts'
 import type { Storage } from '../../storage/storage.ts'
@@ -43,6 +44,8 @@ export interface FacadeOptions {
 /** Replication as commands and INFO see it. */
 export class ReplicationFacade implements ReplicationPort {
   private readonly options: FacadeOptions
+  /** The options that REPLCONF has set, by session. */
+  private readonly handshakes = new WeakMap<Session, RedisHandshake>()
 
   constructor(options: FacadeOptions) {
     this.options = options
@@ -123,6 +126,24 @@ export class ReplicationFacade implements ReplicationPort {
 
   binlogSync(session: Session, request: BinlogSyncRequest): void {
     this.started.master.binlogSync(this.socketOf(session), request.session, request.offset)
+  }
+
+  handshakeOf(session: Session): RedisHandshake {
+    const known = this.handshakes.get(session)
+    if (known !== undefined) return known
+    const handshake = newHandshake()
+    this.handshakes.set(session, handshake)
+    return handshake
+  }
+
+  /** A reply to a later request would be read as a part of what the replica is sent. */
+  psync(session: Session, request: PsyncRequest | null): void {
+    const connection = this.connectionOf(session)
+    if (connection.replica !== null) return
+    const socket = connection.asReplica()
+    this.started.master.redis.psync(socket, this.handshakeOf(session), request)
+    connection.replica = socket
+    session.replyMode = 'off'
   }
 
   acknowledge(session: Session, ack: AckRequest): void {

@@ -101,7 +101,7 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
   const hooks = executorHooks(
     { slowlog: new Slowlog(config), latency: new LatencyMonitor(config, clock), statistics, keyspace },
     {
-      onStranger() {},
+      onHttp() {},
       monitors: { count: 0, show() {} },
       onResume() {},
       onKeysReady() {},

@@ -3,8 +3,8 @@
  * dumped: LevelDB keeps the records that the snapshot sees.
  */
 import type { BinlogPosition } from '../binlog/group.ts'
-import { decodeMeta } from './meta.ts'
-import type { RecordIterator, RecordSnapshot, RecordStore } from './record-store.ts'
+import { decodeMeta, type StoreMeta } from './meta.ts'
+import type { RecordIterator, RecordRange, RecordSnapshot, RecordStore } from './record-store.ts'
 import { ALL_RECORDS, CURSORS_KEY, META_KEY } from './records.ts'
 
 export interface DataSnapshot {
@@ -12,6 +12,12 @@ export interface DataSnapshot {
   readonly position: BinlogPosition
   /** The number of keys in all databases. */
   readonly keys: number
+  /** The databases and the names of the libraries. */
+  readonly meta: StoreMeta
+  /** Returns one record. Throws if the store has been closed meanwhile. */
+  getSync(key: Buffer): Buffer | undefined
+  /** Returns the records of a range, like `read`. */
+  iterate(range: RecordRange): RecordIterator
   /** Returns the approximate bytes that LevelDB needs for all of it. */
   estimateBytes(): Promise<number>
   /**
@@ -31,10 +37,14 @@ export function takeSnapshot(records: RecordStore): DataSnapshot {
   const snapshot = records.snapshot()
   const record = records.getSync(META_KEY)
   if (record === undefined) throw new Error('there is no meta record: no checkpoint has landed')
-  const { binlogOffset: offset, binlogCrc: crc, databases } = decodeMeta(record)
+  const meta = decodeMeta(record)
+  const { binlogOffset: offset, binlogCrc: crc, databases } = meta
   return {
     position: { offset, crc },
     keys: databases.reduce((sum, { keys }) => sum + keys, 0),
+    meta,
+    getSync: (key) => snapshot.getSync(key),
+    iterate: (range) => snapshot.iterate(range),
     estimateBytes: () => records.approximateSize(ALL_RECORDS),
     read: (after) => readRecords(snapshot, after),
     close: () => snapshot.close(),

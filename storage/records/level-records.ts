@@ -116,6 +116,10 @@ export class LevelRecords implements RecordStore {
     const snapshot = level.snapshot()
     let isClosed = false
     return {
+      getSync: (key) => {
+        if (isClosed) throw new Error('the snapshot has been closed')
+        return level.getSync<Buffer, Buffer>(key, { ...RECORD_ENCODING, snapshot })
+      },
       iterate: (range) => {
         if (isClosed) throw new Error('the snapshot has been closed')
         return iterateLevel(level, range, { snapshot })

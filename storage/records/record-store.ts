@@ -43,6 +43,7 @@ export interface RecordIterator {
 
 /** The store as it was at one moment. Void once the store is closed: reading throws or rejects. */
 export interface RecordSnapshot {
+  getSync(key: Buffer): Buffer | undefined
   iterate(range: RecordRange): RecordIterator
   close(): Promise<void>
 }

@@ -46,6 +46,7 @@ export class ServerEnd implements ReplicaConnection, SocketEvents {
   streamingFrom = 0
   private readonly host: ServerEndHost
   private readonly epoch: () => number
+  receivedBytes = 0
   private unread = Buffer.alloc(0)
 
   constructor(socket: Socket, host: ServerEndHost, epoch: () => number) {
@@ -83,6 +84,7 @@ export class ServerEnd implements ReplicaConnection, SocketEvents {
   }
 
   data(bytes: Buffer): void {
+    this.receivedBytes += bytes.length
     this.unread = Buffer.concat([this.unread, bytes])
     let start = 0
     for (;;) {

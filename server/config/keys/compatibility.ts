@@ -118,7 +118,6 @@ const replication = [
     ['repl-backlog-ttl', long, '3600'],
   ]),
   ...inert('a full sync is sent from a snapshot, without a dump on disk; the replica serves its old data until the new data is complete', [
-    ['repl-diskless-sync', flag, 'yes'],
     ['repl-diskless-sync-delay', whole, '5'],
     ['repl-diskless-sync-max-replicas', whole, '0'],
     ['repl-diskless-load', choice('disabled', 'on-empty-db', 'swapdb'), 'disabled'],

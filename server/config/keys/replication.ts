@@ -1,6 +1,6 @@
 /** Configuration keys of replication. Redis's and Pika's older spellings are aliases. */
 import type { ConfigKey } from '../key.ts'
-import { flag, integer, MAX_INT32, memory, only, text } from '../kinds.ts'
+import { choice, flag, integer, MAX_INT32, memory, only, text } from '../kinds.ts'
 import { hostName, masterAddress } from '../kinds-special.ts'
 
 const MEBIBYTE = 1024 * 1024
@@ -118,6 +118,22 @@ const asReplica = [
 ] as const satisfies readonly ConfigKey[]
 
 const asMaster = [
+  {
+    name: 'repl-diskless-sync',
+    section: 'replication',
+    kind: flag,
+    default: 'yes',
+    changes: 'any-time',
+    help: 'a Redis replica finds the end of a full sync by a mark; with no, the length comes first, and the data is read twice',
+  },
+  {
+    name: 'psync-compatibility',
+    section: 'replication',
+    kind: choice('translate', 'refuse'),
+    default: 'translate',
+    changes: 'any-time',
+    help: 'for Redis replicas, which have no deadlines of fields: leave the deadlines out and log how many; or refuse to replicate them',
+  },
   {
     name: 'min-replicas-to-write',
     section: 'replication',

@@ -3,6 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ClientError, clientError } from '../../../commands/contract/errors.ts'
 import { NO_REPLY, OK } from '../../../commands/contract/reply.ts'
+import { redisReplicaRequests } from '../../../commands/replication/redis-replicas.ts'
 import { replicationMessages } from '../../../commands/replication/replica-requests.ts'
 import { metaReply, trySyncReplyWords } from '../../../replication/protocol/messages.ts'
 import { harness as executorHarness } from '../../support/harness/harness.ts'
@@ -10,7 +11,7 @@ import { harness as executorHarness } from '../../support/harness/harness.ts'
 const ID = 'a'.repeat(40)
 
 function harness() {
-  const { run, server, session } = executorHarness([replicationMessages])
+  const { run, server, session } = executorHarness([replicationMessages, redisReplicaRequests])
   const refusal = (...words: string[]): string => {
     try {
       run(...words)
@@ -112,8 +113,8 @@ test('REPLCONF ACK of a client that is no replica, and GETACK, are ignored', () 
   assert.equal(server.replication.calls, [])
 })
 
-test("REPLCONF accepts the options of Redis's replicas", () => {
-  const { run, refusal, words } = harness()
+test("REPLCONF keeps the options of Redis's replicas", () => {
+  const { run, refusal, words, server } = harness()
   for (const line of [
     'REPLCONF',
     'REPLCONF listening-port 6380',
@@ -123,6 +124,14 @@ test("REPLCONF accepts the options of Redis's replicas", () => {
     'REPLCONF rdb-only 1 rdb-filter-only functions',
   ])
     assert.is(run(line), OK, line)
+  assert.equal(server.replication.handshake, {
+    ip: '10.0.0.2',
+    port: 6380,
+    canReadMark: true,
+    canChangeId: true,
+    isRdbOnly: true,
+    content: { hasKeys: false, hasLibraries: true },
+  })
   const cases: [line: string, text: string][] = [
     ['REPLCONF a', 'ERR syntax error'],
     ['REPLCONF ack', 'ERR syntax error'],
@@ -133,6 +142,24 @@ test("REPLCONF accepts the options of Redis's replicas", () => {
   ]
   for (const [line, text] of cases) assert.is(refusal(line), text, line)
   assert.is(words('REPLCONF', 'ip-address', 'x'.repeat(256)), 'ERR REPLCONF ip-address provided by replica instance is too long: 256 bytes')
+  run('REPLCONF rdb-only 0')
+  run('REPLCONF listening-port 70000')
+  words('REPLCONF', 'rdb-filter-only', '')
+  const { isRdbOnly, port, content } = server.replication.handshake
+  assert.equal([isRdbOnly, port, content], [false, 0, { hasKeys: false, hasLibraries: false }])
+})
+
+test('PSYNC and SYNC reach the port with the offset before the byte that is wanted', () => {
+  const { run, refusal, server } = harness()
+  for (const line of ['PSYNC ? -1', `psync ${'A'.repeat(40)} 101`, 'SYNC']) assert.is(run(line), NO_REPLY, line)
+  assert.equal(server.replication.calls, [
+    ['psync', 1, { replicationId: '?', offset: -2 }],
+    ['psync', 1, { replicationId: ID, offset: 100 }],
+    ['psync', 1, null],
+  ])
+  assert.is(refusal('PSYNC ? x'), 'ERR value is not an integer or out of range')
+  assert.is(refusal(`PSYNC ${ID} 1 FAILOVER`), "ERR PSYNC FAILOVER can't be sent to a master.")
+  assert.match(refusal('PSYNC ?'), /wrong number of arguments/)
 })
 
 test.run()

@@ -153,9 +153,16 @@ export class MemoryRecords implements RecordStore {
     this.mustBeOpen()
     const { rows, openings } = this
     let isClosed = false
+    const mustBeValid = () => {
+      if (isClosed || openings !== this.openings) throw levelError('LEVEL_SNAPSHOT_NOT_OPEN', 'Snapshot is not open')
+    }
     return {
+      getSync: (key) => {
+        mustBeValid()
+        return get(rows, key)
+      },
       iterate: (range) => {
-        if (isClosed || openings !== this.openings) throw levelError('LEVEL_SNAPSHOT_NOT_OPEN', 'Snapshot is not open')
+        mustBeValid()
         return this.iterateRows(rows, range)
       },
       close: async () => {

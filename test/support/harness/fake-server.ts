@@ -37,6 +37,7 @@ import type {
   TrySyncReply,
   TrySyncRequest,
 } from '../../../replication/protocol/messages.ts'
+import { newHandshake, type PsyncRequest, type RedisHandshake } from '../../../replication/protocol/psync.ts'
 import { Config } from '../../../server/config/config.ts'
 import { LatencyMonitor } from '../../../server/metrics/latency.ts'
 import { Slowlog } from '../../../server/metrics/slowlog.ts'
@@ -199,6 +200,16 @@ class FakeReplication implements ReplicationPort {
 
   binlogSync(session: Session, request: BinlogSyncRequest): void {
     this.call('binlogSync', session.id, request)
+  }
+
+  readonly handshake = newHandshake()
+
+  handshakeOf(): RedisHandshake {
+    return this.handshake
+  }
+
+  psync(session: Session, request: PsyncRequest | null): void {
+    this.call('psync', session.id, request)
   }
 
   acknowledge(session: Session, { applied, synced }: Parameters<ReplicationPort['acknowledge']>[1]): void {

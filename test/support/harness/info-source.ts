@@ -117,9 +117,10 @@ function server(): SomeParts {
       failover: { state: 'no-failover' },
       waiters: { count: 0 },
       master: {
-        fullSyncs: 2,
-        partialSyncs: 3,
+        fullSyncs: 1,
+        partialSyncs: 2,
         partialSyncsRefused: 1,
+        redis: { fullSyncs: 1, partialSyncs: 1, partialSyncsRefused: 0 },
         replicas: {
           pin: null,
           pinned: Number.POSITIVE_INFINITY,

@@ -9,7 +9,7 @@ export function quietHooks(hooks: Partial<ExecutorHooks> = {}): ExecutorHooks {
     monitors: { count: 0, show() {} },
     counters: () => counters,
     onCommand() {},
-    onStranger() {},
+    onHttp() {},
     onErrorReply() {},
     onResume() {},
     onKeysReady() {},

@@ -32,6 +32,7 @@ export class FakeConnection implements ReplicaConnection {
   readonly address: string
   sent: Buffer[] = []
   unsentBytes = 0
+  receivedBytes = 0
   isClosed = false
   /** True if the receiver accepts bytes at once. */
   isTaking = true
@@ -74,6 +75,7 @@ export class MasterBench {
   readonly logged: { readonly level: string; readonly fields: object; readonly text: string }[] = []
   chain: string[] = []
   isLinked = false
+  mayPulse = true
   wakes = 0
   acks = 0
   /** The binlog offset up to which the feed may go; null for all. */
@@ -99,6 +101,7 @@ export class MasterBench {
       feedLimit: () => this.feedLimit ?? engine.storage.binlog.end.offset,
       takeOver: (from) => this.takeOver(from),
       onAck: () => void this.acks++,
+      mayPulse: () => this.mayPulse,
       wake: () => void this.wakes++,
     })
     engine.events.pinned = () => this.master.replicas.pinned
