@@ -74,7 +74,7 @@ export class Replication {
       databases,
       port: () => options.port(),
       wake: () => options.wake(),
-      changed: () => this.linkChanged(),
+      onChanged: () => this.linkChanged(),
       syncAlways: () => options.syncAlways(),
       isHeld: () => options.isHeld(),
     })
@@ -122,7 +122,7 @@ export class Replication {
 
   private applyPauses(): void {
     this.options.storage.holdExpiry('replication', this.isWritingPaused)
-    this.options.changed()
+    this.options.onChanged()
   }
 
   get isReplica(): boolean {
@@ -157,7 +157,7 @@ export class Replication {
     if (!this.isUnsettled) return
     this.settlesAtMs = Number.POSITIVE_INFINITY
     this.options.storage.holdExpiry('role', false)
-    this.options.changed()
+    this.options.onChanged()
   }
 
   private unsettle(): void {
@@ -213,7 +213,7 @@ export class Replication {
     this.commit()
     this.options.storage.clearHistory()
     this.master.dropSessions('the replication id was cleared', 'discard')
-    this.options.changed()
+    this.options.onChanged()
   }
 
   /** WAIT and WAITAOF. Rejects with a Refusal. */
@@ -293,7 +293,7 @@ export class Replication {
         attempt: 0,
         version: FORMAT_VERSION,
       },
-      answered: (failure) => {
+      onAnswered: (failure) => {
         answered(failure)
         this.failover.advance(clock.monotonicMs())
       },
@@ -308,7 +308,7 @@ export class Replication {
     this.waiters.failAll(this.options.waitFailure())
     log.info({ master: `${host}:${port}`, offset: storage.binlog.end.offset }, 'this node is a replica')
     this.link.follow(address)
-    this.options.changed()
+    this.options.onChanged()
   }
 
   private becomeMaster(why: string): void {
@@ -327,7 +327,7 @@ export class Replication {
     log.info({ reason: why, replicationId, offset: storage.binlog.end.offset }, 'this node is a master')
     this.origin = this.currentOrigin
     this.master.dropSessions('this node has become a master', 'keep')
-    this.options.changed()
+    this.options.onChanged()
   }
 
   /** The master of this replica hands its role over to it. */
@@ -344,7 +344,7 @@ export class Replication {
   /** Commits the open group, which belongs to the old role. Throws Refusal. */
   private commit(): void {
     if (this.options.storage.commit() === 'written') return
-    this.options.changed() // the next command of the same client must see the new state
+    this.options.onChanged() // the next command of the same client must see the new state
     throw new Refusal('ERR', 'the last writes are not in the binlog yet: free disk space, then try again')
   }
 
@@ -354,7 +354,7 @@ export class Replication {
     this.origin = currentOrigin
     // before the role can be handed back to this node
     this.failover.advance(this.options.clock.monotonicMs())
-    this.options.changed()
+    this.options.onChanged()
   }
 
   private get currentOrigin(): string {

@@ -27,7 +27,7 @@ export interface InquiryOptions {
    * Called once, unless `close` comes first. `failure` is null if the replica answered, else the
    * reason.
    */
-  answered(failure: string | null): void
+  onAnswered(failure: string | null): void
 }
 
 /** Checks, on a connection of its own, that a replica answers on its announced address. */
@@ -51,11 +51,11 @@ export class Inquiry {
       returnFatalError: ({ message }) => this.conclude(`sent no reply: ${message}`),
     })
     this.wire = dial(host, port, {
-      connected: () => this.connected(),
-      data: (buffer) => {
+      onConnected: () => this.connected(),
+      onData: (buffer) => {
         if (!this.isOver) this.parser.execute(buffer)
       },
-      closed: (reason) => this.conclude(`does not answer: ${reason}`),
+      onClosed: (reason) => this.conclude(`does not answer: ${reason}`),
     })
   }
 
@@ -96,7 +96,7 @@ export class Inquiry {
   private conclude(failure: string | null): void {
     if (this.isOver) return
     this.close()
-    this.options.answered(failure)
+    this.options.onAnswered(failure)
   }
 
   private send(words: readonly Bytes[]): void {

@@ -12,10 +12,10 @@ export interface Wire {
 
 /** No event comes before `dial` returns or after `close`. */
 export interface WireEvents {
-  connected(): void
+  onConnected(): void
   /** The receiver owns the buffer. */
-  data(buffer: Buffer): void
-  closed(reason: string): void
+  onData(buffer: Buffer): void
+  onClosed(reason: string): void
 }
 
 export type Dial = (host: string, port: number, events: WireEvents) => Wire

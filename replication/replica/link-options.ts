@@ -23,7 +23,7 @@ export interface ReplicaLinkOptions {
   /** Requests a turn. Called before anything changes. */
   wake(): void
   /** Called after the role, the link, its chain of masters or the pause of writes has changed. */
-  changed(): void
+  onChanged(): void
   /** True if every append is fsynced at once. */
   syncAlways(): boolean
   /** True while clients are paused: received groups wait as well. */

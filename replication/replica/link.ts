@@ -199,7 +199,7 @@ export class ReplicaLink {
   }
 
   private perform(action: LinkAction): void {
-    const { storage, log, changed } = this.options
+    const { storage, log, onChanged } = this.options
     switch (action.type) {
       case 'dial':
         this.dial(action.host, action.port)
@@ -239,7 +239,7 @@ export class ReplicaLink {
         log[action.level](action.fields, action.text)
         break
       case 'changed':
-        changed()
+        onChanged()
         break
     }
   }
@@ -265,9 +265,9 @@ export class ReplicaLink {
 
   private dial(host: string, port: number): void {
     const source: WireEvents = {
-      connected: () => this.handle({ type: 'connected' }, source),
-      data: (buffer) => this.received(buffer, source),
-      closed: (reason) => this.handle({ type: 'closed', reason }, source),
+      onConnected: () => this.handle({ type: 'connected' }, source),
+      onData: (buffer) => this.received(buffer, source),
+      onClosed: (reason) => this.handle({ type: 'closed', reason }, source),
     }
     this.source = source
     this.parser = this.newParser(source)

@@ -28,19 +28,19 @@ export interface ConnectionHost {
    * changes.
    */
   outputLimits: { readonly normal: UnsentLimit; readonly pubsub: UnsentLimit }
-  received(bytes: number): void
-  sent(bytes: number): void
-  /** Like `sent`, for binlog bytes sent to a replica. */
-  fed(bytes: number): void
+  onReceived(bytes: number): void
+  onSent(bytes: number): void
+  /** Like `onSent`, for binlog bytes sent to a replica. */
+  onFed(bytes: number): void
   /** The replica's socket has drained. */
-  drained(socket: ReplicaSocket): void
+  onDrained(socket: ReplicaSocket): void
   /** The connection is about to close: its client must be sent nothing more. */
-  leaving(connection: Connection): void
+  onLeaving(connection: Connection): void
   /** The client sends nothing more and may have gone, so it no longer waits for others. */
-  inputEnded(connection: Connection): void
-  closed(connection: Connection): void
+  onInputEnded(connection: Connection): void
+  onClosed(connection: Connection): void
   /** A client was closed because it exceeded a limit. */
-  cutOff(what: 'output' | 'query'): void
+  onCutOff(what: 'output' | 'query'): void
   log(fields: object, text: string): void
   /** Received requests are about to run: updates the gates' reasons and the clock. */
   beginRequests(): void

@@ -97,7 +97,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   receive(buffer: Buffer, length: number): void {
     if (this.closing !== 'no') return
     const { host } = this
-    host.received(length)
+    host.onReceived(length)
     host.turn.begin()
     this.decoder.feed(buffer, length)
     if (this.enforceQueryLimit()) return
@@ -178,7 +178,7 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   close(how: 'now' | 'after-reply'): void {
     if (this.closing === 'closed') return
-    this.host.leaving(this)
+    this.host.onLeaving(this)
     if (how === 'after-reply') {
       this.closing = 'after-reply'
       if (!this.isTouched) this.joinTurn()
@@ -249,7 +249,7 @@ export class Connection extends SessionState implements Client, TurnClient {
 
   private drained(): void {
     if (!this.replies.isSuspended) this.outputLimit.reset()
-    if (this.replica !== null) this.host.drained(this.replica)
+    if (this.replica !== null) this.host.onDrained(this.replica)
     if (this.sealed.count > 0) return
     this.unhold('output')
     this.encodeMore()
@@ -321,7 +321,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   private holdFor(reason: HoldReason): void {
     this.holds.add(reason)
     this.isHeld = true
-    if (this.hasInputEnded) this.host.inputEnded(this)
+    if (this.hasInputEnded) this.host.onInputEnded(this)
   }
 
   private unhold(reason: HoldReason): void {
@@ -346,7 +346,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   /** Called at the end of input. Requests already received are still run and answered. */
   private inputEnded(): void {
     this.hasInputEnded = true
-    if (this.isHeld) this.host.inputEnded(this)
+    if (this.isHeld) this.host.onInputEnded(this)
     else this.close('after-reply')
   }
 
@@ -367,7 +367,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   }
 
   private cutOff(bytes: number, limit: 'output' | 'query'): void {
-    this.host.cutOff(limit)
+    this.host.onCutOff(limit)
     this.host.log({ client: this.id, address: this.address, bytes, limit }, 'closing a client that exceeded a buffer limit')
     this.close('now')
   }
@@ -389,6 +389,6 @@ export class Connection extends SessionState implements Client, TurnClient {
     this.closing = 'closed'
     this.sealed.clear()
     this.host.turn.forget(this)
-    this.host.closed(this)
+    this.host.onClosed(this)
   }
 }

@@ -10,8 +10,8 @@ import type { Dial, Wire } from '../../replication/protocol/wire.ts'
 import type { Config } from '../config/config.ts'
 
 export interface DialerHooks {
-  received(bytes: number): void
-  sent(bytes: number): void
+  onReceived(bytes: number): void
+  onSent(bytes: number): void
 }
 
 const ENDED = 'the master closed the connection'
@@ -40,11 +40,11 @@ export function dialer(config: Config, hooks: DialerHooks): Dial {
       open = false
       clearTimeout(limit)
       socket.destroy()
-      events.closed(reason)
+      events.onClosed(reason)
     }
     const connected = () => {
       clearTimeout(limit)
-      if (open) events.connected()
+      if (open) events.onConnected()
     }
     const isSecure = config.flag('tls-replication')
     let limit: NodeJS.Timeout | undefined
@@ -68,13 +68,13 @@ export function dialer(config: Config, hooks: DialerHooks): Dial {
         return
       }
       hasHeard = true
-      hooks.received(data.length)
-      events.data(data)
+      hooks.onReceived(data.length)
+      events.onData(data)
     })
     return {
       send(data) {
         if (!open) return
-        hooks.sent(data.length)
+        hooks.onSent(data.length)
         if (typeof data === 'string') socket.write(data, 'latin1')
         else socket.write(data)
       },

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 import type { ReplicaConnection } from '../../replication/master/master.ts'
 
 export interface ReplicaSocketHooks {
-  fed(bytes: number): void
+  onFed(bytes: number): void
 }
 
 /** A replica's connection, for replication to send binlog to. */
@@ -35,7 +35,7 @@ export class ReplicaSocket implements ReplicaConnection {
 
   send(bytes: Buffer): void {
     if (!this.socket.writable) return
-    this.hooks.fed(bytes.length)
+    this.hooks.onFed(bytes.length)
     this.socket.write(bytes)
   }
 

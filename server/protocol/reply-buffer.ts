@@ -278,10 +278,10 @@ export class ReplyBuffer implements ReplySink {
 }
 
 /** Writes chunks to a socket as one. */
-export function writeChunks(socket: Socket, chunks: Chunks, host: { sent(bytes: number): void }): void {
+export function writeChunks(socket: Socket, chunks: Chunks, host: { onSent(bytes: number): void }): void {
   if (chunks.length > 1) socket.cork()
   for (const chunk of chunks) {
-    host.sent(chunk.length)
+    host.onSent(chunk.length)
     if (typeof chunk === 'string') socket.write(chunk, 'latin1')
     else socket.write(chunk)
   }

@@ -67,29 +67,29 @@ export function connectionHost(parts: ConnectionParts): ConnectionHost {
     acl,
     queryLimitBytes: Number.POSITIVE_INFINITY,
     outputLimits: config.bufferLimits(),
-    cutOff: (what) => {
+    onCutOff: (what) => {
       if (what === 'output') statistics.outputLimitDisconnections++
       else statistics.queryBufferLimitDisconnections++
     },
-    received: (bytes) => {
+    onReceived: (bytes) => {
       statistics.netInputBytes += bytes
       statistics.reads++
     },
-    sent: (bytes) => {
+    onSent: (bytes) => {
       statistics.netOutputBytes += bytes
       statistics.writes++
     },
-    fed: (bytes) => {
+    onFed: (bytes) => {
       statistics.replicationOutputBytes += bytes
       statistics.writes++
     },
-    drained: (socket) => state.replication?.master.drained(socket),
-    leaving: (connection) => executor.forget(connection),
-    inputEnded: (connection) => {
+    onDrained: (socket) => state.replication?.master.drained(socket),
+    onLeaving: (connection) => executor.forget(connection),
+    onInputEnded: (connection) => {
       state.replication?.waiters.unblock(connection, null)
       if (executor.blockedClients.has(connection)) connection.close('after-reply')
     },
-    closed: (connection) => {
+    onClosed: (connection) => {
       executor.forget(connection)
       clients.remove(connection)
       state.replication?.waiters.forget(connection)

@@ -56,10 +56,10 @@ export function startReplication(parts: ReplicationParts): void {
     databases: config.number('databases'),
     replayer: replayer(executor, storage.keyspace),
     dial: dialer(config, {
-      received: (bytes) => {
+      onReceived: (bytes) => {
         statistics.replicationInputBytes += bytes
       },
-      sent: (bytes) => {
+      onSent: (bytes) => {
         statistics.netOutputBytes += bytes
       },
     }),
@@ -68,7 +68,7 @@ export function startReplication(parts: ReplicationParts): void {
     isHeld: () => gates.isPaused,
     waitFailure: () => new ClientError(UNBLOCKED_BY_ROLE_TEXT),
     wake: () => turn.begin(),
-    changed: () => {
+    onChanged: () => {
       showMaster(config, storage)
       endBlocked()
       clients.master = masterSession(parts)

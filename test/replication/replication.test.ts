@@ -42,7 +42,7 @@ async function node(always = false) {
     isHeld: () => false,
     waitFailure: () => new Error('UNBLOCKED'),
     wake: () => storage.beginTurn(),
-    changed: nothing,
+    onChanged: nothing,
   })
   Object.assign(engine.events, replication.storageEvents)
   const online = () => {
@@ -66,12 +66,12 @@ async function node(always = false) {
   /** Answers the last request of this node as its master. */
   const answer = (words: readonly string[]) => {
     const bulk = words.map((word) => `$${word.length}\r\n${word}\r\n`)
-    events?.data(Buffer.from(`*${words.length}\r\n${bulk.join('')}`, 'latin1'))
+    events?.onData(Buffer.from(`*${words.length}\r\n${bulk.join('')}`, 'latin1'))
   }
   /** Accepts this node, at its own offset, as the master of this history. */
   const takenOn = (replicationId: string, past: readonly PastHistory[]) => {
     const { offset } = storage.binlog.end
-    events?.connected()
+    events?.onConnected()
     const place = { binlogStart: 0, binlogEnd: offset, chain: [id(2)] }
     answer(metaReply({ session: 1, replicationId, past, runId: id(2), version: FORMAT_VERSION, databases: 4, ...place }))
     answer(trySyncReplyWords({ type: 'continue', replicationId, offset, past }))

@@ -258,10 +258,10 @@ export class SimulatedProcess implements Party {
       replayer: this.linkReplayer(replayer(this.executor as Executor, storage.keyspace)),
       dial: (address, port, events) => {
         const socket = host.network.dial(this, address, port, {
-          connected: () => events.connected(),
-          data: (bytes) => events.data(bytes),
+          connected: () => events.onConnected(),
+          data: (bytes) => events.onData(bytes),
           drained() {},
-          closed: (reason) => events.closed(reason),
+          closed: (reason) => events.onClosed(reason),
         })
         this.dialled = socket
         return {
@@ -280,7 +280,7 @@ export class SimulatedProcess implements Party {
       isHeld: () => false,
       waitFailure: () => new Error('UNBLOCKED'),
       wake: () => this.wake(),
-      changed() {},
+      onChanged() {},
     })
     return replication
   }

@@ -34,7 +34,7 @@ function asked(settings: { masterUser?: string; masterPassword?: string } = {}) 
     runId: MASTER_RUN,
     monotonicMs: 0,
     introduction: { ip: '', port: 6379, runId: OWN_RUN, attempt: 0, version: 1 },
-    answered: (failure) => answers.push(failure),
+    onAnswered: (failure) => answers.push(failure),
   })
   const { events } = wire as FakeWire
   const takeSent = () => {
@@ -42,12 +42,12 @@ function asked(settings: { masterUser?: string; masterPassword?: string } = {}) 
     ;(wire as FakeWire).sent = []
     return readCommand(bytes, 0, bytes.length)?.args.join(' ')
   }
-  const receive = (text: string) => events.data(Buffer.from(text, 'latin1'))
+  const receive = (text: string) => events.onData(Buffer.from(text, 'latin1'))
   const receiveMeta = (runId: string) => {
     const words = metaReply({ ...META, runId })
     const data = Buffer.alloc(encodedLength(words))
     writeCommand(words, data, 0)
-    events.data(data)
+    events.onData(data)
   }
   return { inquiry, answers, wire: wire as FakeWire, events, takeSent, receive, receiveMeta }
 }
@@ -57,12 +57,12 @@ const QUESTION = `METASYNC  6379 ${OWN_RUN} 0 1 ASK`
 test('the address is confirmed when the expected process answers', () => {
   const { answers, events, wire, takeSent, receiveMeta } = asked()
   assert.equal([wire.host, wire.port], ['10.0.0.1', 7001])
-  events.connected()
+  events.onConnected()
   assert.is(takeSent(), QUESTION)
   receiveMeta(MASTER_RUN)
   assert.equal(answers, [null])
   assert.is(wire.isClosed, true)
-  events.closed('late')
+  events.onClosed('late')
   assert.equal(answers, [null], 'answered once')
 })
 
@@ -71,10 +71,10 @@ test('another process, a refusal and a server that is no haypile do not confirm 
     [(bench: ReturnType<typeof asked>) => bench.receiveMeta('c'.repeat(40)), `is ${'c'.repeat(40)}, the replica is ${MASTER_RUN}`],
     [(bench: ReturnType<typeof asked>) => bench.receive('-LOADING wait\r\n'), 'answers METASYNC with: LOADING wait'],
     [(bench: ReturnType<typeof asked>) => bench.receive('+PONG\r\n'), `is not a haypile, the replica is ${MASTER_RUN}`],
-    [(bench: ReturnType<typeof asked>) => bench.events.closed('ECONNRESET'), 'does not answer: ECONNRESET'],
+    [(bench: ReturnType<typeof asked>) => bench.events.onClosed('ECONNRESET'), 'does not answer: ECONNRESET'],
   ] as const) {
     const bench = asked()
-    bench.events.connected()
+    bench.events.onConnected()
     say(bench)
     assert.equal(bench.answers, [failure])
     assert.is(bench.wire.isClosed, true)
@@ -83,14 +83,14 @@ test('another process, a refusal and a server that is no haypile do not confirm 
 
 test('an inquiry authenticates like a replica, and fails if AUTH is refused', () => {
   const { answers, events, takeSent, receive, receiveMeta } = asked({ masterUser: 'user', masterPassword: 'secret' })
-  events.connected()
+  events.onConnected()
   assert.is(takeSent(), 'AUTH user secret')
   receive('+OK\r\n')
   assert.is(takeSent(), QUESTION)
   receiveMeta(MASTER_RUN)
   assert.equal(answers, [null])
   const refused = asked({ masterPassword: 'wrong' })
-  refused.events.connected()
+  refused.events.onConnected()
   assert.is(refused.takeSent(), 'AUTH wrong')
   refused.receive('-WRONGPASS no\r\n')
   assert.equal(refused.answers, ['answers AUTH with: WRONGPASS no'])
@@ -104,7 +104,7 @@ test('an inquiry fails after its timeout, and reports nothing once closed', () =
   assert.equal(silent.answers, ['has not answered within 10 s'])
   const closed = asked()
   closed.inquiry.close()
-  closed.events.connected()
+  closed.events.onConnected()
   closed.inquiry.tick(INQUIRY_TIMEOUT_MS)
   assert.equal([closed.answers, closed.wire.sent.length], [[], 0])
 })

@@ -39,7 +39,7 @@ async function started() {
     isHeld: () => false,
     waitFailure: () => new Error('UNBLOCKED'),
     wake: () => storage.beginTurn(),
-    changed: nothing,
+    onChanged: nothing,
   })
   Object.assign(engine.events, replication.storageEvents)
   replication.start(null)

@@ -125,7 +125,7 @@ test('on a small disk no chunk of a snapshot is written before there is room for
   files.capacityBytes = files.usedBytes + 500_000
   const head = array(['SNAPSHOT', 'a1', '500', '00000001', '10', '1000000', MASTER_ID])
   const chunk = bulk(encodeChunk(0, [[Buffer.from('k1'), Buffer.from('v')]]))
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(LINK_META)))
   bench.receive(array(['FULLSYNC', 'unknown', 'none of its histories is known here']))
   bench.receive(Buffer.concat([Buffer.from(head), chunk]))
@@ -140,7 +140,7 @@ test('on a small disk no chunk of a snapshot is written before there is room for
   files.capacityBytes = 2 ** 40
   bench.wait(100)
   assert.is(bench.wires.length, dials + 1)
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(LINK_META)))
   bench.receive(array(['FULLSYNC', 'unknown', 'none of its histories is known here']))
   bench.receive(Buffer.concat([Buffer.from(head), chunk]))

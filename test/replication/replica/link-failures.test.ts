@@ -18,7 +18,7 @@ async function inStep(options: Parameters<typeof LinkBench.open>[0] = {}): Promi
 test('an invalid reply ends the connection with the reason', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.follow()
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive('HTTP/1.1 400 Bad Request\r\n\r\n')
   assert.ok(bench.wire.isClosed)
   assert.is(bench.link.state, 'connect')
@@ -28,13 +28,13 @@ test('an invalid reply ends the connection with the reason', async () => {
 test('a reply without an end closes the connection after a bounded size', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.follow()
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   const { wire } = bench
   const piece = Buffer.alloc(1024 * 1024)
-  wire.events.data(Buffer.from('$900000000\r\n'))
+  wire.events.onData(Buffer.from('$900000000\r\n'))
   let pieces = 0
   while (!wire.isClosed && pieces < 600) {
-    wire.events.data(piece)
+    wire.events.onData(piece)
     pieces++
   }
   assert.ok(pieces > 512 && pieces < 520, `${pieces} MiB`)
@@ -44,7 +44,7 @@ test('a reply without an end closes the connection after a bounded size', async 
 test('a reply after BINLOGSYNC is refused, not parsed as a group', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.follow()
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(META)))
   const { offset } = bench.engine.storage.binlog.end
   bench.receive(`${array(['CONTINUE', MASTER_ID, String(offset)])}+OK\r\n`)
@@ -87,7 +87,7 @@ test('three unchained groups in a row at one offset lead to a full sync', async 
   }
   assert.match(storage.identity.fullSync ?? '', /3 times in a row a group that does not continue/)
   bench.wait(5000)
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(META)))
   assert.is(bench.takeSent().at(-1), 'DBSYNC 7 ? -')
   assert.equal(bench.warnings(), [reason], 'one line for all failures')
@@ -110,7 +110,7 @@ test('a full sync is requested even if its reason cannot be stored', async () =>
   assert.ok(bench.wire.isClosed)
   assert.is(storage.identity.fullSync, null)
   bench.wait(5000)
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(META)))
   assert.is(bench.takeSent().at(-1), 'DBSYNC 7 ? -')
 })
@@ -150,7 +150,7 @@ test('a full disk changes nothing and logs one line, and the link continues once
 test('the link does not stream under a history that cannot be stored', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.follow()
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(META)))
   bench.takeSent()
   const { offset } = bench.engine.storage.binlog.end
@@ -180,7 +180,7 @@ test('a failing command takes its batch back, reads continue, and the next sync 
   assert.equal(storage.binlog.end, end)
   assert.is(bench.engine.run('GET', 'own0'), '0')
   bench.wait(5000)
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(META)))
   assert.is(bench.takeSent().at(-1), 'DBSYNC 7 ? -')
 })
@@ -188,16 +188,16 @@ test('a failing command takes its batch back, reads continue, and the next sync 
 test('a cut full sync resumes behind the last written chunk, also after a damaged chunk', async () => {
   const bench = await LinkBench.open()
   bench.follow()
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(META)))
   const head = array(['SNAPSHOT', 'a1', '500', '00000001', '10', '100', MASTER_ID])
   bench.receive(head)
   bench.receive(bulk(encodeChunk(0, [[Buffer.from('k1'), Buffer.from('v')]])))
   await bench.untilWritten(1)
-  bench.wire.events.closed('cut')
+  bench.wire.events.onClosed('cut')
   const asked = () => {
     bench.wait(5000)
-    bench.wire.events.connected()
+    bench.wire.events.onConnected()
     bench.receive(array(metaReply(META)))
     return bench.takeSent().at(-1)
   }
@@ -219,14 +219,14 @@ test('a cut full sync resumes behind the last written chunk, also after a damage
 test('a full sync whose write fails while disconnected does not end the next one', async () => {
   const bench = await LinkBench.open()
   bench.follow()
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(META)))
   bench.receive(array(['SNAPSHOT', 'a1', '500', '00000001', '10', '100', MASTER_ID]))
   bench.engine.disk.files.fail({ operation: 'makeDirectory', code: 'ENOSPC' })
   bench.receive(bulk(encodeChunk(0, [[Buffer.from('k1'), Buffer.from('v')]])))
-  bench.wire.events.closed('cut')
+  bench.wire.events.onClosed('cut')
   bench.wait(5000)
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   await bench.runTurns()
   assert.is(bench.link.state, 'meta_sync')
   bench.receive(array(metaReply(META)))
@@ -236,7 +236,7 @@ test('a full sync whose write fails while disconnected does not end the next one
 test('a completed FAILOVER is cleared from the identity', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.follow(true)
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(META)))
   assert.match(bench.takeSent().join(), /METASYNC .* FAILOVER,TRYSYNC .* FAILOVER/)
   assert.ok(bench.engine.storage.identity.master?.failover)
@@ -248,7 +248,7 @@ test('a completed FAILOVER that could not be stored is stored with the next link
   const bench = await LinkBench.open({ writes: 1 })
   const { storage, disk } = bench.engine
   bench.follow(true)
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(META)))
   disk.files.fail({ operation: 'rename', code: 'EIO' })
   const goesOn = array(['CONTINUE', MASTER_ID, String(storage.binlog.end.offset)])
@@ -256,7 +256,7 @@ test('a completed FAILOVER that could not be stored is stored with the next link
   assert.match(bench.warnings().join(), /failover done: .*EIO/)
   assert.ok(storage.identity.master?.failover)
   bench.wait(5000)
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(META)))
   assert.not.match(bench.takeSent().join(), /FAILOVER/)
   bench.receive(goesOn)

@@ -36,7 +36,7 @@ test('a link goes from dial to applied groups, with replies and stream in pieces
     bench.follow()
     assert.is(link.state, 'connecting')
     assert.equal([bench.wire.host, bench.wire.port], ['upstream', 6380])
-    bench.wire.events.connected()
+    bench.wire.events.onConnected()
     assert.equal(bench.takeSent(), ['AUTH secret'])
     bench.receive('+OK\r\n', size)
     assert.equal(bench.takeSent(), [`METASYNC  6379 ${OWN_RUN} 1 1`])
@@ -67,7 +67,7 @@ test('a full sync serves the old data until it is installed, and the link contin
     const bench = await LinkBench.open({ writes: 1 })
     const { link, engine } = bench
     bench.follow()
-    bench.wire.events.connected()
+    bench.wire.events.onConnected()
     bench.receive(array(metaReply(META)))
     bench.takeSent()
     bench.receive(array(['FULLSYNC', 'unknown', 'none of its histories is known here']), size)
@@ -111,9 +111,9 @@ test('a connection cut at any byte is made again and ends with the same data', a
   for (let cut = 0; cut <= all.length; cut += 11) {
     const bench = await LinkBench.open({ writes: 1 })
     bench.follow()
-    bench.wire.events.connected()
+    bench.wire.events.onConnected()
     bench.receive(all.subarray(0, cut), 13)
-    bench.wire.events.closed('cut')
+    bench.wire.events.onClosed('cut')
     bench.toStream()
     const { offset } = bench.engine.storage.binlog.end
     bench.receive(stream.subarray(offset - end.offset))
@@ -126,21 +126,21 @@ test('events of a replaced connection are ignored', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   bench.follow()
   const old = bench.wire
-  old.events.connected()
+  old.events.onConnected()
   bench.link.reconnect('killed by CLIENT KILL')
   assert.ok(old.isClosed)
   assert.is(bench.wires.length, 2)
-  old.events.connected()
-  old.events.data(Buffer.from(array(metaReply(META))))
-  old.events.closed('late')
+  old.events.onConnected()
+  old.events.onData(Buffer.from(array(metaReply(META))))
+  old.events.onClosed('late')
   assert.is(bench.link.state, 'connecting')
   assert.is(bench.link.view.reason, null)
   bench.toStream()
   const { end } = bench.engine.storage.binlog
-  old.events.data(groupOf(end, [['SET', 'a', '1']]).bytes)
+  old.events.onData(groupOf(end, [['SET', 'a', '1']]).bytes)
   assert.equal(bench.engine.storage.binlog.end, end)
   bench.link.leave()
-  bench.wire.events.data(groupOf(end, [['SET', 'a', '1']]).bytes)
+  bench.wire.events.onData(groupOf(end, [['SET', 'a', '1']]).bytes)
   assert.equal(bench.engine.storage.binlog.end, end)
 })
 
@@ -261,7 +261,7 @@ test('no full sync is installed while the link is suspended', async () => {
   const bench = await LinkBench.open()
   const { link, engine } = bench
   bench.follow()
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(META)))
   bench.receive(array(['SNAPSHOT', 'a1', String(offset), crcText(crc), '10', '100', MASTER_ID]))
   link.suspend()
@@ -277,7 +277,7 @@ test('no full sync is installed while the link is suspended', async () => {
 test('a full sync that waits for the disk pauses reading', async () => {
   const bench = await LinkBench.open()
   bench.follow()
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(META)))
   assert.equal(bench.takeSent().at(-1), 'DBSYNC 7 ? -')
   bench.receive(array(['SNAPSHOT', 'a1', '500', '00000001', '10', '100', MASTER_ID]))
@@ -295,7 +295,7 @@ test('leaving the master during a full sync abandons the copy', async () => {
   const bench = await LinkBench.open({ writes: 1 })
   const { engine, link } = bench
   bench.follow()
-  bench.wire.events.connected()
+  bench.wire.events.onConnected()
   bench.receive(array(metaReply(META)))
   bench.receive(array(['FULLSYNC', 'unknown', '']))
   bench.receive(array(['SNAPSHOT', 'a1', '500', '00000001', '10', '100', MASTER_ID]))
@@ -325,7 +325,7 @@ test('a closed link handles no events and sends nothing', async () => {
   const changes = bench.states.length
   bench.wait(10_000)
   link.follow({ host: 'upstream', port: 1, failover: false })
-  wire.events.data(Buffer.from('\n'))
+  wire.events.onData(Buffer.from('\n'))
   assert.is(bench.wires.length, 1)
   assert.is(bench.states.length, changes)
 })

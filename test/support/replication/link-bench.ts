@@ -4,7 +4,7 @@
  *
  *   const bench = await LinkBench.open()
  *   bench.follow()
- *   bench.wire.events.connected()
+ *   bench.wire.events.onConnected()
  *   bench.takeSent()                    // ['METASYNC ...']
  *   bench.receive('+OK\r\n')
  */
@@ -95,7 +95,7 @@ export class LinkBench {
         this.wakes++
         storage.beginTurn()
       },
-      changed: () => void this.states.push(this.link.state),
+      onChanged: () => void this.states.push(this.link.state),
       syncAlways: () => this.mustSyncAlways,
       isHeld: () => this.isHeld,
     })
@@ -140,7 +140,7 @@ export class LinkBench {
     const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
     const { wire } = this
     const size = Math.min(pieceBytes, bytes.length)
-    for (let at = 0; at < bytes.length && !wire.isClosed; at += size) wire.events.data(Buffer.from(bytes.subarray(at, at + size)))
+    for (let at = 0; at < bytes.length && !wire.isClosed; at += size) wire.events.onData(Buffer.from(bytes.subarray(at, at + size)))
   }
 
   /** Advances the clock with its ticks. */
@@ -155,7 +155,7 @@ export class LinkBench {
   /** Connects, and answers as a master with the replica's own position. */
   toStream(): void {
     if (this.link.state === 'connect') this.wait(5000)
-    this.wire.events.connected()
+    this.wire.events.onConnected()
     this.receive(array(metaReply(META)))
     const { offset } = this.engine.storage.binlog.end
     this.receive(array(['CONTINUE', MASTER_ID, String(offset)]))
