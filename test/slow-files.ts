@@ -21,6 +21,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'integration/clients/transactions': 22,
   'interop/redis/redis-cli': 22,
   'interop/libraries/bullmq-recovery': 21,
+  'interop/redis/redis-replicas': 20,
   'integration/replication/full-sync': 19,
   'integration/clients/open-files': 18,
   'lua/machine': 18,

@@ -49,7 +49,9 @@ export function neededFrom({ stream, startOffset, request, applied, isRdbOnly }:
 }
 
 export function viewOf(replica: RedisReplica, { monotonicMs, end }: ViewMoment): ReplicaView {
-  const { ip, port, connection, stream, transfer, reason, applied, synced, ackedMs, isStreamAwaited } = replica
+  const { ip, port, connection, stream, transfer, reason, request, synced, ackedMs, isStreamAwaited } = replica
+  // What a replica that acknowledges nothing has is not known: it shows what it was sent.
+  const applied = request === 'sync' && stream !== null ? stream.offset : replica.applied
   const isOnline = stream !== null || isStreamAwaited
   const isSending = transfer !== null && (transfer.state === 'sending' || transfer.state === 'done')
   const isFullSync = transfer !== null && !isOnline

@@ -23,6 +23,7 @@ import type { BinlogPin, ReplicaView } from '../master/replica-view.ts'
 import type { AckRequest } from '../protocol/messages.ts'
 import type { PsyncRequest, RedisHandshake } from '../protocol/psync.ts'
 import { decidePsync, mustHaveData } from './psync-decision.ts'
+import { Pulses } from './pulses.ts'
 import { RdbTransfer } from './rdb-transfer.ts'
 import { faultOf, minAllowedOffset } from './redis-limits.ts'
 import { nameOf, neededFrom, type RedisReplica, viewOf } from './redis-replica.ts'
@@ -46,6 +47,7 @@ export class RedisReplicas {
   partialSyncsRefused = 0
   private readonly options: RedisReplicasOptions
   private readonly replicas = new Map<number, RedisReplica>()
+  private readonly pulses: Pulses
   /** Replicas whose transfer or stream begins at the next flush. */
   private beginning: { readonly replica: RedisReplica; readonly greeting: string | null }[] = []
   /** Streams from before this offset meet what a Redis cannot be sent. */
@@ -54,6 +56,7 @@ export class RedisReplicas {
 
   constructor(options: RedisReplicasOptions) {
     this.options = options
+    this.pulses = new Pulses(options)
   }
 
   has(connection: ReplicaConnection): boolean {
@@ -134,6 +137,7 @@ export class RedisReplicas {
   flush(): boolean {
     if (this.replicas.size === 0) return false
     for (const { replica, greeting } of this.beginning.splice(0)) this.startSending(replica, greeting)
+    this.pulses.flush()
     const limit = this.options.feedLimit()
     let hasMore = false
     for (const replica of this.replicas.values()) {
@@ -154,26 +158,23 @@ export class RedisReplicas {
     if (this.replicas.size === 0) return
     const { monotonicMs } = this
     for (const replica of [...this.replicas.values()]) this.check(replica, monotonicMs)
-    this.sendHeartbeats(monotonicMs)
+    for (const replica of this.pulses.tick(this.replicas.values(), monotonicMs)) this.close(replica)
     this.logLosses(monotonicMs)
   }
 
   /** Closes all connections after a change of history or data: the replicas send PSYNC again. */
   dropAll(reason: string): void {
+    this.untranslatableUntil = -1
     for (const replica of [...this.replicas.values()]) {
       this.options.log.info({ replica: nameOf(replica), reason }, 'a Redis replica has to connect again')
       this.close(replica)
     }
   }
 
-  /** Asks for acknowledgements at once: writes a group that changes nothing. */
+  /** Asks for acknowledgements, at the next flush. */
   askForAcks(): void {
     const { offset } = this.options.storage.binlog.end
-    for (const { stream, applied } of this.replicas.values()) {
-      if (stream === null || applied >= offset) continue
-      this.pulse()
-      return
-    }
+    for (const { stream, applied } of this.replicas.values()) if (stream !== null && applied < offset) this.pulses.request()
   }
 
   attached(): readonly ReplicaView[] {
@@ -268,6 +269,7 @@ export class RedisReplicas {
     const { log } = this.options
     const { sentBytes: bytes } = transfer
     replica.startOffset = offset
+    replica.lagAllowanceBytes = this.options.storage.binlog.end.offset - offset
     replica.ackedMs = this.monotonicMs
     log.info({ replica: nameOf(replica), offset, bytes }, 'a full sync has been sent to a Redis replica')
     if (replica.isRdbOnly) return
@@ -330,25 +332,6 @@ export class RedisReplicas {
     }
     if (fault === 'silent' || fault === 'complete') this.close(replica)
     else if (fault !== null) this.cut(replica, fault.reason)
-  }
-
-  /** Sends heartbeats to idle replicas. */
-  private sendHeartbeats(monotonicMs: number): void {
-    const { settings, storage } = this.options
-    const { offset } = storage.binlog.end
-    const idle = [...this.replicas.values()].filter(({ stream }) => {
-      return stream !== null && stream.offset === offset && monotonicMs - stream.sentMs >= settings.pingPeriodMs
-    })
-    if (idle.length === 0) return
-    if (storage.role === 'master') {
-      this.pulse()
-      return
-    }
-    for (const replica of idle) if (replica.stream?.sendNewline() === false) this.close(replica)
-  }
-
-  private pulse(): void {
-    if (this.options.storage.role === 'master' && this.options.mayPulse() && this.options.storage.pulse()) this.options.wake()
   }
 
   private logLosses(monotonicMs: number): void {

@@ -11,14 +11,34 @@ import { type Seeded, seeded } from '../../support/generators/seed.ts'
 import { RedisServer } from '../../support/servers/redis-server.ts'
 import { fieldOf, infoOf, itemsOf, linked, offsetOf, startReplica, stopAll } from '../../support/servers/replicated-servers.ts'
 import { RunningServer, until } from '../../support/servers/running-server.ts'
-import type { WireClient } from '../../support/servers/wire-client.ts'
+import { WireClient } from '../../support/servers/wire-client.ts'
 import { haveTools, run } from '../tools.ts'
 
+/** The group that an idle master writes: a head, and one PING. */
+const PULSE_BYTES = 138
 const LIBRARY = "#!lua name=lib\nredis.register_function('set', function(keys, args) return redis.call('set', keys[1], args[1]) end)"
 
 /** Random writes of all types, and some that are large. */
 async function writeRandomly(client: WireClient, chance: Seeded, count: number): Promise<void> {
   for (let sent = 0; sent < count; sent += 100) await client.pipeline(Array.from({ length: 100 }, () => randomCommand(chance, 'redis 7.0')))
+}
+
+/** Collections in many pages, and a stream with a group. */
+async function writeLarge(client: WireClient): Promise<void> {
+  const batches = Array.from({ length: 60 }, (_, batch) => Array.from({ length: 500 }, (_, i) => batch * 500 + i))
+  for (const numbers of batches) {
+    await client.pipeline([
+      ['RPUSH', 'large list', ...numbers.map((n) => `element ${n}`)],
+      ['SADD', 'large set', ...numbers.map((n) => `member ${n}`)],
+      ['SADD', 'large intset', ...numbers],
+      ['ZADD', 'large zset', ...numbers.flatMap((n) => [(n * 7919) % 30_011, `member ${n}`])],
+      ['HSET', 'large hash', ...numbers.flatMap((n) => [`field ${n}`, 'v'.repeat(n % 50)])],
+      ...numbers.slice(0, 50).map((n) => ['XADD', 'large stream', `${n + 1}-1`, 'field', `value ${n}`]),
+    ])
+  }
+  await client.call('XGROUP', 'CREATE', 'large stream', 'group', '0')
+  await client.call('XREADGROUP', 'GROUP', 'group', 'consumer', 'COUNT', 500, 'STREAMS', 'large stream', '>')
+  await client.call('SET', 'large string', 'x'.repeat(3_000_000))
 }
 
 type Server = Pick<RunningServer, 'call' | 'connect'>
@@ -105,6 +125,7 @@ if (haveTools('Redis as a replica', 'redis-server', 'redis-cli', 'redis-check-rd
     const master = await RunningServer.start({ flags: { 'binlog-file-size': '1mb' } })
     const client = await master.connect()
     await writeRandomly(client, chance, 3000)
+    await writeLarge(client)
     await client.call('FUNCTION', 'LOAD', LIBRARY)
     const redis = await RedisServer.start()
     const writing = writeRandomly(client, chance, 6000)
@@ -214,12 +235,40 @@ if (haveTools('Redis as a replica', 'redis-server', 'redis-cli', 'redis-check-rd
       await client.call('SET', 'a', i)
       assert.is(await client.call('WAIT', 1, 10_000), 1)
     }
+    const before = await offsetOf(master)
+    for (let i = 0; i < 20; i++) {
+      const [, reached] = await client.pipeline([
+        ['SET', 'b', i],
+        ['WAIT', 1, 10_000],
+      ])
+      assert.is(reached, 1)
+    }
+    assert.ok((await offsetOf(master)) >= before + 20 * PULSE_BYTES, 'the master has requested acknowledgements')
     const offset = await offsetOf(master)
-    await until('heartbeats', async () => (await offsetOf(master)) >= offset + 3 * 124)
+    await until('heartbeats', async () => (await offsetOf(master)) >= offset + 3 * PULSE_BYTES)
     await inStepWith(master, replica)
     assert.is(await client.call('WAIT', 2, 50), 1)
     await client.close()
     await redis.stop()
+    await master.stop()
+  })
+
+  test('a redis-server needs the password, or a user that may replicate', async () => {
+    const master = await RunningServer.start({ flags: { requirepass: 'secret' }, auth: ['secret'] })
+    await master.call('ACL', 'SETUSER', 'replica', 'on', '>other', '+psync', '+replconf', '+ping')
+    await master.call('SET', 'a', '1')
+    for (const words of [
+      ['--masterauth', 'secret'],
+      ['--masteruser', 'replica', '--masterauth', 'other'],
+    ]) {
+      const redis = await RedisServer.start([...words, '--replicaof', '127.0.0.1', String(master.port)])
+      const replica = await redis.connect()
+      await until('the data', async () => (await replica.call('GET', 'a')) === '1')
+      await redis.stop()
+    }
+    const stranger = await WireClient.connect({ port: master.port })
+    assert.match(JSON.stringify(await stranger.call('PSYNC', '?', '-1')), /NOAUTH/)
+    await stranger.close()
     await master.stop()
   })
 
