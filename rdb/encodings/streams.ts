@@ -122,7 +122,7 @@ export class StreamValue implements ValueReader {
       const id = input.bytes(ID_BYTES)
       const deliveredAtMs = input.milliseconds()
       const deliveryCount = input.length()
-      if (input.budget.mustBeUnique) addUnique(this.unowned, id, () => input.damaged('a group has a pending entry twice'))
+      addUnique(this.unowned, id, () => input.damaged('a group has a pending entry twice'))
       return { id, deliveredAtMs, deliveryCount }
     })
     return { kind: 'stream-pending', entries }
@@ -151,7 +151,7 @@ export class StreamValue implements ValueReader {
     }
     const ids = this.batch(input, () => {
       const id = input.bytes(ID_BYTES)
-      if (input.budget.mustBeUnique && !this.unowned.delete(id)) throw input.damaged('a consumer has a pending entry that its group lacks')
+      if (!this.unowned.delete(id)) throw input.damaged('a consumer has a pending entry that its group lacks')
       return id
     })
     return { kind: 'stream-consumer-pending', ids }

@@ -11,7 +11,8 @@ export interface Budget {
   /**
    * True: duplicate members and pending entries without an owner are errors wherever they are. The
    * reader then remembers the members of the collection that it reads. False: only those within one
-   * packed encoding are; who takes the elements sees the others.
+   * packed encoding are; who takes the elements sees the others. The pending entries of a stream's
+   * group are remembered in both cases.
    */
   readonly mustBeUnique: boolean
 }

@@ -107,7 +107,7 @@ function sizeOfAll(elements: readonly Bytes[]): number {
 
 type PartsOf<K extends RdbPart['kind']> = readonly Extract<RdbPart, { kind: K }>[]
 
-/** Returns a value of decoded parts, which no key owns yet. */
+/** Returns a value of decoded parts, which no key owns yet. Throws RdbError for a member twice. */
 export function buildValue({ parts }: DecodedValue, db: OwnerDatabase, limits: ValueLimits): Value | Buffer {
   switch (at(parts, 0).kind) {
     case 'string':
@@ -140,6 +140,7 @@ function setOf(parts: PartsOf<'set'>, db: OwnerDatabase, limits: SetLimits): Set
   const set = newCollection(db, SetValue)
   const members = parts.flatMap((part) => part.members)
   members.sort(inByteOrder)
+  mustBeUnique(members, (member) => member)
   for (const member of members) set.append(member, limits)
   return set
 }
@@ -149,6 +150,7 @@ function sortedSetOf(parts: PartsOf<'sorted-set'>, db: OwnerDatabase, limits: So
   const members: ScoredMember[] = []
   for (const part of parts) for (const [index, member] of part.members.entries()) members.push({ member, score: at(part.scores, index) })
   members.sort((a, b) => inByteOrder(a.member, b.member))
+  mustBeUnique(members, ({ member }) => member)
   set.load(members, limits)
   return set
 }
@@ -168,6 +170,7 @@ function hashOf(parts: PartsOf<'hash'>, db: OwnerDatabase, limits: ValueLimits):
     }
   }
   fields.sort((a, b) => inByteOrder(a.field, b.field))
+  mustBeUnique(fields, ({ field }) => field)
   let longest = 0
   for (const { field, value } of fields) {
     hash.fields.append(field, value)
@@ -177,6 +180,16 @@ function hashOf(parts: PartsOf<'hash'>, db: OwnerDatabase, limits: ValueLimits):
   const isSmall = fields.length <= limits.number('hash-max-listpack-entries') && longest <= limits.number('hash-max-listpack-value')
   if (!isSmall) hash.becomeHashtable()
   return hash
+}
+
+/** Throws RdbError for sorted elements two of which have the same name. */
+function mustBeUnique<T>(elements: readonly T[], nameOf: (element: T) => Bytes): void {
+  let before: Bytes | null = null
+  for (const element of elements) {
+    const name = nameOf(element)
+    if (name === before) throw damagedAt(0, 'an element occurs twice in a collection')
+    before = name
+  }
 }
 
 function inByteOrder(a: Bytes, b: Bytes): number {

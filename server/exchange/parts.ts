@@ -1,0 +1,42 @@
+/**
+ * Imports and exports carry the parts of an RDB, in the order of elements.ts, whatever the format
+ * of the source is. The parts come in batches, so that no part waits for a turn of its own.
+ */
+import { type Bytes, bytesOfText } from '../../base/bytes.ts'
+import { globOf } from '../../commands/parsing/glob.ts'
+import type { RdbPart } from '../../rdb/elements.ts'
+import { RdbReader } from '../../rdb/reader.ts'
+
+/** Parts as they come from a source. Each batch is read to its end before the next is asked for. */
+export type PartBatches = AsyncIterable<Iterable<RdbPart>>
+
+/** The keys that an import or export takes. */
+export interface KeySelection {
+  /** The only database; undefined for all. */
+  readonly database?: number | undefined
+  /** A pattern as in KEYS, as a person typed it; undefined for all keys. */
+  readonly pattern?: string | undefined
+}
+
+/** Returns a test of keys; undefined where all keys are taken. */
+export function wantedBy({ database, pattern }: KeySelection): ((index: number, key: Bytes) => boolean) | undefined {
+  const matches = pattern === undefined ? () => true : globOf(bytesOfText(pattern))
+  if (database !== undefined) return (index, key) => index === database && matches(key)
+  return pattern === undefined ? undefined : (_, key) => matches(key)
+}
+
+/** Yields the parts of an RDB file. Throws RdbError. */
+export async function* partsOfRdb(chunks: AsyncIterable<Buffer>): AsyncGenerator<Iterable<RdbPart>> {
+  const reader = new RdbReader({ mustBeUnique: false })
+  for await (const chunk of chunks) {
+    reader.push(chunk)
+    yield availableParts(reader)
+    if (reader.isAtEnd) return
+  }
+  reader.end()
+  yield availableParts(reader)
+}
+
+function* availableParts(reader: RdbReader): Generator<RdbPart> {
+  for (let part = reader.next(); part !== null; part = reader.next()) yield part
+}
