@@ -3,20 +3,24 @@
  *
  *   haypile [file | -] { --name value { value } }      serve; flags win over the file, - is stdin
  *   haypile check DIR [--cut | --new-identity]         verify a data directory, its server stopped
- *   haypile help [all | check], --help, --version
+ *   haypile import SOURCE --dir DIR                    fill a data directory, its server stopped
+ *   haypile help [all | check | import], --help, --version
  *
  * Exit statuses are in docs/command-line.md.
  */
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Repair } from '../storage/check/check.ts'
 import { Config } from './config/config.ts'
-import { ConfigError } from './config/file.ts'
+import { ConfigError, type Item } from './config/file.ts'
 import { separatedFlags } from './config/flags.ts'
 import { fullHelp, shortHelp } from './config/help.ts'
+import type { ImportOptions } from './exchange/import-command.ts'
 import { machineOfProgram } from './process/heap.ts'
 
 /** The command line or the configuration is wrong. */
 const USAGE_STATUS = 2
+/** The subcommands beside serving; configuration keys are not for them. */
+const TOOLS: readonly string[] = ['check', 'import']
 
 export interface CommandLineActions {
   readonly version: string
@@ -24,6 +28,8 @@ export interface CommandLineActions {
   start(config: Config): Promise<void>
   /** Verifies a data directory, and repairs it if asked to. Resolves with the exit status. */
   check(directory: string, options: { readonly repair: Repair }): Promise<number>
+  /** Imports data. Resolves with the exit status. */
+  import(source: string, options: ImportOptions): Promise<number>
   /** Standard output and error; by default the process's own. */
   readonly output?: { out(text: string): void; error(text: string): void }
 }
@@ -32,8 +38,8 @@ export interface CommandLineActions {
 export async function runCommandLine(words: readonly string[], actions: CommandLineActions): Promise<number> {
   const output = actions.output ?? { out: (text) => process.stdout.write(text), error: (text) => process.stderr.write(text) }
   const machine = machineOfProgram()
-  const isCheck = words[0] === 'check'
-  const { plain, flags } = isCheck ? { plain: [...words], flags: [] } : separatedFlags(words)
+  const isTool = TOOLS.includes(words[0] ?? '')
+  const { plain, flags } = isTool ? { plain: [...words], flags: [] } : separatedFlags(words)
   let exitCode = 0
   const program = new Command('haypile')
     .version(`haypile ${actions.version}`, '-v, --version')
@@ -52,7 +58,30 @@ export async function runCommandLine(words: readonly string[], actions: CommandL
       config.loadAll(file, flags)
       await actions.start(config)
     })
-  const check = program
+  const setStatus = (status: number) => {
+    exitCode = status
+  }
+  const check = addCheck(program, flags, actions, setStatus)
+  const importer = addImport(program, flags, actions, setStatus)
+  try {
+    const topic = isTool ? undefined : helpTopic(plain)
+    if (topic === undefined) await program.parseAsync(plain, { from: 'user' })
+    else if (topic === 'check') output.out(check.helpInformation())
+    else if (topic === 'import') output.out(importer.helpInformation())
+    else output.out(topic === 'all' ? fullHelp(machine) : shortHelp(machine))
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS
+    if (!(error instanceof ConfigError)) throw error
+    for (const line of error.message.split('\n')) output.error(`haypile: ${line}\n`)
+    return USAGE_STATUS
+  }
+  return exitCode
+}
+
+type SetStatus = (status: number) => void
+
+function addCheck(program: Command, flags: readonly Item[], actions: CommandLineActions, setStatus: SetStatus): Command {
+  return program
     .command('check')
     .usage('DIR [--cut | --new-identity]')
     .description('verify every invariant of a data directory that no server has open')
@@ -64,31 +93,56 @@ export async function runCommandLine(words: readonly string[], actions: CommandL
       'replace a missing or unreadable identity.json: a node without a past, a master unless replicaof is configured',
     )
     .action(async (directory: string, { cut, newIdentity }: { cut?: boolean; newIdentity?: boolean }) => {
-      if (flags.length > 0) throw new ConfigError(['check takes no configuration keys, and precedes its directory'])
-      exitCode = await actions.check(directory, { repair: newIdentity === true ? 'new-identity' : cut === true ? 'cut-binlog' : 'nothing' })
+      mustComeFirst('check', flags)
+      setStatus(await actions.check(directory, { repair: newIdentity === true ? 'new-identity' : cut === true ? 'cut-binlog' : 'nothing' }))
     })
-  try {
-    const topic = isCheck ? undefined : helpTopic(plain)
-    if (topic === undefined) await program.parseAsync(plain, { from: 'user' })
-    else if (topic === 'check') output.out(check.helpInformation())
-    else output.out(topic === 'all' ? fullHelp(machine) : shortHelp(machine))
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS
-    if (!(error instanceof ConfigError)) throw error
-    for (const line of error.message.split('\n')) output.error(`haypile: ${line}\n`)
-    return USAGE_STATUS
-  }
-  return exitCode
+}
+
+interface ImportFlags {
+  readonly dir?: string
+  readonly match?: string
+  readonly db?: number
+  readonly databases?: number
+  readonly json?: true
+}
+
+function addImport(program: Command, flags: readonly Item[], actions: CommandLineActions, setStatus: SetStatus): Command {
+  return program
+    .command('import')
+    .usage('SOURCE --dir DIR [options]')
+    .description('fill a data directory that holds no keys, and that no server has open, with the data of an RDB file')
+    .argument('<source>')
+    .helpOption('-h, --help', 'print this help')
+    .requiredOption('--dir <directory>', 'the data directory; it is made if it does not exist')
+    .option('--match <pattern>', 'only keys that match, as in KEYS')
+    .option('--db <index>', 'only keys of this database', wholeNumber)
+    .option('--databases <count>', 'the number of databases of the data directory, 16 by default', wholeNumber)
+    .option('--json', 'print the report as JSON')
+    .action(async (source: string, { dir = '', match: pattern, db: database, databases, json }: ImportFlags) => {
+      mustComeFirst('import', flags)
+      setStatus(await actions.import(source, { directory: dir, selection: { pattern, database }, databases, isJson: json === true }))
+    })
+}
+
+function mustComeFirst(name: string, flags: readonly Item[]): void {
+  if (flags.length > 0) throw new ConfigError([`${name} takes no configuration keys, and precedes its directory`])
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('not a whole number.')
+  return Number(text)
 }
 
 /**
- * Returns the topic of `haypile help` or `--help`: `all`, `check`, or an empty text. Undefined if
- * no help is wanted. Throws ConfigError.
+ * Returns the topic of `haypile help` or `--help`: `all`, the name of a tool, or an empty text.
+ * Undefined if no help is wanted. Throws ConfigError.
  */
 function helpTopic(plain: readonly string[]): string | undefined {
   if (plain[0] !== 'help' && !plain.some((word) => word === '-h' || word === '--help')) return undefined
   const topics = plain.filter((word) => !['help', '-h', '--help'].includes(word))
-  if (topics.length > 1 || !['', 'all', 'check'].includes(topics[0] ?? ''))
-    throw new ConfigError([`there is no help on '${topics.join(' ')}': haypile help, haypile help all, haypile help check`])
+  if (topics.length > 1 || !['', 'all', ...TOOLS].includes(topics[0] ?? '')) {
+    const known = ['', ' all', ...TOOLS.map((name) => ` ${name}`)].map((name) => `haypile help${name}`)
+    throw new ConfigError([`there is no help on '${topics.join(' ')}': ${known.join(', ')}`])
+  }
   return topics[0] ?? ''
 }

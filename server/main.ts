@@ -6,9 +6,10 @@ import { systemClock } from '../base/clock.ts'
 import { errorText } from '../base/error-text.ts'
 import { HAYPILE_VERSION } from '../commands/contract/version.ts'
 import { runCheck } from './check-command.ts'
-import { runCommandLine } from './command-line.ts'
+import { type CommandLineActions, runCommandLine } from './command-line.ts'
 import type { Config } from './config/config.ts'
 import { logIneffective } from './config/warnings.ts'
+import type { ExchangeOutput } from './exchange/import-command.ts'
 import { createLogger, type Logger } from './logging/log.ts'
 import { collectSooner, fitCacheToHeap, logSmallDefault, restartIfHeapIsSmall } from './process/heap.ts'
 import { followProcessTitle } from './process/title.ts'
@@ -88,6 +89,20 @@ const checkPrivately: typeof runCheck = (...words) => {
   return runCheck(...words)
 }
 
+/** Sets a private umask, as files hold user data, and loads the parts that only a tool needs. */
+const importPrivately: CommandLineActions['import'] = async (source, options) => {
+  process.umask(0o077)
+  collectSooner()
+  const { runImport } = await import('./exchange/import-command.ts')
+  return runImport(source, options, processOutput)
+}
+
+const processOutput: ExchangeOutput = {
+  out: (text) => process.stdout.write(text),
+  error: (text) => process.stderr.write(text),
+  hasProgressBar: process.stderr.isTTY === true,
+}
+
 function openLog(config: Config): Logger {
   try {
     return createLogger(config)
@@ -97,5 +112,10 @@ function openLog(config: Config): Logger {
   }
 }
 
-const status = await runCommandLine(process.argv.slice(2), { version: HAYPILE_VERSION, start: serve, check: checkPrivately })
+const status = await runCommandLine(process.argv.slice(2), {
+  version: HAYPILE_VERSION,
+  start: serve,
+  check: checkPrivately,
+  import: importPrivately,
+})
 if (status !== 0) process.exitCode = status

@@ -57,8 +57,40 @@ export class Node implements LifeCycle {
    * Opens the data directory and listens; resolves when commands run. Rejects with a line of text.
    */
   static async start(options: NodeOptions): Promise<Node> {
-    const { config, log, clock, zeroPort, exit } = options
+    const { config, log, zeroPort } = options
     warnOfPredictableHashes(log, process.versions.node)
+    const node = await Node.open(options)
+    const { listener, state, storage } = node.parts
+    try {
+      const bound = await listenAsConfigured(listener, config, zeroPort)
+      state.port = bound.port
+      state.tlsPort = bound.tlsPort
+      await node.load()
+    } catch (error) {
+      listener.close()
+      await storage.close('nosave')
+      throw error
+    }
+    return node
+  }
+
+  /**
+   * Opens the data directory of a stopped server and recovers it. The node neither listens nor
+   * replicates, and no timer runs. Rejects with a line of text.
+   */
+  static async startOffline(options: Omit<NodeOptions, 'zeroPort'>): Promise<Node> {
+    const node = await Node.open(options)
+    const { executor, storage } = node.parts
+    try {
+      await storage.recover(replayer(executor, storage.keyspace))
+    } catch (error) {
+      await storage.close('nosave')
+      throw error
+    }
+    return node
+  }
+
+  private static async open({ config, log, clock, exit }: Omit<NodeOptions, 'zeroPort'>): Promise<Node> {
     const later = new Forward<Later>()
     const acl = accessControl({
       config,
@@ -83,16 +115,6 @@ export class Node implements LifeCycle {
     const parts = assemble({ config, log, clock, random, exit, acl, pubsub, keyEvents, storage }, later)
     const node = new Node(parts, exit)
     later.resolve({ ...parts, life: node })
-    try {
-      const bound = await listenAsConfigured(parts.listener, config, zeroPort)
-      parts.state.port = bound.port
-      parts.state.tlsPort = bound.tlsPort
-      await node.load()
-    } catch (error) {
-      parts.listener.close()
-      await storage.close('nosave')
-      throw error
-    }
     return node
   }
 

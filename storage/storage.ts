@@ -21,7 +21,7 @@ import type { TailReader } from './binlog/tail-reader.ts'
 import type { Checkpointer } from './checkpoint/checkpointer.ts'
 import type { Sweeper } from './checkpoint/sweeper.ts'
 import { closeParts } from './closing.ts'
-import type { IncomingDataSet } from './directory/data-sets.ts'
+import type { DataSetHistory, IncomingDataSet } from './directory/data-sets.ts'
 import type { DataSet } from './directory/directory.ts'
 import { DiskSpace, isDiskFull } from './directory/disk-space.ts'
 import { type Identity, type MasterAddress, type PastHistory, type Role, startedIdentity } from './directory/identity.ts'
@@ -338,8 +338,8 @@ export class Storage {
   }
 
   /** Replaces the data set in use, or rejects and leaves everything as it was. */
-  installDataSet(next: IncomingDataSet, position: BinlogPosition, replicationId: string, past: readonly PastHistory[]): Promise<void> {
-    return this.installer.install(next, position, { replicationId, past })
+  installDataSet(next: IncomingDataSet, position: BinlogPosition, history: DataSetHistory, role: Role = 'replica'): Promise<void> {
+    return this.installer.install(next, position, history, role)
   }
 
   /** Removes segments that end at or before an offset, unless needed. Returns their number. */
@@ -389,7 +389,7 @@ export class Storage {
 
   private get installRefusal(): string | null {
     if (this.isClosing) return 'the data directory is being closed'
-    return this.role === 'master' ? 'this node is a master' : this.uncommitted
+    return this.uncommitted
   }
 
   private purge(): void {

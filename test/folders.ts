@@ -153,7 +153,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   server: folder(
     "The program and the embedded server; its parts assembled, a node's life; start with `node`, `assemble`",
     'base commands commands/acl commands/contract commands/execution commands/functions commands/pubsub ' +
-      'commands/scripting server/config server/info server/logging server/loop server/metrics server/network ' +
+      'commands/scripting server/config server/exchange server/info server/logging server/loop server/metrics server/network ' +
       'server/process server/wiring storage storage/check storage/records',
   ),
   'server/config': folder(
@@ -161,6 +161,11 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base commands/contract commands/parsing replication/protocol server/config/keys server/process storage',
   ),
   'server/config/keys': folder('Every configuration key, by subject', 'base server/config server/process'),
+  'server/exchange': folder(
+    '`haypile import` and `haypile export`: sources and targets of keys; start with `parts`',
+    'base commands/functions commands/parsing rdb rdb/format server server/config server/logging storage/directory ' +
+      'storage/exchange storage/records',
+  ),
   'server/info': folder(
     'INFO: a table of fields for each section',
     'base commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting replication ' +

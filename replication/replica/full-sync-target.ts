@@ -227,7 +227,7 @@ export class FullSyncTarget {
   private async replace(copy: Copy, next: IncomingDataSet): Promise<void> {
     const { offset, crc, replicationId, past } = copy.head
     try {
-      await this.options.storage.installDataSet(next, { offset, crc }, replicationId, past)
+      await this.options.storage.installDataSet(next, { offset, crc }, { replicationId, past })
     } catch (error) {
       rethrowAssertion(error)
       if (this.copy === copy) this.fail(`a full sync cannot be installed: ${textWithCause(error)}`)

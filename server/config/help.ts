@@ -22,7 +22,8 @@ const WIDTH = 100
 
 const USAGE = `Usage: haypile [file] [--name value ...]              serve; flags win over the file, - reads standard input
        haypile check DIR [--cut | --new-identity]     verify a data directory that no server has open
-       haypile help [all | check]                     this help, every configuration key, all of check
+       haypile import SOURCE --dir DIR                fill a data directory with the data of a Redis
+       haypile help [all | check | import]            this help, every configuration key, a subcommand
        haypile --version
 
 A Redis-compatible key-value server with its data on disk.

@@ -9,6 +9,7 @@ import { systemClock } from '../../base/clock.ts'
 import { readLibraryHeader } from '../../commands/functions/header.ts'
 import { refusedAt } from '../../rdb/format/rdb-error.ts'
 import type { IncomingDataSet } from '../../storage/directory/data-sets.ts'
+import { randomHex } from '../../storage/directory/identity.ts'
 import { type LoadSummary, RdbLoader } from '../../storage/exchange/loader.ts'
 import { META_KEY } from '../../storage/records/records.ts'
 import type { Config } from '../config/config.ts'
@@ -61,10 +62,14 @@ function mustBeEmpty({ parts: { storage } }: Node, directory: string): void {
   )
 }
 
-async function replaceData({ parts: { storage, config } }: Node, batches: PartBatches, request: DirectoryImport): Promise<LoadSummary> {
+async function replaceData(
+  { parts: { storage, config, random } }: Node,
+  batches: PartBatches,
+  request: DirectoryImport,
+): Promise<LoadSummary> {
   const next = await storage.beginDataSet()
   const summary = await fill(next, batches, request, config)
-  await storage.importDataSet(next, START)
+  await storage.installDataSet(next, START, { replicationId: randomHex(random, 40), past: [] }, 'master')
   return summary
 }
 

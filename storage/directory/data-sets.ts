@@ -1,5 +1,6 @@
 /**
- * The data set that a full sync fills beside the one in use, and the removal of old data sets.
+ * The data set that a full sync or an import fills beside the one in use, and the removal of old
+ * data sets.
  *
  *   put (not durable) ... -> seal: LevelDB is closed and opened again, which makes tables of its
  *     logs and syncs them; the meta record last; an empty segment at the position; history.json;
@@ -34,6 +35,8 @@ export interface DataSetHistory {
 
 export interface IncomingDataSet {
   readonly name: string
+  /** Its records, which an import fills directly. The meta record is `put` in any case. */
+  readonly records: RecordStore
   /**
    * Adds records of another node's snapshot, which are not durable yet. Rejects if there is no
    * room; the caller may then retry.

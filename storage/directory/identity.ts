@@ -115,10 +115,12 @@ export function adoptedIdentity(identity: Identity, replicationId: string, past:
 }
 
 /**
- * Returns the identity of a replica whose data its master's has replaced, in another data set.
+ * Returns the identity of a node whose data another data set has replaced: a replica's by its
+ * master's, a master's by an import. A master writes the whole log of the new data set itself.
  */
 export function replacedIdentity(identity: Identity, generation: string, replicationId: string, past: readonly PastHistory[]): Identity {
-  return { ...adoptedIdentity(identity, replicationId, past), generation, cleanEnd: null, ownFrom: null, fullSync: null }
+  const ownFrom = roleOf(identity) === 'master' ? 0 : null
+  return { ...adoptedIdentity(identity, replicationId, past), generation, cleanEnd: null, ownFrom, fullSync: null }
 }
 
 /** Returns an identity with a new history, which no other node shares. */

@@ -1,5 +1,5 @@
 /**
- * A full sync replaces the data set in use by another one:
+ * A full sync or an import replaces the data set in use by another one:
  *
  *   a data set is filled beside it -> no checkpoint, no background work
  *     -> sealed: all of it durable
@@ -20,7 +20,7 @@ import type { ScanCursors } from '../scan/scan-cursors.ts'
 import type { StorageOptions } from '../storage-options.ts'
 import { type DataSetHistory, FillingDataSet, type IncomingDataSet, removeDataSet } from './data-sets.ts'
 import { currentName, nameCurrent } from './directory.ts'
-import { replacedIdentity } from './identity.ts'
+import { type Role, replacedIdentity, roleOf } from './identity.ts'
 import type { IdentityStore } from './identity-store.ts'
 
 export interface InstallerHost {
@@ -64,10 +64,11 @@ export class DataSetInstaller {
     return this.next
   }
 
-  async install(next: IncomingDataSet, position: BinlogPosition, history: DataSetHistory): Promise<void> {
+  /** Rejects if this node is not in the role. A master's log goes on as its own from there. */
+  async install(next: IncomingDataSet, position: BinlogPosition, history: DataSetHistory, role: Role): Promise<void> {
     if (next !== this.next || this.next.isInstalled) throw new Error('not the data set that is being filled')
     if (this.underWay !== null) throw new Error('the data set is being installed')
-    this.underWay = this.replace(this.next, position, history).finally(() => {
+    this.underWay = this.replace(this.next, position, history, role).finally(() => {
       this.underWay = null
     })
     await this.underWay
@@ -88,7 +89,7 @@ export class DataSetInstaller {
     await this.removing
   }
 
-  private async replace(next: FillingDataSet, position: BinlogPosition, history: DataSetHistory): Promise<void> {
+  private async replace(next: FillingDataSet, position: BinlogPosition, history: DataSetHistory, role: Role): Promise<void> {
     const { options, keyspace } = this.host
     const parts = this.host.parts()
     const { files, directory, clock, fatal } = options
@@ -100,7 +101,8 @@ export class DataSetInstaller {
       // releases replies that wait for it, because the next log has other offsets
       await old.binlog.syncTo(old.binlog.end.offset)
       next.mustBeWanted()
-      const refusal = this.host.refusal()
+      const now = roleOf(this.host.identities.current)
+      const refusal = now === role ? this.host.refusal() : `this node is a ${now}`
       if (refusal !== null) throw new Error(refusal)
     } catch (error) {
       resumeBackground(parts, clock.wallMs())

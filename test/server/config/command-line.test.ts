@@ -10,6 +10,7 @@ import type { Config } from '../../../server/config/config.ts'
 async function run(...words: string[]) {
   let config: Config | undefined
   let checked = ''
+  let imported: object | undefined
   let out = ''
   let error = ''
   const exitCode = await runCommandLine(words, {
@@ -21,6 +22,10 @@ async function run(...words: string[]) {
       checked = directory
       return 3
     },
+    import: async (source, options) => {
+      imported = { source, ...options }
+      return 4
+    },
     output: {
       out(text) {
         out += text
@@ -30,7 +35,7 @@ async function run(...words: string[]) {
       },
     },
   })
-  return { exitCode, config, checked, out, error, shown: (name: string) => config?.match([name])[0]?.[1] }
+  return { exitCode, config, checked, imported, out, error, shown: (name: string) => config?.match([name])[0]?.[1] }
 }
 
 test("flags set keys, and the next word is a flag's value whatever it looks like", async () => {
@@ -112,6 +117,8 @@ test('an invalid command line exits with status 2 and one line that names the mi
     ['check', /^haypile: missing required argument 'directory'\n$/],
     ['check a b', /^haypile: too many arguments.*\n$/],
     ['check a --cat', /^haypile: unknown option '--cat'\n$/],
+    ['import a', /^haypile: required option '--dir <directory>' not specified\n$/],
+    ['import a --dir b --db x', /^haypile: option '--db <index>' argument 'x' is invalid\. not a whole number\.\n$/],
     ['check a --port 1', /^haypile: unknown option '--port'\n$/],
     ['check a --cut --new-identity', /^haypile: option '--cut' cannot be used with option '--new-identity'\n$/],
     ['--port 1 check a', /^haypile: check takes no configuration keys, and precedes its directory\n$/],
@@ -183,6 +190,15 @@ test('help check is the help of check', async () => {
   assert.match(out, /^Usage: haypile check DIR \[--cut \| --new-identity\]$/m)
   assert.match(out, /--new-identity/)
   assert.is((await run('check', '--help')).out, out)
+})
+
+test('import takes its source, its directory and the selection of keys', async () => {
+  const { exitCode, imported, config } = await run('import', 'dump.rdb', '--dir', 'd', '--match', 'a*', '--db', '3', '--json')
+  assert.is(exitCode, 4)
+  assert.is(config, undefined)
+  const selection = { pattern: 'a*', database: 3 }
+  assert.equal(imported, { source: 'dump.rdb', directory: 'd', selection, databases: undefined, isJson: true })
+  assert.match((await run('help', 'import')).out, /^Usage: haypile import SOURCE --dir DIR/m)
 })
 
 test('version prints the version', async () => {

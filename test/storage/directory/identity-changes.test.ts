@@ -130,6 +130,8 @@ test("a replica adopts its master's ids, a full sync replaces them, and CLEARREP
   assert.equal(adopted, { ...replica, replicationId: B, past: [{ id: C, until: 900 }] })
   const replaced = replacedIdentity({ ...replica, ownFrom: 4, cleanEnd: 3 }, 'generation-000007', B, [])
   assert.equal(replaced, { ...replica, replicationId: B, past: [], generation: 'generation-000007', fullSync: null })
+  const imported = replacedIdentity(identity({ ownFrom: null }), 'generation-000007', B, [])
+  assert.is(imported.ownFrom, 0, 'a master writes the log of imported data itself')
   const cleared = clearedIdentity(identity(), random)
   assert.is.not(cleared.replicationId, A)
   assert.equal(cleared.past, [])

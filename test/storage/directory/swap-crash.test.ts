@@ -17,7 +17,7 @@ async function swapWithEvents(replica: Engine, master: Engine, event: (step: num
   replica.disk.files.onOperation = () => event(step++)
   records.onWrite = () => event(step++)
   try {
-    await replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, [])
+    await replica.storage.installDataSet(next, snapshot.position, { replicationId: master.storage.identity.replicationId, past: [] })
     await replica.settle()
   } finally {
     replica.disk.files.onOperation = undefined
@@ -83,7 +83,7 @@ test('a failure before the install changes nothing, one after it ends the proces
       const next = await fill(replica, snapshot)
       const lift = replica.disk.files.fail({ operation, after, code: 'EIO' })
       let outcome = ''
-      replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, []).then(
+      replica.storage.installDataSet(next, snapshot.position, { replicationId: master.storage.identity.replicationId, past: [] }).then(
         () => (outcome = 'adopted'),
         () => (outcome = 'failed'),
       )

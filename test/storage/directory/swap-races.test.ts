@@ -21,9 +21,11 @@ async function adopted(replica: Engine, master: Engine, act: (hasSwapped: boolea
   replica.events.onInstalled = () => {
     hasSwapped = true
   }
-  const adopting = replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, []).finally(() => {
-    isDone = true
-  })
+  const adopting = replica.storage
+    .installDataSet(next, snapshot.position, { replicationId: master.storage.identity.replicationId, past: [] })
+    .finally(() => {
+      isDone = true
+    })
   while (!isDone) {
     act(hasSwapped)
     await nextTurn()

@@ -22,7 +22,10 @@ test('a full sync replaces data, log and history at one moment, and the node con
   assert.ok((await snapshot.estimateBytes()) > 70_000)
   const next = await fill(replica, snapshot)
   assert.is(contentOf(replica), before, 'the old data is served')
-  await replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, [{ id: 'c'.repeat(40), until: 9 }])
+  await replica.storage.installDataSet(next, snapshot.position, {
+    replicationId: master.storage.identity.replicationId,
+    past: [{ id: 'c'.repeat(40), until: 9 }],
+  })
   assert.is(swapped, 1)
   assert.equal(replica.storage.binlog.end, snapshot.position)
   assert.is(replica.storage.binlog.startOffset, snapshot.position.offset)
@@ -54,9 +57,11 @@ test('reads during an install see all old data or all new data, and never wait',
   const next = await fill(replica, snapshot)
   let done = false
   const seen = new Set<string>()
-  const adopting = replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, []).then(() => {
-    done = true
-  })
+  const adopting = replica.storage
+    .installDataSet(next, snapshot.position, { replicationId: master.storage.identity.replicationId, past: [] })
+    .then(() => {
+      done = true
+    })
   for (let turns = 0; !done; turns++) {
     if (turns > 1000) throw new Error('it never ended')
     assert.is(
@@ -93,7 +98,8 @@ test('a disk that fills up while a data set is filled or installed changes nothi
     await next.put(part)
   }
   replica.disk.files.capacityBytes = replica.disk.files.usedBytes
-  const adopt = () => replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, [])
+  const adopt = () =>
+    replica.storage.installDataSet(next, snapshot.position, { replicationId: master.storage.identity.replicationId, past: [] })
   await adopt().then(
     () => assert.unreachable(),
     (error: Error) => assert.match(error.message, /ENOSPC/),
@@ -115,17 +121,17 @@ test('data of another position or without a meta record is not installed', async
     { offset: offset + 1, crc },
     { offset, crc: crc ^ 1 },
   ]) {
-    await replica.storage.installDataSet(next, position, replicationId, []).then(
+    await replica.storage.installDataSet(next, position, { replicationId, past: [] }).then(
       () => assert.unreachable(),
       (error: Error) => assert.match(error.message, /is that of offset/),
     )
   }
   const empty = await replica.storage.beginDataSet()
-  await replica.storage.installDataSet(empty, snapshot.position, replicationId, []).then(
+  await replica.storage.installDataSet(empty, snapshot.position, { replicationId, past: [] }).then(
     () => assert.unreachable(),
     (error: Error) => assert.match(error.message, /no meta record/),
   )
-  await replica.storage.installDataSet(next, snapshot.position, replicationId, []).then(
+  await replica.storage.installDataSet(next, snapshot.position, { replicationId, past: [] }).then(
     () => assert.unreachable(),
     (error: Error) => assert.match(error.message, /not the data set/),
   )
@@ -147,14 +153,16 @@ for (const [what, meddle] of [
       const snapshot = await snapshotOf(master)
       const next = await fill(replica, snapshot)
       let outcome = ''
-      const adopting = replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, []).then(
-        () => {
-          outcome = 'adopted'
-        },
-        () => {
-          outcome = 'failed'
-        },
-      )
+      const adopting = replica.storage
+        .installDataSet(next, snapshot.position, { replicationId: master.storage.identity.replicationId, past: [] })
+        .then(
+          () => {
+            outcome = 'adopted'
+          },
+          () => {
+            outcome = 'failed'
+          },
+        )
       let isNew = false
       replica.events.onInstalled = () => {
         isNew = true
@@ -184,10 +192,12 @@ test('a full sync abandoned while it waits for a checkpoint is not reopened', as
   const snapshot = await snapshotOf(master)
   const next = await fill(replica, snapshot)
   const records = replica.disk.recordsAt(`/data/${next.name}/db`)
-  const adopting = replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, []).then(
-    () => 'adopted',
-    (error: Error) => error.message,
-  )
+  const adopting = replica.storage
+    .installDataSet(next, snapshot.position, { replicationId: master.storage.identity.replicationId, past: [] })
+    .then(
+      () => 'adopted',
+      (error: Error) => error.message,
+    )
   await next.abandon()
   replica.disk.records.releaseWrites()
   assert.match(await adopting, /abandoned/)
@@ -208,10 +218,12 @@ test('a shutdown before an install keeps the old data, and a checkpoint and a fu
   const old = contentOf(replica)
   const snapshot = await snapshotOf(master)
   const next = await fill(replica, snapshot)
-  const adopting = replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, []).then(
-    () => 'adopted',
-    (error: Error) => error.message,
-  )
+  const adopting = replica.storage
+    .installDataSet(next, snapshot.position, { replicationId: master.storage.identity.replicationId, past: [] })
+    .then(
+      () => 'adopted',
+      (error: Error) => error.message,
+    )
   await replica.storage.close('save')
   assert.match(await adopting, /being closed/)
   const again = await Engine.open(replica.disk.kill(lose), { clock })
@@ -233,7 +245,10 @@ test('a running checkpoint ends before the data is replaced, and evicted keys ar
   const snapshot = await snapshotOf(master)
   const next = await fill(replica, snapshot)
   const watched = replica.storage.keyspace.database(0)
-  const adopting = replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, [])
+  const adopting = replica.storage.installDataSet(next, snapshot.position, {
+    replicationId: master.storage.identity.replicationId,
+    past: [],
+  })
   for (let turns = 0; turns < 50; turns++) await nextTurn()
   assert.ok(replica.storage.checkpointer.isRunning)
   assert.is(watched.droppedIn, 0)

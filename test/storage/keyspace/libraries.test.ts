@@ -73,7 +73,10 @@ test("a full sync replaces the replica's libraries with the master's", async () 
   master.write('LIBRARY', 'SET', 'a', 'of the master')
   const { revision } = replica.storage.keyspace.libraries
   const snapshot = await snapshotOf(master)
-  await replica.storage.installDataSet(await fill(replica, snapshot), snapshot.position, master.storage.identity.replicationId, [])
+  await replica.storage.installDataSet(await fill(replica, snapshot), snapshot.position, {
+    replicationId: master.storage.identity.replicationId,
+    past: [],
+  })
   assert.equal(librariesOf(replica), [['a', 'of the master']])
   assert.ok(replica.storage.keyspace.libraries.revision > revision)
   await replica.settle()

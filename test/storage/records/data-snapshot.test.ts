@@ -54,7 +54,7 @@ test('a snapshot holds the state at its position, whatever is written, checkpoin
     await nextTurn()
   }
   await iterator.close()
-  await replica.storage.installDataSet(next, snapshot.position, master.storage.identity.replicationId, [])
+  await replica.storage.installDataSet(next, snapshot.position, { replicationId: master.storage.identity.replicationId, past: [] })
   assert.is(liveContent(replica.storage.keyspace, 0), atSnapshot)
   receive(replica, master)
   assert.is(liveContent(replica.storage.keyspace, 0), liveContent(master.storage.keyspace, 0))
@@ -153,7 +153,7 @@ test('a full sync on a real LevelDB is installed, survives a restart and passes 
     const rows = await rowsOf(snapshot, null, 1000)
     assert.is(rows.length, 3001)
     for (let at = 0; at < rows.length; at += 300) await next.put(rows.slice(at, at + 300))
-    await replica.installDataSet(next, snapshot.position, master.identity.replicationId, [])
+    await replica.installDataSet(next, snapshot.position, { replicationId: master.identity.replicationId, past: [] })
     assert.is(replica.keyspace.database(0).find('k2999')?.value, 'x'.repeat(500))
     assert.is(replica.keyspace.database(0).find('old'), undefined)
     await snapshot.close()

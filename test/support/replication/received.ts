@@ -106,7 +106,7 @@ export async function fullSync(replica: Engine, master: Engine): Promise<void> {
   const snapshot = await snapshotOf(master)
   const next = await fill(replica, snapshot)
   const { replicationId, past } = master.storage.identity
-  await replica.storage.installDataSet(next, snapshot.position, replicationId, past)
+  await replica.storage.installDataSet(next, snapshot.position, { replicationId, past })
   await snapshot.close()
 }
 
