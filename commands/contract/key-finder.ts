@@ -21,9 +21,8 @@ import type { Command, KeyAccess, KeySpec, KeyUse } from './command.ts'
 export function firstKeyOf(command: Command, args: readonly Bytes[]): number {
   const spec = command.keys?.[0]
   if (spec === undefined) return 0
-  // A first spec with a fixed position holds for the first key even if the command has its own
-  // finder.
-  if (!('index' in spec.begin && 'last' in spec.find && isKey(spec))) return keysOf(command, args)[0] ?? 0
+  // MIGRATE has a finder of its own and names its keys elsewhere if the first position is empty.
+  if (command.findKeys !== undefined || !('index' in spec.begin && 'last' in spec.find && isKey(spec))) return keysOf(command, args)[0] ?? 0
   return spec.begin.index < args.length ? spec.begin.index : 0
 }
 

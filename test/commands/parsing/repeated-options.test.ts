@@ -48,6 +48,9 @@ const KEYS: Readonly<Record<string, string>> = {
   'set GET v': 'GET*',
   'set k GET EX 1 EX 2': 'k*',
   'bitfield k GET u8 0 GET u8 0': 'k',
+  'migrate h 1 k 0 5 AUTH KEYS': 'k*',
+  'migrate h 1  0 5 AUTH KEYS KEYS a b': 'a* b*',
+  'migrate h 1  0 5 AUTH2 KEYS KEYS COPY KEYS KEYS': 'KEYS*',
   'bitfield k GET u8 0 OVERFLOW SAT OVERFLOW FAIL INCRBY u8 0 1': 'k*',
 }
 
@@ -81,7 +84,7 @@ test('COMMAND GETKEYS and GETKEYSANDFLAGS return the last STORE key of GEORADIUS
 
 test('commands with keyword specs find their keys by parsing their options', () => {
   const byKeyword = leavesOf(families).filter(({ keys = [] }) => keys.some(({ begin }) => 'keyword' in begin))
-  assert.equal(byKeyword.map(({ name }) => name).sort(), ['georadius', 'georadiusbymember', 'xread', 'xreadgroup'])
+  assert.equal(byKeyword.map(({ name }) => name).sort(), ['georadius', 'georadiusbymember', 'migrate', 'xread', 'xreadgroup'])
   for (const { name, findKeys } of byKeyword) assert.type(findKeys, 'function', name)
 })
 

@@ -249,7 +249,7 @@ test('data that does not match its announced position is not installed', async (
   await bench.untilReported('copied')
   bench.target.install()
   await bench.untilReported('failed')
-  assert.match(bench.reports.at(-1) ?? '', /a full sync cannot be installed: the data that was received is that of offset/)
+  assert.match(bench.reports.at(-1) ?? '', /a full sync cannot be installed: the received data is that of offset/)
   assert.is(bench.engine.run('GET', 'old'), 'data')
 })
 
