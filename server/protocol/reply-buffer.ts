@@ -3,7 +3,7 @@
  *
  *   shared    it holds only messages that other clients get as well: they share one text
  *   plain     it holds other replies: joined text and Buffers
- *   isGathering   from the first long array of strings on, replies go into regions of the arena
+ *   gathering from the first long array of strings on, replies go into regions of the arena
  */
 import type { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'
@@ -164,7 +164,7 @@ export class ReplyBuffer implements ReplySink {
     if (out.length > 0) this.put(out)
   }
 
-  /** Appends a bulk string while the buffer isGathering. */
+  /** Appends a bulk string while the buffer gathers. */
   bulk(bytes: Bytes): void {
     const { length } = bytes
     if (this.run.length > 0) {
