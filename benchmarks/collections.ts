@@ -7,17 +7,16 @@
  *                                [--value-bytes N] [--only WORD,WORD] [--order random]
  *
  * Without the name of a part only throughput is measured. `--elements` is the size of the large
- * collections. Its default is a million for --middle and ten million otherwise; --growth uses sizes
- * from a thousand up to that. `--only` names
- * throughput tests and types, such as `lpush,hset` or `hash,list`. --huge adds elements in
- * ascending order by default. In random order each element changes another page, which takes far
- * longer where the cache holds few of them. Figures are comparable only on a machine that does
- * nothing else.
+ * collections. Its default is a million for --middle, which needs at least 1,600, and ten million
+ * otherwise; --growth uses sizes from a thousand up to that. `--only` names throughput tests and
+ * types, such as `lpush,hset` or `hash,list`. --huge adds elements in ascending order by default.
+ * In random order each element changes another page, which takes far longer where the cache holds
+ * few of them. Figures are comparable only on a machine that does nothing else.
  */
 import { parseArgs } from 'node:util'
 import { type GrowthResult, growth } from './collections/growth.ts'
 import { type HugeResult, huge } from './collections/huge.ts'
-import { type MiddleRow, middle } from './collections/middle.ts'
+import { type MiddleRow, middle, minElementsOf } from './collections/middle.ts'
 import { KINDS } from './collections/operations.ts'
 import { growthTables, hugeTables, middleTable } from './collections/tables.ts'
 import { collectionsThroughput } from './collections/throughput.ts'
@@ -45,6 +44,7 @@ const { values: flags } = parseArgs({
 
 const MILLION = 1_000_000
 const MEBIBYTE = 2 ** 20
+const MIDDLE_SAMPLES = 200
 
 if (!isInstalled('redis-benchmark')) {
   process.stderr.write('redis-benchmark is not installed (Debian: redis-tools)\n')
@@ -58,6 +58,11 @@ const only = flags.only?.split(',') ?? null
 const order = flags.order === 'random' ? 'random' : 'ascending'
 const kinds = KINDS.filter(({ name }) => only === null || only.includes(name))
 const hasOtherParts = flags.huge || flags.growth || flags.middle
+const middleElements = flags.all || flags.middle ? elementsOrDefault(MILLION) : null
+if (middleElements !== null && !(middleElements >= minElementsOf(MIDDLE_SAMPLES))) {
+  process.stderr.write(`--middle needs --elements of at least ${minElementsOf(MIDDLE_SAMPLES)}\n`)
+  process.exit(1)
+}
 
 interface Results {
   machine: string
@@ -92,7 +97,7 @@ if (flags.all || flags.huge) {
   })
 }
 if (flags.all || flags.growth) results.growth = await growth({ elements: elementsOrDefault(10 * MILLION), kinds, requests: 20_000, note })
-if (flags.all || flags.middle) results.middle = await middle({ elements: elementsOrDefault(MILLION), samples: 200, names, note })
+if (middleElements !== null) results.middle = await middle({ elements: middleElements, samples: MIDDLE_SAMPLES, names, note })
 
 process.stdout.write(flags.json ? `${JSON.stringify(results, null, 2)}\n` : `${markdown(results).join('\n\n')}\n`)
 

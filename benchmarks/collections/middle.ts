@@ -35,6 +35,12 @@ const OPERATIONS: readonly { readonly name: string; readonly words: (at: number,
  */
 const ELEMENT_DISTANCE = 8
 
+/** Returns the length of the shortest list that has elements for this number of requests. */
+export function minElementsOf(samples: number): number {
+  return samples * ELEMENT_DISTANCE
+}
+
+/** REQUIRES: at least `minElementsOf(samples)` elements. */
 export async function middle({ elements, samples, names, note }: MiddleOptions): Promise<MiddleRow[]> {
   const rows: (MiddleRow & { found: { name: ProgramName; latencies: Latencies }[] })[] = OPERATIONS.map(({ name }) => ({
     operation: name,
