@@ -69,7 +69,7 @@ function verify({ bytes, headers, bodies }: GroupBatch, before: BinlogPosition):
   for (const [index, header] of headers.entries()) {
     const body = must(bodies[index], 'each group has a body')
     const bad = (what: string) => ({ offset, reason: `${what} at offset ${offset}` })
-    if (header.offset !== offset) return bad(`a group that says it belongs at offset ${header.offset}`)
+    if (header.offset !== offset) return bad(`a group whose head states offset ${header.offset}`)
     if (header.before !== crc) return bad('a group that does not continue the previous one')
     if (groupCrc(bytes.subarray(at, at + GROUP_HEAD_BYTES), body, header.before) !== header.crc) return bad('a group that fails its CRC')
     const length = GROUP_HEAD_BYTES + header.bodyLength
@@ -89,7 +89,7 @@ function decode({ headers, bodies }: GroupBatch, replayer: LinkReplayer): (Apply
     for (let at = 0; at < body.length; ) {
       const read = readWhole(body, at)
       if (typeof read === 'string')
-        return { type: 'bad', offset, reason: `${read} in the group at offset ${offset}, though its CRC is right` }
+        return { type: 'bad', offset, reason: `${read} in the group at offset ${offset}, although its CRC is correct` }
       if (!replayer.knows(read.args)) {
         return { type: 'refused', reason: `the master's log has the command ${shown(read.args)}, which this version does not know` }
       }

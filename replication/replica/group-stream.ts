@@ -137,7 +137,7 @@ export class GroupStream {
     }
     const header = readGroupHead(buffer, at)
     if (header === undefined) return this.bad(items, offset, 'no group head')
-    if (header.offset !== offset) return this.bad(items, offset, `a group that says it belongs at offset ${header.offset}`)
+    if (header.offset !== offset) return this.bad(items, offset, `a group whose head states offset ${header.offset}`)
     if (header.bodyLength > MAX_GROUP_BYTES) return this.bad(items, offset, `a group of ${header.bodyLength} bytes`)
     this.hasBegun = true
     return header

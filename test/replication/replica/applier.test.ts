@@ -123,8 +123,8 @@ test('a malformed, misplaced or unchained group is refused with everything behin
   const cases: readonly (readonly [GroupBatch, string, number])[] = [
     [batchOf({ ...second, bytes: flipped }), `a group that fails its CRC at offset ${at}`, at],
     [batchOf(other), `a group that does not continue the previous one at offset ${at}`, at],
-    [batchOf(third), `a group that says it belongs at offset ${second.end.offset} at offset ${at}`, at],
-    [batchOf(first), `a group that says it belongs at offset 0 at offset ${at}`, at],
+    [batchOf(third), `a group whose head states offset ${second.end.offset} at offset ${at}`, at],
+    [batchOf(first), `a group whose head states offset 0 at offset ${at}`, at],
     [
       batchOf(second, { ...third, bytes: Buffer.from(third.bytes).fill('x', third.bytes.length - 4, third.bytes.length - 3) }),
       `a group that fails its CRC at offset ${second.end.offset}`,
@@ -132,12 +132,12 @@ test('a malformed, misplaced or unchained group is refused with everything behin
     ],
     [
       batchOf(groupOfBody(first.end, Buffer.from('*1\r\n$4\r\nPI'))),
-      `a command cut short in the group at offset ${at}, though its CRC is right`,
+      `a command cut short in the group at offset ${at}, although its CRC is correct`,
       at,
     ],
     [
       batchOf(groupOfBody(first.end, Buffer.from('SET a 2\r\n'))),
-      `malformed command: no * at 0 in the group at offset ${at}, though its CRC is right`,
+      `malformed command: no * at 0 in the group at offset ${at}, although its CRC is correct`,
       at,
     ],
   ]

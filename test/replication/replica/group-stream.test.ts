@@ -123,7 +123,7 @@ test('bytes that are neither group nor sign are an error, and groups before them
   const cases: readonly (readonly [Buffer, string])[] = [
     [text('x'), `bad byte 120 between groups at offset ${after}`],
     [text(`*3\r\n$3\r\nSET\r\n${'x'.repeat(200)}`), `bad no group head at offset ${after}`],
-    [elsewhere, `bad a group that says it belongs at offset 77 at offset ${after}`],
+    [elsewhere, `bad a group whose head states offset 77 at offset ${after}`],
     [unreadable, `bad no group head at offset ${after}`],
     [text(`-${'x'.repeat(MAX_END_LINE_BYTES)}`), `bad an error without an end at offset ${after}`],
   ]
