@@ -69,9 +69,9 @@ function hashReply(score: number): Reply {
 
 function store(context: Context, found: readonly Found[], key: Bytes, { mustStoreDistance, storeEvent, unit }: GeoSearch): Reply {
   const { db, server } = context
-  const isThere = db.find(key) !== undefined
+  const hasDestination = db.find(key) !== undefined
   if (found.length === 0) {
-    if (isThere) {
+    if (hasDestination) {
       deleteKey(context, key)
       context.effect('DEL', key)
     }
@@ -81,7 +81,7 @@ function store(context: Context, found: readonly Found[], key: Bytes, { mustStor
     member: detached(member),
     score: mustStoreDistance ? distance / unit : score,
   }))
-  if (isThere) context.effect('DEL', key)
+  if (hasDestination) context.effect('DEL', key)
   const words: Bytes[] = ['ZADD', key]
   for (const { member, score } of members) words.push(String(score), member)
   context.effectList(words)

@@ -163,8 +163,8 @@ class StructUnpacker {
   }
 
   private requireBytes(size: number): void {
-    const isThere = this.position >= 0 && size >= 0 && this.position + size <= this.length
-    if (!isThere) argumentError(this.stack, 2, 'data string too short')
+    const hasBytes = this.position >= 0 && size >= 0 && this.position + size <= this.length
+    if (!hasBytes) argumentError(this.stack, 2, 'data string too short')
   }
 }
 

@@ -29,7 +29,7 @@ type Phase = 'nodes' | 'groups' | 'pending' | 'consumers' | 'owned' | 'done'
 
 /** A stream that is being read, in the order of the grammar. */
 export class StreamValue implements ValueReader {
-  private readonly generation: 1 | 2 | 3
+  private readonly version: 1 | 2 | 3
   private phase: Phase = 'nodes'
   /** The number of elements of the phase that are left; -1: their count comes first. */
   private left = -1
@@ -42,8 +42,8 @@ export class StreamValue implements ValueReader {
   /** The group's pending entries without an owner; stays empty unless members must be unique. */
   private unowned = new Set<RdbStreamId>()
 
-  constructor(generation: 1 | 2 | 3) {
-    this.generation = generation
+  constructor(version: 1 | 2 | 3) {
+    this.version = version
   }
 
   next(input: RdbInput): RdbValuePart | null {
@@ -82,7 +82,7 @@ export class StreamValue implements ValueReader {
   private readState(input: RdbInput): RdbValuePart {
     const length = input.unsigned()
     const lastId = readId(input)
-    const hasMore = this.generation > 1
+    const hasMore = this.version > 1
     const firstId = hasMore ? readId(input) : null
     const maxDeletedId = hasMore ? readId(input) : null
     const entriesAdded = hasMore ? input.unsigned() : null
@@ -102,7 +102,7 @@ export class StreamValue implements ValueReader {
     }
     const name = input.string()
     const lastId = readId(input)
-    const counter = this.generation > 1 ? input.unsigned() : UNKNOWN
+    const counter = this.version > 1 ? input.unsigned() : UNKNOWN
     const left = input.count(MIN_PENDING_BYTES)
     addUnique(this.groupNames, name, () => input.damaged('a stream has a group twice'))
     this.left = left
@@ -135,7 +135,7 @@ export class StreamValue implements ValueReader {
     }
     const name = input.string()
     const seenAtMs = input.milliseconds()
-    const activeAtMs = this.generation > 2 ? input.milliseconds() : NEVER_MS
+    const activeAtMs = this.version > 2 ? input.milliseconds() : NEVER_MS
     const left = input.count(ID_BYTES)
     addUnique(this.consumerNames, name, () => input.damaged('a group has a consumer twice'))
     this.left = left
