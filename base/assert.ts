@@ -2,10 +2,10 @@
  * An assertion states a condition that only a bug can make false. Assertions are always on: a bug
  * ends the process before damage is written.
  *
- * No `catch` continues after a failed assertion. The program ends where it fails (`endOnFailure`).
- * In an embedded server the error goes the way of any bug, and each `catch` that continues after
- * other errors calls `rethrowAssertion` first. Conditions that a client, a peer or the disk can
- * cause are errors instead: ClientError, a refusal, DamageError.
+ * No `catch` continues after a failed assertion. The program ends at the failure (`endOnFailure`).
+ * In an embedded server the error propagates like that of any other bug, and each `catch` that
+ * continues after other errors calls `rethrowAssertion` first. Conditions that a client, a peer or
+ * the disk can cause are errors instead: ClientError, a refusal, DamageError.
  */
 export class AssertionError extends Error {
   override readonly name = 'AssertionError'
@@ -14,8 +14,8 @@ export class AssertionError extends Error {
 let end: (error: AssertionError) => void = () => {}
 
 /**
- * Sets the function that runs at a failed assertion, before its error is thrown. For the program,
- * which has no host to spare.
+ * Sets the function that runs at a failed assertion, before its error is thrown. The program sets
+ * one that exits. An embedded server sets none, because it must not end the process of its host.
  */
 export function endOnFailure(handler: (error: AssertionError) => void): void {
   end = handler
@@ -36,16 +36,17 @@ export function must<T>(value: T, text = 'a value is missing'): NonNullable<T> {
 }
 
 /**
- * Returns the element at an index; throws AssertionError where the array has none. Code that runs
- * for each request calls `must(array[index])`: the load in `at` sees the arrays of all its callers.
+ * Returns the element at an index; throws AssertionError if the array has none. Code that runs for
+ * each request calls `must(array[index])` instead: the array access in `at` is shared by all
+ * callers, so V8 cannot specialize it.
  */
 export function at<T>(array: readonly T[], index: number): NonNullable<T> {
   return must(array[index], 'an index is outside of its array')
 }
 
 /**
- * Throws an AssertionError on; returns for any other error. The first line of a `catch` that goes
- * on.
+ * Rethrows an AssertionError; returns for any other error. Called first in a `catch` that
+ * continues.
  */
 export function rethrowAssertion(error: unknown): void {
   if (error instanceof AssertionError) throw error

@@ -9,7 +9,7 @@
 export type Bytes = string
 
 declare global {
-  /** Documented by Node as of version 24, present since long before. */
+  /** Methods that every supported version of Node has, though only version 24 documents them. */
   interface Buffer {
     latin1Slice(start?: number, end?: number): string
     utf8Slice(start?: number, end?: number): string
@@ -35,7 +35,7 @@ export function bufferOf(bytes: Bytes): Buffer {
   return Buffer.from(bytes, 'latin1')
 }
 
-/** Returns the UTF-8 bytes of a text. For the edges that show or read text written by people. */
+/** Returns the UTF-8 bytes of a text, such as a file name or a flag of the command line. */
 export function bytesOfText(text: string): Bytes {
   return Buffer.from(text, 'utf8').latin1Slice()
 }
@@ -50,7 +50,10 @@ export function detached(bytes: Bytes): Bytes {
   return Buffer.from(bytes, 'latin1').latin1Slice()
 }
 
-/** Returns the bytes in ASCII lower case; other bytes stay (`toLowerCase` would leave latin1). */
+/**
+ * Returns the bytes with A to Z in lower case. Other bytes stay, while `toLowerCase` would change
+ * those from 0xC0 to 0xDE, too.
+ */
 export function lowerCase(bytes: Bytes): Bytes {
   for (let i = 0; i < bytes.length; i++) {
     const code = bytes.charCodeAt(i)

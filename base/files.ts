@@ -23,6 +23,7 @@ export interface File {
   closeSync(): void
 }
 
+/** The operations of a file system that storage uses. Errors are Node's, with `code`. */
 export interface Files {
   makeDirectorySync(path: string): void
   /** Returns the names in a directory, sorted. */
@@ -90,6 +91,7 @@ class RealFile implements File {
   }
 }
 
+/** Node's file system. */
 export const realFiles: Files = {
   makeDirectorySync: (path) => void fs.mkdirSync(path, { recursive: true }),
   listSync: (path) => fs.readdirSync(path).sort(),
@@ -99,7 +101,7 @@ export const realFiles: Files = {
   removeSync: (path) => fs.rmSync(path),
   removeTreeSync: (path) => fs.rmSync(path, { recursive: true, force: true }),
   syncDirectorySync(path) {
-    // directories cannot be opened there; NTFS journals the entries
+    // Windows cannot open a directory; NTFS journals its entries.
     if (process.platform === 'win32') return
     const fd = fs.openSync(path, 'r')
     try {
@@ -124,7 +126,7 @@ export function contentOf(files: Files, path: string): Buffer {
   }
 }
 
-/** Returns the one path of a directory, without links. */
+/** Returns the canonical path of a directory, with symbolic links resolved if it exists. */
 export function realPathOf(path: string): string {
   return fs.existsSync(path) ? fs.realpathSync(path) : resolve(path)
 }
