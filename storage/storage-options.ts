@@ -1,4 +1,6 @@
-/** The input of a storage engine: settings, surroundings, and the owner that it calls. */
+/**
+ * The options of a storage engine: settings, clock, files and chance, and callbacks to its owner.
+ */
 import type { Clock, Random } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
 import type { Log } from '../base/log.ts'
@@ -17,8 +19,8 @@ export interface StorageSettings {
 }
 
 /**
- * The owner of a storage engine, which calls it when something has happened or has to be known. No
- * call comes before `recover`.
+ * Callbacks by which a storage engine notifies its owner, and asks it. None is called before
+ * `recover`.
  */
 export interface StorageEvents {
   /** Called when `checkpointer.isReopening` or `recordsFailure` has changed. */
@@ -45,7 +47,10 @@ export interface StorageOptions {
   readonly events: StorageEvents
   /** The subscriber of keyspace events; none if absent. */
   readonly keyEvents?: KeyEvents
-  /** Ends the process: only the data on disk counts. */
+  /**
+   * Ends the process after an error after which memory cannot be trusted. A restart recovers from
+   * disk.
+   */
   readonly fatal: (error: unknown) => void
 }
 

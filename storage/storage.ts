@@ -3,13 +3,13 @@
  *
  *   beginTurn() -> units change `keyspace` and fill `group` -> commit() -> background()
  *
- * A turn longer than a millisecond repeats `commit` and `beginTurn`, to read the clock again. After
- * `commit` has returned 'written', the replies of the turn may go out; with appendfsync always,
- * once `binlog.synced` has passed the turn's end. After 'stalled' they wait for `retry`.
+ * A turn longer than a millisecond repeats `commit` and `beginTurn`, to read the clock again. Once
+ * `commit` has returned 'written', the turn's replies may be sent; with appendfsync always, once
+ * `binlog.synced` has passed the turn's end, too. After 'stalled' they wait for `retry`.
  *
- * The engine holds the node's role, master or replica, and stores a new role before it counts. A
- * replica's groups come from its master (`binlog.appendGroups`). A full sync installs another data
- * set (installer.ts).
+ * The engine holds the node's role, master or replica, and stores a new role before it takes
+ * effect. A replica's groups come from its master (`binlog.appendGroups`). A full sync installs
+ * another data set (installer.ts).
  */
 import { assert, rethrowAssertion } from '../base/assert.ts'
 import type { Bytes } from '../base/bytes.ts'
@@ -61,7 +61,7 @@ export class Storage {
   private readonly writer: GroupWriter
   private readonly installer: DataSetInstaller
   private started: EngineParts | null = null
-  /** True while memory differs from the disk: no checkpoint may be made of it. */
+  /** True while memory is read again from disk: no checkpoint may be made of it. */
   private isReloadUnderWay = false
   private isClosing = false
 
@@ -213,8 +213,8 @@ export class Storage {
   }
 
   /**
-   * Appends a group that changes nothing, a pulse: it shows those who follow the log that this node
-   * is alive. Returns false if nothing was appended. REQUIRES: between units.
+   * Appends a pulse, a group without changes, by which followers of the log see that this node is
+   * alive. Returns false if nothing was appended. REQUIRES: between units.
    */
   pulse(): boolean {
     if (this.uncommitted !== null || this.started === null || this.isClosing || this.isDiskLow) return false
@@ -231,7 +231,7 @@ export class Storage {
     return true
   }
 
-  /** Makes room and takes the reserve back after a full disk. Called at intervals. */
+  /** Takes the reserve back after a full disk, if a purge frees enough. Called at intervals. */
   recoverRoom(): void {
     const { diskSpace } = this
     if (this.stalled !== null || this.started === null || diskSpace.hasReserve || diskSpace.acquireReserve() || !diskSpace.isLow) return
@@ -239,7 +239,7 @@ export class Storage {
     diskSpace.acquireReserve()
   }
 
-  /** Works about 1 ms. Returns true if more is left. REQUIRES: between units, no open group. */
+  /** Checkpoints and evicts for 1 ms. Returns true if more is left. REQUIRES: between groups. */
   background(): boolean {
     if (this.started === null || this.isReloadUnderWay || this.isClosing) return false
     const mayFreeze = this.uncommitted === null && !this.installer.isUnderWay && this.nodeRole.distrusted === null
@@ -259,7 +259,7 @@ export class Storage {
     return more
   }
 
-  /** True if a client whose next command is a write must wait. */
+  /** True if dirty records exceed their limit: clients that send writes must wait. */
   get isOverloaded(): boolean {
     return this.started?.checkpointer.isOverloaded === true
   }
@@ -275,7 +275,7 @@ export class Storage {
     this.nodeRole.setMaster(this.binlog, master)
   }
 
-  /** Makes this node a master, of a history that others may continue up to here. */
+  /** Makes this node a master with a new history. Replicas of the old one can continue. */
   promote(): void {
     this.mustBeCommitted()
     this.nodeRole.promote(this.binlog)
@@ -283,7 +283,7 @@ export class Storage {
     this.events.onSynced()
   }
 
-  /** Holds expiry: a master hides expired keys as a replica does, and deletes them afterwards. */
+  /** Begins or ends a hold, in which a master does not delete expired keys but hides them. */
   holdExpiry(why: ExpiryHold, isHeld: boolean): void {
     this.nodeRole.holdExpiry(why, isHeld)
     if (this.stalled === null && !this.isReloadUnderWay) this.keyspace.expiry = this.nodeRole.restingExpiry
@@ -327,7 +327,7 @@ export class Storage {
     return this.checkpoint().then(() => takeSnapshot(this.keyspace.records))
   }
 
-  /** The full sync that an earlier process has left unfinished, as found at the start. */
+  /** The data set of a full sync that an earlier process did not finish; null if there is none. */
   get unfinished(): IncomingDataSet | null {
     return this.installer.unfinished
   }

@@ -1,7 +1,7 @@
 /**
  * The write-ahead log: appending groups, segments, fsyncs, retention.
  *
- *   end      the position after the last group that the kernel has taken
+ *   end      the position after the last group that was written to a segment
  *   synced   the offset before which everything is durable
  *
  * Invariants:
@@ -34,7 +34,7 @@ export class Binlog {
   bytesWritten = 0
   groupsWritten = 0
   syncs = 0
-  /** Gets every appended group. It is attached while there are replicas, else null. */
+  /** Receives every appended group; null while no replica is attached. */
   follower: BinlogFollower | null = null
   private readonly files: Files
   private readonly directory: string
@@ -119,7 +119,7 @@ export class Binlog {
     this.commitAppend(end, groups, clockMs, [bytes])
   }
 
-  /** Cuts off the groups that `appendGroups` has added in this turn. */
+  /** Removes the groups that `appendGroups` has added in this turn, back to a position. */
   takeBack(position: BinlogPosition): void {
     const segment = this.segments.at(-1)
     const { offset } = position
@@ -130,7 +130,7 @@ export class Binlog {
     this.position = position
     segment.end = offset
     this.syncedOffset = Math.min(this.syncedOffset, offset)
-    // the fsync does not cover the bytes that replace those cut off
+    // The fsync under way does not cover the bytes that will replace those cut off.
     this.syncingTo = Math.min(this.syncingTo, offset)
     assert(this.syncedOffset <= offset && this.syncingTo <= offset, 'an fsync covers no truncated bytes')
     for (const waiter of this.waiters) waiter.offset = Math.min(waiter.offset, offset)
@@ -204,7 +204,7 @@ export class Binlog {
       for (const reader of this.tailReaders) reader.closeSegment(oldest)
       this.files.removeSync(oldest.path)
       this.segments.shift()
-      // without this, a power loss could restore this segment and lose the next: a gap
+      // Without this, a power loss could restore this segment and lose the next: a gap.
       this.files.syncDirectorySync(this.directory)
       removed++
       this.log.debug({ segment: oldest.path }, 'binlog segment purged')
@@ -342,8 +342,8 @@ export class Binlog {
   }
 
   /**
-   * Makes a segment durable at its length. If another segment followed leftover bytes, recovery
-   * would take them for damage.
+   * Makes a segment durable and cuts off leftover bytes after its end. Recovery would take such
+   * bytes for damage if another segment followed.
    */
   private endSegment({ start, end }: Segment): void {
     this.syncNow()
@@ -363,7 +363,8 @@ export class Binlog {
     const { offset } = this.position
     const isHuge = last !== undefined && offset - last.start > 2 * this.settings.fileSizeBytes
     if (last !== undefined && !isHuge && offset - this.syncedOffset > ROTATION_TAIL_BYTES) {
-      // waiting for this tail would be long; the tail written during the next fsync is shorter
+      // The turn would wait long for the fsync of this tail. The tail left after an fsync in the
+      // background is shorter.
       this.sync()
       return last
     }

@@ -1,4 +1,4 @@
-/** Deletions that no command asked for, as the log has them. */
+/** The commands by which the log records the deletion of expired keys and fields. */
 import type { Bytes } from '../../base/bytes.ts'
 
 export const keyDeletion = (key: Bytes): Bytes[] => ['DEL', key]

@@ -1,6 +1,7 @@
 /**
- * Appends the turn's group to the binlog. A group that cannot be written is held unchanged until it
- * can be. None of it has been acknowledged, and memory is ahead of the log by this group.
+ * Appends the turn's group to the binlog. A group that cannot be written is held, unchanged, until
+ * a retry succeeds. Meanwhile none of its writes is acknowledged, and memory is ahead of the log by
+ * this group.
  */
 
 import { assert, rethrowAssertion } from '../../base/assert.ts'

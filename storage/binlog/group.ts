@@ -1,6 +1,6 @@
 /**
- * A group: the commands that units with one reading of the clock append to the binlog. The binlog
- * is a Redis replication stream, byte for byte. On disk: never change.
+ * A group: commands that share one reading of the clock and are appended to the binlog at once. The
+ * binlog is a Redis replication stream, byte for byte. On disk: never change.
  *
  *   segment  = group*          file named after the offset of its first byte, 20 digits
  *   group    = head body

@@ -2,8 +2,9 @@
  * The group being filled in this turn. Commands are copied in as bytes. SELECT precedes a command
  * in another database, and the body ends in database 0, so that every group can be read on its own.
  *
- * Commands fill one buffer, which every group uses again: only `writeSync` reads it. A command that
- * does not fit any more begins another buffer, which is as large or larger, and this group's own.
+ * All groups reuse one buffer, because an append only reads it synchronously. A command that does
+ * not fit into the rest of the buffer begins another one, of the same size or larger, for this
+ * group alone.
  */
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -24,7 +25,7 @@ export class OpenGroup {
   /** The body's part of `buffer` lies from `start` to before `end`. */
   private start = GROUP_HEAD_BYTES
   private end = GROUP_HEAD_BYTES
-  /** The parts of the body in the buffers before this one. */
+  /** The parts of the body in earlier buffers of this group. */
   private full: Buffer[] = []
   private selected = 0
   /** The caller's buffer with bytes of the body that are not copied yet; null if all are copied. */
@@ -66,6 +67,7 @@ export class OpenGroup {
     this.added(length)
   }
 
+  /** Adds a command. */
   command(database: number, args: readonly Bytes[]): void {
     this.copyBorrowed()
     const length = encodedLength(args)
@@ -131,12 +133,14 @@ export class OpenGroup {
     this.selected = database
   }
 
+  /** Counts bytes that have been written at the end. */
   private added(length: number): void {
     this.end += length
     this.bodyLength += length
     assert(this.end <= this.buffer.length, 'a group is written inside its buffer')
   }
 
+  /** Begins another buffer unless this many bytes fit into the present one. */
   private reserve(length: number): void {
     if (this.end + length <= this.buffer.length) return
     this.full.push(this.buffer.subarray(this.start, this.end))

@@ -7,8 +7,8 @@ import type { BinlogSettings, Segment } from './segments.ts'
 /** Notified of the bytes that are appended at the end of the log. */
 export interface BinlogFollower {
   /**
-   * The pieces are valid during the call only. A start before the end of the last notification
-   * means that the log has been cut back to that start.
+   * Called after an append, and after the log has been cut back to `start`, which is then before
+   * the end of the last notification. The pieces are valid during the call only.
    */
   appended(start: number, pieces: readonly Buffer[]): void
 }

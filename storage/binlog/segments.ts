@@ -1,6 +1,6 @@
 /**
  * The files of a binlog: `<20-digit offset of the first byte>.log`, without gaps between them.
- * Parts that recovery has cut off lie beside them as `<offset>.cut` files, which nothing reads.
+ * Parts that were cut off lie beside them as `<offset>.cut` files, which nothing reads.
  */
 import { join } from 'node:path'
 import { rethrowAssertion } from '../../base/assert.ts'
@@ -53,7 +53,10 @@ export function segmentAt(segments: readonly Segment[], offset: number): Segment
   return segments.findLast(({ start, end }) => offset >= start && offset < end)
 }
 
-/** Removes the rest of a failed write. If that fails too, the next append overwrites it. */
+/**
+ * Truncates a segment after a failed write, or to take groups back. A failure is only logged: the
+ * next append overwrites the bytes.
+ */
 export function cutBack(file: File, length: number, log: Log): void {
   try {
     file.truncateSync(length)

@@ -1,5 +1,6 @@
 /**
- * The binlog's bytes in order, from its files, for a replica that lags further than memory reaches.
+ * Reads the binlog's bytes in order from its files, for a replica that needs more than the latest
+ * bytes, which are in memory.
  */
 import type { File, Files } from '../../base/files.ts'
 import { type Segment, segmentAt } from './segments.ts'
@@ -8,9 +9,9 @@ export interface TailReader {
   /** The offset of the next read. */
   readonly offset: number
   /**
-   * Returns up to `maxBytes` of the following bytes, none of them from the offset `before` on, or
-   * null if there are none. Throws if that part of the log has been purged, or the log is closed.
-   * The caller owns the buffer.
+   * Returns up to `maxBytes` of the following bytes, all of them before the offset `before`; null
+   * if there are none. Throws if that part of the log has been purged, or the log is closed. The
+   * caller owns the buffer.
    */
   read(maxBytes: number, before: number): Buffer | null
   close(): void

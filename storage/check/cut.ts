@@ -4,7 +4,7 @@
  *
  *   damage after the checkpoint           the log ends at the damage; the writes after it are lost
  *   damage before the checkpoint          the log up to the checkpoint is set aside; no data is
- *                                         lost, but replicas that need that part are filled anew
+ *                                         lost, but replicas that need that part need a full sync
  *   the log does not hold the checkpoint  all of it is set aside, and an empty segment begins at
  *                                         the checkpoint
  */

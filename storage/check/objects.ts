@@ -1,7 +1,8 @@
 /**
- * The owner of each object, for a check: ids, lengths of ropes and roots of collections, in arrays.
- * They take 20 bytes per object and a short string per collection. A rope is at least 64 KiB of
- * data, a collection in pages at least one page: the arrays are small beside the data.
+ * A table of the objects that a check has met in root records: their ids, the lengths of ropes and
+ * the payloads of collections. It takes 20 bytes per object and a short string per collection. A
+ * rope is at least 64 KiB of data, and a collection in pages at least one page, so the table is
+ * small beside the data.
  */
 import { at, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -10,7 +11,8 @@ import { CHUNK_BYTES } from '../values/rope.ts'
 
 const FIRST_CAPACITY = 1024
 /**
- * The kind of an object whose pages are not checked: its database is garbage, and they may be gone.
+ * The kind of an object whose pages are not checked. Its database is garbage, so its pages may have
+ * been cleared.
  */
 const UNCHECKED = 0
 

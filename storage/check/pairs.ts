@@ -1,6 +1,7 @@
 /**
- * The facts that an object stores twice, in two orders, balanced without both sides in memory. Each
- * side is added up in 64 bits, in any order, and the difference at the end must be zero.
+ * Compares facts that an object stores twice, in two orders, without both sides in memory. Hashes
+ * of the facts of one side are added to a sum of 64 bits, and those of the other side subtracted.
+ * The sum of a sound object is zero.
  *
  *   sorted set   members with their scores; members in the order of their scores
  *   hash         fields with deadlines; deadlines of fields
@@ -23,7 +24,7 @@ const NAMES: Readonly<Record<number, readonly [one: string, other: string]>> = {
 /** Bytes of a number in a stream's groups' tree. */
 const NUMBER_BYTES = 4
 
-/** Adds up the two sides of facts that are stored twice. A sound object comes to zero. */
+/** A running comparison of facts that are stored twice; a sound object comes to zero. */
 export class PairBalance {
   private ones = 0
   private others = 0
@@ -82,16 +83,16 @@ export class PairBalance {
     }
   }
 
-  private addOne(said: Bytes): void {
+  private addOne(fact: Bytes): void {
     this.ones++
-    this.low = (this.low + lowHash(said)) | 0
-    this.high = (this.high + highHash(said)) | 0
+    this.low = (this.low + lowHash(fact)) | 0
+    this.high = (this.high + highHash(fact)) | 0
   }
 
-  private addOther(said: Bytes): void {
+  private addOther(fact: Bytes): void {
     this.others++
-    this.low = (this.low - lowHash(said)) | 0
-    this.high = (this.high - highHash(said)) | 0
+    this.low = (this.low - lowHash(fact)) | 0
+    this.high = (this.high - highHash(fact)) | 0
   }
 }
 

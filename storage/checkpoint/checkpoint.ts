@@ -66,7 +66,7 @@ export class Checkpoint {
   }
 
   /**
-   * Writes the encoded batch. Rejects if LevelDB refuses; then only `resolveFailedWrite` can say
+   * Writes the encoded batch. Rejects with LevelDB's error. Only `resolveFailedWrite` can tell then
    * whether the batch is in LevelDB.
    */
   async write(): Promise<CheckpointLanding> {

@@ -15,7 +15,10 @@ import type { RecordBatch } from '../records/record-store.ts'
 import { Checkpoint, type CheckpointLanding } from './checkpoint.ts'
 
 const RECORDS_PER_STEP = 16
-/** Each of these steps of binlog growth since the freeze adds the budget of a slice once more. */
+/**
+ * Encoding gets one more budget for each step of this size by which the binlog has grown since the
+ * freeze.
+ */
 const HASTE_BYTES = 8 * 1024 * 1024
 const MIN_RETRY_MS = 500
 const MAX_RETRY_MS = 30_000
@@ -109,10 +112,10 @@ export class Checkpointer {
     if (this.phase === 'idle' && mayFreeze && this.isDue()) this.beginCheckpoint()
     if (this.phase !== 'encoding') return false
     const checkpoint = must(this.current)
-    // The budget grows with the binlog, because a restart has to replay the log after the
-    // checkpoint.
-    const behind = (this.binlog.end.offset - checkpoint.position.offset) / HASTE_BYTES
-    const until = this.clock.monotonicMs() + budgetMs * (1 + behind)
+    // A restart replays the log after the checkpoint, so the more the log grows, the larger the
+    // budget.
+    const extraBudgets = (this.binlog.end.offset - checkpoint.position.offset) / HASTE_BYTES
+    const until = this.clock.monotonicMs() + budgetMs * (1 + extraBudgets)
     do {
       if (checkpoint.encodeSome(RECORDS_PER_STEP)) {
         this.phase = 'writing'

@@ -4,8 +4,8 @@
  * an interrupted sweep is repeated.
  *
  * LevelDB frees space only when it compacts, which may be much later. After large sweeps the
- * sweeper asks it to compact, range by range. It does not repeat the compactions that a stop of the
- * server has interrupted: LevelDB compacts these ranges in its own time.
+ * sweeper therefore requests compactions, range by range. Compactions that a shutdown has
+ * interrupted are not requested again: LevelDB compacts these ranges in its own time.
  */
 import { assert, rethrowAssertion } from '../../base/assert.ts'
 import type { Log } from '../../base/log.ts'
@@ -45,6 +45,7 @@ interface GarbageItem {
 
 /** Clears the records of dropped objects and databases in the background. */
 export class Sweeper {
+  /** The number of objects and databases that were cleared. */
   swept = 0
   private readonly keyspace: Keyspace
   private readonly log: Log
@@ -62,6 +63,7 @@ export class Sweeper {
     return this.keyspace.records
   }
 
+  /** The number of objects and databases that are still to be cleared. */
   get waiting(): number {
     return this.queue.length
   }

@@ -184,7 +184,7 @@ export class FillingDataSet implements IncomingDataSet {
 
   /**
    * Runs a step, unless the data set is being removed or closed. A later step would open LevelDB
-   * again in a directory that is about to go, and hold its lock for good.
+   * again in a directory that is about to be removed, and would keep its lock.
    */
   private async do(step: () => Promise<void>): Promise<void> {
     this.mustBeWanted()

@@ -117,8 +117,8 @@ function missingCurrentText(files: Files, root: string, pointer: string): string
 }
 
 /**
- * Returns the way out if CURRENT is missing or wrong. With several data sets, one may be half of a
- * full sync, and only a person can tell which one is complete.
+ * Returns advice for a missing or wrong CURRENT. With several data sets, one may be half of a full
+ * sync, and only a person can tell which one is complete.
  */
 function currentAdvice(files: Files, root: string): string {
   const names = dataSetNames(files, root)

@@ -1,9 +1,9 @@
 /**
  * Disk space: the reserve that is released when the disk is full, and the purge of binlog segments.
  *
- * While the disk is low, segments that retention would keep are removed, but segments that replicas
- * need stay for one more checkpoint. If that makes no room, they are removed too: a full sync of a
- * replica costs less than a master that takes no writes.
+ * While the disk is low, segments are no longer kept for their age or size. Segments that replicas
+ * need stay for one more checkpoint. If that frees too little, they are removed too: a full sync of
+ * a replica costs less than a master that takes no writes.
  */
 import { rethrowAssertion } from '../../base/assert.ts'
 import type { Files } from '../../base/files.ts'
@@ -85,7 +85,10 @@ export class DiskSpace {
     this.checkpointEnded()
   }
 
-  /** Removes segments that no one needs, as settings or lack of space demand. */
+  /**
+   * Removes segments that neither recovery nor a replica needs, if they exceed retention. While the
+   * disk is low, retention does not count, nor do replicas after one more checkpoint.
+   */
   purge(binlog: Binlog, { checkpointed, pinned }: Needed, wallMs: number): void {
     const ignorePins = this.isLow && this.hasHonouredPins
     try {

@@ -42,7 +42,7 @@ export async function saveProgress(files: Files, directory: string, progress: Fi
   files.renameSync(`${path}.new`, path)
 }
 
-/** Returns null if there is no file, or none that a sync can continue from. */
+/** Returns the stored progress; null if there is no file, or none that a sync can continue from. */
 export function readProgress(files: Files, directory: string): FillingProgress | null {
   const path = join(directory, FILE_NAME)
   if (!files.existsSync(path)) return null

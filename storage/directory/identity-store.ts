@@ -1,4 +1,4 @@
-/** The identity that this node acts by. A change counts only once it is durable. */
+/** The identity in force, and its file. A new identity takes effect only once it is durable. */
 import { join } from 'node:path'
 import { assert, must } from '../../base/assert.ts'
 import type { Random } from '../../base/clock.ts'

@@ -5,12 +5,12 @@
  * `replicationId` names the history that the binlog continues. `past` names the histories before
  * it, and the offset up to which each was the same. Replicas that are not ahead of that offset can
  * continue. `cleanEnd` is the binlog's end at a clean shutdown. It is removed at the start, so a
- * crash leaves none. The functions here that return an identity say how it changes; `saveIdentity`
+ * crash leaves none. The functions here that return an identity only compute it; `saveIdentity`
  * stores it.
  *
  * A master that cannot vouch for its history to the last byte ends it and begins another. A replica
- * never does: its history is its master's, and a comparison of content shows whether it still has a
- * part of it.
+ * never does, because its history is its master's. The master compares CRCs to decide whether the
+ * replica's log is a prefix of its own (TRYSYNC).
  */
 import { join } from 'node:path'
 import { assert } from '../../base/assert.ts'
@@ -37,18 +37,18 @@ export interface Identity {
   /** Newest first; `until` never grows towards older ones. */
   readonly past: readonly PastHistory[]
   readonly cleanEnd: number | null
-  /** Undefined: never set, so the configuration counts. Null: none, this node is a master. */
+  /**
+   * Undefined if it was never set, so that the configuration counts. Null if this node is a master.
+   */
   readonly master: MasterAddress | null | undefined
   /**
-   * This node wrote the groups from this offset on as a master, so their synced watermark speaks of
-   * its own disk; null: none.
+   * The offset from which on this node wrote the groups as a master; null if it wrote none. The
+   * synced watermark of these groups is that of its own disk.
    */
   readonly ownFrom: number | null
   /** The name of this history's data set; empty if an older version has written the file. */
   readonly generation: string
-  /**
-   * The reason why the data must not be continued: the next sync is a full one. Null without one.
-   */
+  /** The reason why the next sync must be a full one; null if it need not be. */
   readonly fullSync: string | null
 }
 
@@ -115,8 +115,8 @@ export function adoptedIdentity(identity: Identity, replicationId: string, past:
 }
 
 /**
- * Returns the identity of a node whose data another data set has replaced: a replica's by its
- * master's, a master's by an import. A master writes the whole log of the new data set itself.
+ * Returns the identity after another data set has replaced the data: on a replica by a full sync,
+ * on a master by an import. A master writes the whole log of the new data set itself.
  */
 export function replacedIdentity(identity: Identity, generation: string, replicationId: string, past: readonly PastHistory[]): Identity {
   const ownFrom = roleOf(identity) === 'master' ? 0 : null
@@ -152,7 +152,7 @@ function trimmed(past: readonly PastHistory[], end: number): PastHistory[] {
 
 const FILE_NAME = 'identity.json'
 
-/** The ways out if it is unknown whether this node was a master or a replica. */
+/** Advice if it is unknown whether this node was a master or a replica. */
 export const IDENTITY_ADVICE =
   'restore it from a backup, or run `haypile check DIR --new-identity`, which keeps the data and makes a node without a past: ' +
   'a master unless the configuration has replicaof'

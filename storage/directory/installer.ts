@@ -98,7 +98,7 @@ export class DataSetInstaller {
     await stopBackground(parts)
     try {
       await next.seal(position, history)
-      // releases replies that wait for it, because the next log has other offsets
+      // Replies that wait for this log are sent: the next log has other offsets.
       await old.binlog.syncTo(old.binlog.end.offset)
       next.mustBeWanted()
       const now = roleOf(this.host.identities.current)

@@ -1,8 +1,8 @@
 /**
  * The role of the node, master or replica, and its history. Each change is stored before it counts.
  *
- * A master deletes expired keys; a replica hides them and deletes when its master says so. While
- * memory differs from the log (`distrusted`), memory may only answer reads.
+ * A master deletes expired keys. A replica hides them, and deletes them when its master's log does.
+ * While memory differs from the log (`distrusted`), it may only answer reads.
  */
 import { rethrowAssertion } from '../../base/assert.ts'
 import type { Random } from '../../base/clock.ts'

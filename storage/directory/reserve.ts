@@ -1,6 +1,6 @@
 /**
- * A file that takes up space in advance. When the disk is full, the file is removed. Its space
- * serves to write the held group, and the checkpoint after which binlog can be purged.
+ * A file that takes up space in advance, and is removed when the disk is full. The space is then
+ * used for the held group, and for a checkpoint, after which binlog can be purged.
  */
 import { join } from 'node:path'
 import { rethrowAssertion } from '../../base/assert.ts'

@@ -21,6 +21,7 @@ import { bufferOf, bytesOf } from '../../base/bytes.ts'
 import type { Files } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
 
+/** The content of a witness. */
 export interface Testimony {
   readonly generation: string
   readonly revision: number

@@ -46,7 +46,7 @@ export interface ValueLimits extends ListLimits, SetLimits, SortedSetLimits {
 /** The parts of a whole value, decoded and checked. */
 export interface DecodedValue {
   readonly parts: readonly RdbValuePart[]
-  /** About the memory that they take. */
+  /** The approximate memory of the parts, in bytes. */
   readonly sizeBytes: number
 }
 
@@ -72,7 +72,7 @@ export function checkPart(part: RdbValuePart): void {
   }
 }
 
-/** Returns about the memory that a decoded part takes, in bytes. */
+/** Returns the approximate memory of a decoded part, in bytes. */
 export function sizeOfPart(part: RdbValuePart): number {
   switch (part.kind) {
     case 'string':

@@ -42,7 +42,7 @@ const EMPTY_VALUE = Buffer.alloc(0)
 const NO_LOG: ExpiryLog = { deleted() {}, fieldsDeleted() {} }
 
 export interface LoaderOptions {
-  /** Empty. */
+  /** The empty records of a data set, to be filled. */
   readonly records: RecordStore
   readonly databaseCount: number
   readonly limits: ValueLimits

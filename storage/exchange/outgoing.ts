@@ -1,6 +1,6 @@
 /**
- * Values as the RDB writer takes them. What is large is iterated page by page; pages that were read
- * for it leave memory behind the cursor.
+ * Values as the RDB writer takes them. Large values are iterated page by page. Pages that were read
+ * from disk for a collection are evicted once its cursor has left them.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { RdbPendingEntry, RdbStreamEntry, RdbStreamId } from '../../rdb/elements.ts'

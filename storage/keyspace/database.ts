@@ -368,7 +368,7 @@ export class Database implements OwnerDatabase {
     return value.latin1Slice()
   }
 
-  /** Adds to the memory of a touched entry or page; negative when it shrinks. */
+  /** Adds to the memory of touched entries and pages, in bytes; negative when it shrinks. */
   resize(bytes: number): void {
     this.residents.bytes += bytes
     this.keyspace.dirtyBytes += bytes

@@ -8,7 +8,7 @@
  *          checkpoint has landed
  *
  * The horizon moves a minute at a time. Then the far buckets of that minute and LevelDB's index for
- * it are poured into the heap (expiry.ts). Setting a deadline costs a push. A million volatile keys
+ * it are moved into the heap (expiry.ts). Setting a deadline costs a push. A million volatile keys
  * a minute away cost the heap nothing.
  */
 import { assert, must } from '../../base/assert.ts'
@@ -84,7 +84,7 @@ export class Deadlines {
     heap[index] = deadline
   }
 
-  /** Moves the horizon and pours the far deadlines before it into the heap. */
+  /** Moves the horizon, and the far deadlines before it into the heap. */
   advance(horizon: number): void {
     const end = Math.ceil(horizon / BUCKET_MS)
     for (const buckets of [this.far, this.frozenFar]) {
@@ -105,16 +105,19 @@ export class Deadlines {
     this.frozenFar = null
   }
 
+  /** Sets the far deadlines apart. They are in LevelDB's index once the checkpoint has landed. */
   freeze(): void {
     assert(this.frozenFar === null, 'one checkpoint is under way at a time')
     this.frozenFar = this.far
     this.far = new Map()
   }
 
+  /** Drops the frozen deadlines: LevelDB's index has them. */
   releaseFrozen(): void {
     this.frozenFar = null
   }
 
+  /** Takes the frozen deadlines back after a failed checkpoint. */
   thaw(): void {
     for (const [bucket, list] of this.frozenFar ?? []) this.far.set(bucket, (this.far.get(bucket) ?? []).concat(list))
     this.frozenFar = null

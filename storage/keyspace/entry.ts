@@ -3,7 +3,7 @@
  * time its key becomes resident until it is evicted or its tombstone has landed.
  *
  *   value === null   a tombstone: the key is gone, LevelDB may still hold its record
- *   stored           LevelDB holds a record of this key, or may after the checkpoint in flight
+ *   isStored         LevelDB holds a record of this key, or may after the checkpoint in flight
  *   generation       see keyspace.ts
  */
 import { must } from '../../base/assert.ts'
@@ -39,8 +39,8 @@ export class Entry implements Resident, DirtyRecord, OwnerKey {
   isReferenced = true
   isStored = false
   /**
-   * True if the string's bytes have been changed since it was set. Only OBJECT ENCODING cares; the
-   * flag is lost when the key leaves memory.
+   * True if the string's bytes have been changed since it was set. Only OBJECT ENCODING uses the
+   * flag, which is lost when the key is evicted.
    */
   isModifiedInPlace = false
   /**

@@ -6,7 +6,7 @@
  *   clock hand   visits the residents of all databases in turn; one that was used since the last
  *                visit stays for another round
  *   pace         the hand makes two rounds while `leeway` bytes come in past the limit; if that is
- *                not enough, use no longer counts
+ *                not enough, recently used residents are evicted, too
  *   reads        a command that has changed nothing evicts the oldest leaves and rope pages that it
  *                has read
  *
@@ -31,8 +31,8 @@ const MIN_KEPT_READS = 16
 /** The minimum of `leewayOf`. */
 const MIN_LEEWAY_BYTES = 1024 * 1024
 /**
- * Residents visited in a slice of background work, beside those that growth since the last slice
- * asks for. The visits take some tenths of a millisecond.
+ * Residents visited in a slice of background work, in addition to those for the growth since the
+ * last slice. The visits take some tenths of a millisecond.
  */
 const SLICE_VISITS = 4096
 /** Nodes of dropped objects freed in one slice: well below a millisecond. */
@@ -128,8 +128,7 @@ export class Eviction implements PageAdmission {
   }
 
   /**
-   * Evicts the oldest pages that the current unit has read. After a change, the list starts anew
-   * and nothing is evicted.
+   * Evicts the oldest pages that the current unit has read. After a change, only empties the list.
    */
   private evictOldestReads(): void {
     const { keyspace, read } = this

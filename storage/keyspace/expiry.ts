@@ -53,8 +53,8 @@ export class Expiry {
   }
 
   /**
-   * Deletes up to `count` keys and fields that are due by the turn's clock. A hint that leads to
-   * nothing due counts as one. Returns true if more may be due. REQUIRES: called between units.
+   * Deletes up to `count` keys and fields that are due at `nowMs`. A hint that is out of date
+   * counts as one. Returns true if more may be due. REQUIRES: called between units.
    */
   expireSome(count: number): boolean {
     const { keyspace } = this
@@ -70,7 +70,7 @@ export class Expiry {
         this.readError = ''
       } catch (error) {
         rethrowAssertion(error)
-        // a half-done deletion: memory no longer matches the log
+        // The deletion is incomplete, so memory no longer matches the log.
         if (keyspace.changes !== before) throw error
         this.retryLater(first, error)
         return false
@@ -81,7 +81,7 @@ export class Expiry {
 
   /**
    * Deletes a key that has expired, or at most `count` expired fields of its hash. Returns the
-   * number of deletions, or 1 if the hint led to nothing due.
+   * number of deletions, or 1 if the hint was out of date.
    */
   private expireOne(hint: Deadline, count: number): number {
     const { deadlines, nowMs } = this.keyspace

@@ -3,16 +3,16 @@
  *
  *   generation        even; changes made now belong to it
  *   frozenGeneration  the previous one while its checkpoint is under way, else 0
- *   record.generation the one of the record's last change; odd (frozen + 1) once the checkpoint in
- *                     flight has encoded the record
+ *   record.generation the generation of the record's last change; odd (frozen + 1) once the
+ *                     checkpoint in flight has encoded the record
  *   landedGeneration  records at or below it are clean: LevelDB has them as they are
  *
  * `touch` comes before every change of an entry or page. If the record belongs to the frozen
- * generation and is not encoded yet, `touch` encodes it as it was (copy-on-write). Freezing is
- * O(1) in the dirty records: their list changes hands and the generation goes up by two.
+ * generation and is not encoded yet, `touch` encodes it as it was (copy-on-write). A freeze hands
+ * over the list of dirty records and raises the generation by two: O(1) in their number.
  *
  * Invariant: while `epoch` stays, LevelDB's roots stay. All keys that exist are then LevelDB's
- * keys, less resident tombstones, plus new keys.
+ * keys, minus resident tombstones, plus new keys.
  */
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -74,13 +74,13 @@ export class Keyspace implements OwnerKeyspace {
   expiry: ExpiryMode = 'delete'
   /** The reading of the clock that units share, in ms since the epoch. */
   nowMs = 0
-  /** Monotonic time of that reading in whole seconds, from 1 on; dates the last use of keys. */
+  /** Monotonic time of that reading in whole seconds, from 1 on. Entries record it at their use. */
   monotonicSeconds = 1
-  /** Monotonic time of that reading in ms; Infinity if the reading does not age. */
+  /** Monotonic time of that reading in ms; Infinity (never too old) before the first one. */
   readAtMs = Number.POSITIVE_INFINITY
   /** True if lookups count as use. CLIENT NO-TOUCH turns it off for the commands of its client. */
   isUseCounted = true
-  /** True while expiry deletes: observers must not attribute the change to the running command. */
+  /** True while an expired key or field is deleted: no observer may attribute that to a command. */
   isExpiring = false
 
   /** Even. Changes made now belong to it. */
@@ -96,8 +96,8 @@ export class Keyspace implements OwnerKeyspace {
   dropped: TreeNode[] = []
   pageLimits: PageLimits = DEFAULT_PAGE_LIMITS
   /**
-   * Receives the keys that come, go or get another value. Attached while clients
-   * are blocked on keys; null otherwise.
+   * Receives the keys that come, go or get another value. Attached while clients are blocked on
+   * keys; null otherwise.
    */
   awaited: Awaited | null = null
   readonly events: KeyEvents
@@ -108,7 +108,10 @@ export class Keyspace implements OwnerKeyspace {
   isUnitSuspended = false
   /** The observers of changed keys, as `observe` attached them; null if there are none. */
   observers: readonly KeyObserver[] | null = null
-  /** Bytes of memory of the dirty records, without frozen ones, with pages dropped meanwhile. */
+  /**
+   * Bytes of memory of the dirty records, frozen ones not included. Pages that were dropped after
+   * they became dirty still count.
+   */
   dirtyBytes = 0
   /** `dirtyBytes` as of the freeze while a checkpoint is under way, else 0. */
   frozenBytes = 0
@@ -128,20 +131,21 @@ export class Keyspace implements OwnerKeyspace {
    * the command says so.
    */
   countedChanges = 0
-  /** `countedChanges` as of the last checkpoint that landed, and of the one in flight. */
+  /** `countedChanges` as of the last checkpoint that landed. */
   landedChanges = 0
+  /** `countedChanges` as of the checkpoint in flight. */
   private frozenChanges = 0
 
   hits = 0
   misses = 0
   expiredKeys = 0
   expiredFields = 0
-  /** Values in pages that were deleted or replaced, and are freed in the background. */
+  /** The number of values in pages that were dropped; their pages are freed in the background. */
   droppedObjects = 0
   evictions = 0
   diskReads = 0
   private frozenBatch: RecordSink | null = null
-  /** The entries that the checkpoint under way has encoded; null if none is under way. */
+  /** Encodes the entries of the checkpoint under way; null if none is under way. */
   frozenEntries: FrozenEntries | null = null
 
   constructor(records: RecordStore, databaseCount: number, log: ExpiryLog, events: KeyEvents = NO_EVENTS) {

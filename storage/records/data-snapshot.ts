@@ -1,6 +1,6 @@
 /**
- * All records as of one binlog position, for a replica that is filled anew. Nothing is copied or
- * dumped: LevelDB keeps the records that the snapshot sees.
+ * All records as of one binlog position, for a full sync of a replica. Nothing is copied: LevelDB
+ * keeps the records that the snapshot sees.
  */
 import type { BinlogPosition } from '../binlog/group.ts'
 import { decodeMeta, type StoreMeta } from './meta.ts'

@@ -3,8 +3,8 @@
  *
  * LevelDB (1.20) trusts its directory. It makes a new database if CURRENT is missing. It deletes
  * tables that an older copy of MANIFEST does not name. It opens a table only when a record in it is
- * read. Each of these shows less data without an error. The check reads CURRENT and MANIFEST as
- * LevelDB does and compares them with the files:
+ * read. In each of these cases it shows less data and reports no error. The check reads CURRENT and
+ * MANIFEST as LevelDB does and compares them with the files:
  *
  * - Each table of the last version exists, with the size that MANIFEST states.
  * - The log that MANIFEST names exists: LevelDB deletes a log only after MANIFEST names a later
@@ -84,7 +84,7 @@ export function syncLevelDirectory(files: Files, directory: string): string {
  * sync of a directory blocks everything, so it is left out if no log has begun.)
  */
 export async function syncLevelLogs(files: Files, directory: string, named: string): Promise<string> {
-  for (const name of logsIn(files, directory)) await syncIfThere(files, join(directory, name))
+  for (const name of logsIn(files, directory)) await syncIfPresent(files, join(directory, name))
   return syncLogNames(files, directory, named)
 }
 
@@ -102,8 +102,8 @@ function logsIn(files: Files, directory: string): string[] {
   return files.listSync(directory).filter((name) => /^\d+\.log$/.test(name))
 }
 
-async function syncIfThere(files: Files, path: string): Promise<void> {
-  const file = openIfThere(files, path)
+async function syncIfPresent(files: Files, path: string): Promise<void> {
+  const file = openIfPresent(files, path)
   try {
     await file?.datasync()
   } finally {
@@ -111,7 +111,7 @@ async function syncIfThere(files: Files, path: string): Promise<void> {
   }
 }
 
-function openIfThere(files: Files, path: string): File | null {
+function openIfPresent(files: Files, path: string): File | null {
   try {
     return files.openSync(path, 'update')
   } catch (error) {
@@ -273,7 +273,7 @@ function applyEdit(edit: Buffer, version: { tables: Map<number, number>; logNumb
   }
   if (at > edit.length) throw damaged(path, 'holds a version edit that is cut short')
   for (const number of deleted) version.tables.delete(number)
-  // after the deletions: a move to another level deletes and adds it
+  // Additions come second: a move to another level deletes and adds the same table.
   for (const [number, sizeBytes] of added) version.tables.set(number, sizeBytes)
 }
 

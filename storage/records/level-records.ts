@@ -39,7 +39,7 @@ export class LevelRecords implements RecordStore {
   /** The logs whose names are durable. */
   private namedLogs = ''
   /** True while the store is closed, or being closed and opened again. */
-  private isAway = false
+  private isUnavailable = false
   /**
    * The error after which no write is accepted until a reopening. LevelDB itself would write on
    * after a torn record in its log, and would read nothing after that record at the next opening.
@@ -132,7 +132,7 @@ export class LevelRecords implements RecordStore {
   }
 
   readRangeSync(range: RecordRange, count: number): readonly RecordPair[] {
-    if (this.isAway) throw notOpen()
+    if (this.isUnavailable) throw notOpen()
     return this.reader.read(range, count)
   }
 
@@ -154,7 +154,7 @@ export class LevelRecords implements RecordStore {
   }
 
   get isOpen(): boolean {
-    return !this.isAway
+    return !this.isUnavailable
   }
 
   checkRoom(): void {
@@ -191,7 +191,7 @@ export class LevelRecords implements RecordStore {
     await this.level.open()
     this.namedLogs = syncLevelDirectory(realFiles, this.path)
     this.failure = null
-    this.isAway = false
+    this.isUnavailable = false
   }
 
   async close(): Promise<void> {
@@ -201,7 +201,7 @@ export class LevelRecords implements RecordStore {
 
   /** Closes all handles of LevelDB, which is closed only with the last one. */
   private async shut(): Promise<void> {
-    this.isAway = true
+    this.isUnavailable = true
     await this.reader.close()
     await this.level.close()
   }

@@ -67,9 +67,9 @@ export class RecordReader {
   }
 
   /**
-   * Returns the first records of a range. They are at least `count`, and up to the range's limit if
-   * they are at hand; fewer only at its end. Throws LevelDB's error, and an error if the thread
-   * does not answer in time.
+   * Returns the first records of a range: at least `count`, unless the range has fewer. Records up
+   * to the range's limit are included if they have been read with the others. Throws LevelDB's
+   * error, and an error if the thread does not answer in time.
    */
   read(range: RecordRange, count: number): readonly RecordPair[] {
     this.reader ??= this.start()

@@ -11,7 +11,7 @@ export interface RecordRange {
   readonly reverse?: true
   /** The limit of records; 0 or absent means all. */
   readonly limit?: number
-  /** An iterator need not read values: what it returns for them is undefined. */
+  /** True if only keys are needed: an iterator may then return undefined for each value. */
   readonly keysOnly?: true
 }
 
@@ -26,11 +26,15 @@ export interface RecordBatch extends RecordSink {
   /** Bytes of keys and values so far. */
   readonly sizeBytes: number
   readonly count: number
-  /** Makes all of it durable, or none. The batch is used up in both cases. */
+  /**
+   * Writes the whole batch durably, or nothing of it. The batch cannot be used again in either
+   * case.
+   */
   write(): Promise<void>
   /**
-   * Makes all of it visible, or none. It becomes durable with a `sync`, or when the store is closed
-   * and opened again. LevelDB syncs its current log, never one that it has ended.
+   * Writes the whole batch, or nothing of it, without an fsync. It becomes durable with a `sync`,
+   * or when the store is closed and opened again. LevelDB syncs its current log, never one that it
+   * has ended.
    */
   writeLazily(): Promise<void>
 }
@@ -41,7 +45,9 @@ export interface RecordIterator {
   close(): Promise<void>
 }
 
-/** The store as it was at one moment. Void once the store is closed: reading throws or rejects. */
+/**
+ * The store as it was at one moment. Once the store is closed, reading from it throws or rejects.
+ */
 export interface RecordSnapshot {
   getSync(key: Buffer): Buffer | undefined
   iterate(range: RecordRange): RecordIterator
@@ -56,9 +62,9 @@ export interface RecordStore {
   iterate(range: RecordRange): RecordIterator
   snapshot(): RecordSnapshot
   /**
-   * Returns the first records of a range as it is now. They are at least `count`, and up to the
-   * range's limit if they are at hand; fewer only at its end. Blocks the process for 0.1 ms or
-   * more. Throws if not open.
+   * Returns the first records of a range: at least `count`, unless the range has fewer. Records up
+   * to the range's limit are included if they have been read with the others. Blocks the process
+   * for 0.1 ms or more. Throws if not open.
    */
   readRangeSync(range: RecordRange, count: number): readonly RecordPair[]
   /** Returns the approximate bytes of a range on disk, compressed, without the latest writes. */
@@ -71,14 +77,22 @@ export interface RecordStore {
   sync(): Promise<void>
   /** True if the store can be read: not during a reopening, nor after one has failed. */
   readonly isOpen: boolean
-  /** Throws if the disk does not take the files of an opening. The store stays as it is. */
+  /**
+   * Throws if the disk has no space for the files that opening the store creates. The store stays
+   * as it is.
+   */
   checkRoom(): void
-  /** Closes and opens again, which ends the failure of writes. Closed if it rejects. */
+  /**
+   * Closes and opens the store, which accepts writes again after a failed one. It stays closed if
+   * this rejects.
+   */
   reopen(): Promise<void>
   close(): Promise<void>
   /** Returns one of LevelDB's text properties, such as `leveldb.stats`; empty if unknown. */
   property(name: string): string
 }
 
-/** 'create' if the database may be made. One that has ever been in use must exist as a whole. */
+/**
+ * 'create' may create a database. 'existing' opens one that has been in use, and must be complete.
+ */
 export type OpenMode = 'create' | 'existing'

@@ -2,11 +2,11 @@
  * The grammar of every LevelDB record. On disk: never renumber. Integers are big-endian, so that
  * records sort by them.
  *
- *   meta      'm'                            -> version(1) JSON text of Meta (meta.ts) crc(4)
+ *   meta      'm'                            -> version(1) JSON text of StoreMeta crc(4)   meta.ts
  *   root      'k' dbId(4) key                -> version(1) kind(1) flags(1)
  *                                               [expireAtMs(8) if flags & 1] payload crc(4)
  *   page      'p' objectId(8) pageNumber(4)  -> version(1) bytes crc(4)
- *   deadline  'x' expireAtMs(8) dbId(4) key    -> empty
+ *   deadline  'x' expireAtMs(8) dbId(4) key  -> empty
  *   garbage   'g' what(1) id(8)              -> empty        what: 0 an object, 1 a database
  *   cursors   'c'                            -> version(1) JSON text of the SCAN cursors crc(4);
  *                                               written at shutdown
@@ -220,10 +220,7 @@ function writeRootHead(buffer: Buffer, kind: number, expireAtMs: number): void {
   if (expireAtMs !== 0) writeUint64(buffer, expireAtMs, 3)
 }
 
-/**
- * A decoded root record. `readRoot` throws DamageError unless a version of this grammar has written
- * it.
- */
+/** A decoded root record. `expireAtMs` 0 means no deadline. */
 export interface Root {
   readonly kind: number
   readonly expireAtMs: number
@@ -235,9 +232,10 @@ export class DamageError extends Error {
   override readonly name = 'DamageError'
 }
 
-/** The way out if no other file in the directory makes up for the lost data. */
+/** Advice for lost data that no other file in the directory makes up for. */
 export const RESTORE_ADVICE = 'restore the whole data directory from a backup, or start with an empty one and let a full sync fill it'
 
+/** Decodes a root record. Throws DamageError if it does not follow the grammar. */
 export function readRoot(record: Buffer): Root {
   const value = unseal(record, 'root')
   const kind = value[1]
@@ -299,6 +297,7 @@ export type RecordKey =
   | { readonly type: 'deadline'; readonly expireAtMs: number; readonly dbId: number; readonly key: Bytes }
   | { readonly type: 'garbage'; readonly what: number; readonly id: number }
 
+/** Decodes the key of a record. Throws DamageError if it does not follow the grammar. */
 export function readRecordKey(buffer: Buffer): RecordKey {
   switch (buffer[0]) {
     case TAG_META:

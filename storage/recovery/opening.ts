@@ -27,8 +27,8 @@ export interface OpenedDirectory {
 }
 
 /**
- * Opens the directory. Throws DamageError, naming the file and a way out, if a file is missing,
- * empty or an older copy. Removes nothing before that check.
+ * Opens the directory. Throws DamageError, with the file and advice, if a file is missing, empty or
+ * an older copy. Removes nothing before that check.
  */
 export async function openDirectory(options: StorageOptions): Promise<OpenedDirectory> {
   try {

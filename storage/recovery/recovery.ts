@@ -43,9 +43,9 @@ export interface LogStart {
   readonly durable: number
 }
 
-/** The way out if the binlog lacks a part. */
+/** Advice for a binlog that lacks a part. */
 const CUT_ADVICE =
-  'restore the file from a backup, or see `haypile check DIR`; `haypile check DIR --cut` keeps what is before, sets the rest aside in ' +
+  'restore the file from a backup, or see `haypile check DIR`; `haypile check DIR --cut` keeps the log before the damage, sets the rest aside in ' +
   '.cut files, and gives up the writes in it'
 
 /** Runs a group's commands again. */

@@ -1,7 +1,7 @@
 /**
- * The ring that the clock hand of eviction goes round (the CLOCK algorithm): every resident entry
- * and page of one database, in no order. Adding and removing is O(1); dropping a database drops its
- * ring.
+ * The ring of resident entries and pages of one database, in no order, through which the clock hand
+ * of eviction moves (the CLOCK algorithm). Adding and removing is O(1); dropping a database drops
+ * its ring.
  */
 import { assert, must } from '../../base/assert.ts'
 import type { Resident } from './resident.ts'

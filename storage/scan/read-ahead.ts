@@ -8,7 +8,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../keyspace/database.ts'
 import type { KeyRange, WalkedKey } from './walk.ts'
 
-/** Roots read at a time. A step that asks for this many or more reads for itself alone. */
+/** Roots read at a time. A step of this many keys or more shares no reads. */
 export const READ_AHEAD_KEYS = 500
 const MAX_PIECES = 16
 

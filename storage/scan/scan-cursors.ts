@@ -94,7 +94,10 @@ export class ScanCursors {
     return textRecord(JSON.stringify(stored))
   }
 
-  /** Adds the cursors that `encode` has written. Throws DamageError for anything else. */
+  /**
+   * Adds the cursors in a record that `encode` has returned. Throws DamageError for any other
+   * record.
+   */
   decode(record: Buffer): void {
     const text = readText(record, 'cursors')
     let stored: unknown

@@ -1,7 +1,7 @@
 /**
- * Work that waits now and then, written once and run in one of two ways. Run asynchronously, it
- * gives turns to other work while it waits. Run in one go, as part of a unit of several commands,
- * it blocks the process instead. The work is a generator that yields its waits.
+ * Work that waits now and then, written once as a generator that yields its waits, and run in one
+ * of two ways. Run asynchronously, it lets other work run while it waits. Run in one go, as part of
+ * a unit of several commands, it blocks the process instead.
  */
 import type { RecordPair } from '../records/record-reader.ts'
 import type { RecordRange, RecordStore } from '../records/record-store.ts'
@@ -50,7 +50,7 @@ function afterBlocking<T>(steps: Steps<T>, wait: Wait): IteratorResult<Wait, T> 
   return steps.next(waited)
 }
 
-/** Waits in the way in which the steps are run. */
+/** Waits asynchronously or by blocking, depending on how the steps are run. */
 export function* waitFor<T>(wait: Wait<T>): Steps<T> {
   return (yield wait) as T
 }
@@ -62,8 +62,9 @@ export const aTurn: Wait<void> = {
 }
 
 /**
- * Returns the first records of a range. They are at least `count`, and up to the range's limit if
- * they are at hand; fewer only at its end. The records are those of the store when this step runs.
+ * Returns the first records of a range: at least `count`, unless the range has fewer. Records up to
+ * the range's limit are included if they have been read with the others. The records are those of
+ * the store when this step runs.
  */
 export function* readRange(records: RecordStore, range: RecordRange, count: number): Steps<readonly RecordPair[]> {
   return yield* waitFor({ later: () => readLater(records, range, count), now: () => records.readRangeSync(range, count) })

@@ -2,7 +2,7 @@
  * A walk over the keys of one database, in key order or against it, step by step. The keys that
  * exist are
  *
- *   LevelDB's roots, less keys whose resident entry is a tombstone, plus keys that LevelDB lacks
+ *   LevelDB's roots, minus keys whose resident entry is a tombstone, plus keys that LevelDB lacks
  *
  * This holds for one LevelDB snapshot while `keyspace.epoch` stays. A step takes its snapshot and
  * the epoch in one synchronous moment and reads. In a second synchronous moment it merges the
@@ -163,8 +163,8 @@ export function* walkAll(db: Database, range: KeyRange, visit: (keys: readonly W
 }
 
 /**
- * Returns the first and the last key that LevelDB has of a database, or null if it has none. A
- * hint: the keys may be deleted or expired.
+ * Returns the first and the last key that LevelDB has of a database, or null if it has none. They
+ * are only a hint, because the keys may have been deleted or have expired.
  */
 export function* storedEdges(db: Database): Steps<readonly [first: Bytes, last: Bytes] | null> {
   const first = yield* readStored(db, ALL_KEYS, 1, 1, 'forward')
@@ -174,8 +174,9 @@ export function* storedEdges(db: Database): Steps<readonly [first: Bytes, last: 
 }
 
 /**
- * Returns the first `count` roots of the range (the last, backwards), and up to `most` if they are
- * at hand; fewer only at its end. Returns null if LevelDB was closed meanwhile.
+ * Returns the first `count` roots of the range (the last ones, backwards), unless it has fewer.
+ * Roots up to `most` are included if they have been read with the others. Returns null if LevelDB
+ * was closed meanwhile.
  */
 function* readStored(db: Database, range: KeyRange, count: number, most: number, order: WalkOrder): Steps<readonly WalkedKey[] | null> {
   const bounds = rootRange(db.id, range.from, range.before)
@@ -195,7 +196,7 @@ function storedKeyOf(recordKey: Buffer, value: Buffer): WalkedKey {
   return { key, expireAtMs: root.expireAtMs, type: typeNameOfKind(root.kind) }
 }
 
-/** True if a read failed because LevelDB was closed, for good or for a moment. */
+/** True if a read failed because LevelDB was closed, by a shutdown or during a reopening. */
 export function isStoreNotOpen(error: unknown): boolean {
   return error instanceof StoreNotOpenError || isNotOpen(error)
 }

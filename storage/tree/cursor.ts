@@ -43,7 +43,7 @@ export class TreeCursor {
   /** Moves to the next element. Returns false at the end. */
   next(): boolean {
     if (this.version !== this.tree.version) this.findAgain()
-    for (let { leaf } = this; leaf !== null; leaf = this.turn(leaf)) {
+    for (let { leaf } = this; leaf !== null; leaf = this.moveOn(leaf)) {
       const { index } = this
       if (index >= 0 && index < leaf.length) {
         this.isStarted = true
@@ -63,7 +63,7 @@ export class TreeCursor {
    */
   nextRun(): { readonly leaf: TreeNode; readonly start: number; readonly end: number } | null {
     if (this.version !== this.tree.version) this.findAgain()
-    for (let { leaf } = this; leaf !== null; leaf = this.turn(leaf)) {
+    for (let { leaf } = this; leaf !== null; leaf = this.moveOn(leaf)) {
       const { index } = this
       if (index < 0 || index >= leaf.length) continue
       this.isStarted = true
@@ -78,7 +78,7 @@ export class TreeCursor {
   }
 
   /** Moves to the neighbouring leaf and returns it, or null at the end. */
-  private turn(leaf: TreeNode): TreeNode | null {
+  private moveOn(leaf: TreeNode): TreeNode | null {
     const { tree, step } = this
     // A leaf that was evicted is no longer linked into the tree.
     if (leaf.pages !== null && leaf.ringIndex < 0) return this.seekAgain(leaf)
@@ -128,6 +128,7 @@ export class TreeCursor {
     return this.leaf
   }
 
+  /** Finds the last key again after the tree has changed. */
   private findAgain(): void {
     const { tree } = this
     if (!tree.layout.isKeyed) throw new Error('a list has changed under its cursor')

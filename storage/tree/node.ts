@@ -6,7 +6,7 @@
  *   inner            children[i], a node or the number of a page that is not in memory;
  *                    counts[i] elements below it;
  *                    keys[i] is not after any key below children[i] and after all below
- *                    children[i - 1]; keys[0] stands for the least
+ *                    children[i - 1]; keys[0] is empty and bounds nothing
  *
  * `encodedBytes` is the encoded size of the content (approximate for inner nodes), by which nodes
  * are split. `memoryBytes` is the approximate size in memory.

@@ -3,7 +3,7 @@
  * pages of their own.
  *
  *   inline   each tree is one leaf; together they take at most `inlineBytes`
- *   pages    each node is a page; begins past `inlineBytes`, ends at half of it
+ *   pages    each node is a page; from more than `inlineBytes` until at most half of that is left
  *
  * A value may be filled before it belongs to a key. Until then, only its pages count as memory.
  */
@@ -83,6 +83,7 @@ export class TreeObject {
     if (this.pages !== null || this.entry !== null) this.db.resize(bytes)
   }
 
+  /** Gives an inline object pages if it exceeds `inlineBytes`. */
   makePagesIfLarge(): void {
     assert(this.pages === null, 'only an inline object is given pages')
     const { keyspace } = this.db
@@ -96,7 +97,8 @@ export class TreeObject {
   }
 
   /**
-   * Makes the object inline if its elements have become few. REQUIRES: the entry has been touched.
+   * Makes the object inline if its elements have become small. REQUIRES: the entry has been
+   * touched.
    */
   makeInlineIfSmall(): void {
     const { pages } = this

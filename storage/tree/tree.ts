@@ -9,7 +9,7 @@
  * of any size.
  *
  * Every change first touches the root record, the leaf and the inner nodes above it. A checkpoint
- * under way therefore has them as they were.
+ * under way thereby gets their content from before the change.
  */
 import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -21,7 +21,9 @@ import type { TreeObject } from './object.ts'
 
 export type { TreeValue } from './node.ts'
 export { FieldValue } from './node.ts'
+
 // hot: every access to a collection searches its nodes here
+
 /**
  * The limits past which nodes are split, in encoded bytes and elements. Trees written under other
  * limits stay readable.
@@ -76,7 +78,7 @@ export class Tree {
     return sum
   }
 
-  /** Moves to a key, or to the gap where it belongs. Returns true if the key exists. */
+  /** Sets the place to a key, or to the gap where it belongs. Returns true if the key exists. */
   find(key: Bytes): boolean {
     let node = this.rootNode()
     while (node.level !== 0) {
@@ -103,7 +105,9 @@ export class Tree {
     return low < keys.length && keys[low] === key
   }
 
-  /** Moves to the element of a rank. The rank `count` is the place after the last element. */
+  /**
+   * Sets the place to the element of a rank. The rank `count` is the place after the last element.
+   */
   seek(rank: number): void {
     if (!(rank >= 0 && rank <= this.count)) throw new Error(`no rank ${rank} in a tree of ${this.count}`)
     let node = this.rootNode()
@@ -131,10 +135,12 @@ export class Tree {
     return this.placeLeaf.keys[this.index] as Bytes
   }
 
+  /** The value at the place. REQUIRES: `find` or `seek` came before. */
   get value(): TreeValue {
     return this.placeLeaf.values[this.index]
   }
 
+  /** The rank of the place, in O(log n). REQUIRES: `find` or `seek` came before. */
   get rank(): number {
     let rank = this.index
     for (let node = this.placeLeaf, { parent } = node; parent !== null; node = parent, parent = node.parent) {
@@ -145,8 +151,8 @@ export class Tree {
   }
 
   /**
-   * Inserts an element at the place, before the element there. In a keyed tree the place must be
-   * the one that `find` left; lists pass '' as the key.
+   * Inserts an element before the place. In a keyed tree the place must be the one that `find` set
+   * for this key; lists pass an empty key.
    */
   insert(key: Bytes, value?: TreeValue): void {
     const { layout, placeLeaf: leaf, index } = this
@@ -306,9 +312,7 @@ export class Tree {
     for (let node: TreeNode | null = leaf; node !== null; node = node.parent) keyspace.touch(node, node.memoryBytes)
   }
 
-  /**
-   * True if the node and the root record may change: a checkpoint under way has them as they were.
-   */
+  /** True if the node and the root record have been touched, so that they may change. */
   isTouched(node: TreeNode): boolean {
     const { pages, entry, db } = this.object
     const { generation } = db.keyspace

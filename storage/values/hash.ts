@@ -6,9 +6,9 @@
  *            once a field has had one
  *   header   nextDeadlineMs(8), the earliest of them; empty if no field has one
  *
- * The key is due when its hash's next field is (`Entry.dueAtMs`), so the deadline index leads to
- * it. A command that meets an expired field deletes it at once, logged before the command. A
- * replica hides the field, and replay ignores its deadline.
+ * The deadline index lists a key by its own deadline or its hash's earliest one (`Entry.dueAtMs`),
+ * so expiry finds fields as it finds keys. A command that meets an expired field deletes it at
+ * once, logged before the command. A replica hides the field, and replay ignores its deadline.
  *
  * A hash whose fields are all expired does not exist for lookups (`Database.peek`). A hash that a
  * command was given therefore has a live field, and deleting expired fields never empties it before
@@ -88,7 +88,7 @@ export class Hash implements Collection {
     return this.object.encoding === HASHTABLE
   }
 
-  /** Marks the hash as too large for a listpack, for good. Called after a change. */
+  /** Marks the hash permanently as too large for a listpack. Called after a change. */
   becomeHashtable(): void {
     this.object.encoding = HASHTABLE
   }

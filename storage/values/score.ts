@@ -24,12 +24,12 @@ const doubleBytes = new Uint8Array(double.buffer)
 const IS_LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
 /** Returns the index in memory of a byte of a big-endian double. */
-function placeOf(index: number): number {
+function memoryIndexOf(index: number): number {
   return IS_LITTLE_ENDIAN ? 7 - index : index
 }
 
 /** Returns a buffer of at least this length: the scratch buffer if it is large enough. */
-function room(length: number): Buffer {
+function bufferFor(length: number): Buffer {
   return length <= scratch.length ? scratch : Buffer.allocUnsafeSlow(length)
 }
 
@@ -37,14 +37,14 @@ function room(length: number): Buffer {
 function writeScore(score: number, buffer: Buffer): void {
   double[0] = score === 0 ? 0 : score
   const flip = score < 0 ? 0xff : 0
-  for (let i = 0; i < SCORE_BYTES; i++) buffer[i] = (doubleBytes[placeOf(i)] as number) ^ flip
+  for (let i = 0; i < SCORE_BYTES; i++) buffer[i] = (doubleBytes[memoryIndexOf(i)] as number) ^ flip
   if (flip === 0) buffer[0] = (buffer[0] as number) ^ SIGN
 }
 
 /** Returns a member's key in the second tree, with memory of its own. */
 export function orderKey(score: number, member: Bytes): Bytes {
   const length = SCORE_BYTES + member.length
-  const buffer = room(length)
+  const buffer = bufferFor(length)
   writeScore(score, buffer)
   buffer.latin1Write(member, SCORE_BYTES)
   return buffer.latin1Slice(0, length)
@@ -53,7 +53,7 @@ export function orderKey(score: number, member: Bytes): Bytes {
 /** Returns the least of all keys with a greater score. */
 export function keyAfterScore(score: number): Bytes {
   writeScore(score, scratch)
-  // Even the form of the greatest score, +inf, is not all ones.
+  // The loop ends: no score, not even +inf, is encoded as eight bytes of 0xff.
   let at = SCORE_BYTES - 1
   while (scratch[at] === 0xff) scratch[at--] = 0
   scratch[at] = (scratch[at] as number) + 1
@@ -63,8 +63,8 @@ export function keyAfterScore(score: number): Bytes {
 export function scoreOfKey(key: Bytes): number {
   const first = key.charCodeAt(0)
   const flip = first < SIGN ? 0xff : 0
-  for (let i = 1; i < SCORE_BYTES; i++) doubleBytes[placeOf(i)] = key.charCodeAt(i) ^ flip
-  doubleBytes[placeOf(0)] = flip === 0 ? first ^ SIGN : first ^ flip
+  for (let i = 1; i < SCORE_BYTES; i++) doubleBytes[memoryIndexOf(i)] = key.charCodeAt(i) ^ flip
+  doubleBytes[memoryIndexOf(0)] = flip === 0 ? first ^ SIGN : first ^ flip
   return double[0] as number
 }
 
@@ -76,7 +76,7 @@ export function memberOfKey(key: Bytes): Bytes {
 /** Returns the member with memory of its own, which also compares faster. */
 export function detachedMemberOfKey(key: Bytes): Bytes {
   const { length } = key
-  const buffer = room(length)
+  const buffer = bufferFor(length)
   buffer.latin1Write(key)
   return buffer.latin1Slice(SCORE_BYTES, length)
 }

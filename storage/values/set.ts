@@ -2,7 +2,7 @@
  * A set: its members in byte order, in one tree.
  *
  *   tree 0    member -> nothing
- *   encoding  Redis's encoding of a set that grew as this one did; it never goes back
+ *   encoding  Redis's encoding of a set that grew as this one did; it never shrinks
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'

@@ -4,7 +4,7 @@
  *
  *   tree 0    member -> score
  *   tree 1    score(8) member -> nothing: score.ts
- *   encoding  whether Redis would call it a listpack or a skiplist; it never goes back
+ *   encoding  Redis's encoding, listpack or skiplist; a skiplist stays one
  *
  * A rank is a rank in the second tree. Ranges of scores are ranges of ranks, found in O(log n).
  */
@@ -139,22 +139,17 @@ export class SortedSet implements Collection {
     return this.order.rankOf(orderKey(score, member))
   }
 
-  /** Returns the rank of the first member of a range of scores that begins here. */
+  /** Returns the rank of the first member of a range of scores whose lower end this is. */
   rankFrom({ score, isExclusive }: ScoreBound): number {
     return this.order.lowerBound(isExclusive ? keyAfterScore(score) : orderKey(score, ''))
   }
 
-  /**
-   * Returns the rank after the last member of a range of scores that ends here.
-   */
+  /** Returns the rank after the last member of a range of scores whose upper end this is. */
   rankTo({ score, isExclusive }: ScoreBound): number {
     return this.order.lowerBound(isExclusive ? orderKey(score, '') : keyAfterScore(score))
   }
 
-  /**
-   * Returns the rank in byte order, regardless of scores, of the first member of a range that
-   * begins here.
-   */
+  /** Returns the rank in byte order of the first member of a range whose lower end this is. */
   lexFrom(bound: LexBound): number {
     if (typeof bound === 'string') return bound === 'least' ? 0 : this.size
     const { members } = this
@@ -162,7 +157,7 @@ export class SortedSet implements Collection {
     return members.rank + (isFound && bound.isExclusive ? 1 : 0)
   }
 
-  /** Returns the rank in byte order after the last member of a range that ends here. */
+  /** Returns the rank in byte order after the last member of a range whose upper end this is. */
   lexTo(bound: LexBound): number {
     if (typeof bound === 'string') return bound === 'least' ? 0 : this.size
     const { members } = this

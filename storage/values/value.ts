@@ -6,14 +6,15 @@ import { Rope } from './rope.ts'
 
 export type Value = Bytes | Rope | Collection
 
+/** A value that may have pages. */
 export type LargeValue = Rope | Collection
 
-/** Returns the bytes of memory beside those of its pages. */
+/** Returns the memory of a value in its entry, without that of its pages, in bytes. */
 export function entryBytesOf(value: LargeValue): number {
   return value instanceof Rope ? 0 : value.object.entryBytes
 }
 
-/** Returns the bytes of memory of its pages. */
+/** Returns the memory of a value's resident pages, in bytes. */
 export function residentBytesOf(value: LargeValue): number {
   return value instanceof Rope ? value.residentBytes : value.object.residentBytes
 }
@@ -38,6 +39,7 @@ export function setOwner(value: LargeValue, entry: OwnerKey | null): void {
   if (!(value instanceof Rope)) value.object.entry = entry
 }
 
+/** Moves a value to another database, with its resident pages. */
 export function moveTo(value: LargeValue, db: OwnerDatabase): void {
   if (value instanceof Rope) value.moveTo(db)
   else value.object.moveTo(db)

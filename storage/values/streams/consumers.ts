@@ -22,7 +22,7 @@ const scratch = Buffer.alloc(20)
 /** A consumer has few of its group's pending entries if its share is less than one in this many. */
 const FEW = 16
 
-/** A consumer as its element has it. */
+/** A consumer, read from its element; `save` writes it back. */
 export class Consumer {
   readonly group: ConsumerGroup
   readonly name: Bytes

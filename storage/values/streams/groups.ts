@@ -25,7 +25,7 @@ import type { Stream } from './stream.ts'
 
 const scratch = Buffer.alloc(28)
 
-/** A group as its element has it; `save` writes it back. */
+/** A group, read from its element; `save` writes it back. */
 export class ConsumerGroup {
   readonly stream: Stream
   readonly name: Bytes

@@ -2,8 +2,8 @@
  * Stream ids, `ms-seq`, both unsigned 64-bit: 16 bytes, big-endian, so that ids compare as Bytes
  * do.
  *
- * Numbers of 64 bits are plain numbers where those are exact and bigints beyond. A value has one
- * form only, so `===` compares.
+ * A number of 64 bits is a JavaScript number if that is exact, else a bigint. Each value has only
+ * one form, so `===` compares.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 

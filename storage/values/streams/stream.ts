@@ -39,9 +39,9 @@ export class Stream {
   /** The internal number of the next group or consumer; never used again. */
   nextNumber = 1
   /**
-   * The times when consumers were last seen, by their numbers, in ms since the epoch, where these
-   * are later than their elements say. In memory only: a consumer that asks and gets nothing
-   * changes nothing.
+   * The times when consumers were last seen, by their numbers, in ms since the epoch, if later than
+   * their elements state. They are in memory only, because a request that returns no entry is no
+   * change of the stream.
    */
   seen: Map<number, number> | null = null
 
@@ -129,7 +129,7 @@ export class Stream {
   }
 
   /**
-   * Returns the number of entries that had been added when this id was; -1 if that cannot be known.
+   * Returns the number of entries added up to the entry with this id; -1 if that cannot be known.
    */
   distanceOf(id: Bytes): Uint64 {
     const { count } = this.entries
