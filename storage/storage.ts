@@ -227,12 +227,12 @@ export class Storage {
   retry(): boolean {
     if (this.stalled === null) return true
     if (!this.writer.retry(this.binlog)) return false
-    this.keyspace.expiry = this.nodeRole.restingExpiry
+    this.keyspace.expiry = this.nodeRole.ordinaryExpiry
     return true
   }
 
   /** Takes the reserve back after a full disk, if a purge frees enough. Called at intervals. */
-  recoverRoom(): void {
+  reclaimReserve(): void {
     const { diskSpace } = this
     if (this.stalled !== null || this.started === null || diskSpace.hasReserve || diskSpace.acquireReserve() || !diskSpace.isLow) return
     this.purge()
@@ -286,7 +286,7 @@ export class Storage {
   /** Begins or ends a hold, in which a master does not delete expired keys but hides them. */
   holdExpiry(why: ExpiryHold, isHeld: boolean): void {
     this.nodeRole.holdExpiry(why, isHeld)
-    if (this.stalled === null && !this.isReloadUnderWay) this.keyspace.expiry = this.nodeRole.restingExpiry
+    if (this.stalled === null && !this.isReloadUnderWay) this.keyspace.expiry = this.nodeRole.ordinaryExpiry
   }
 
   /** Continues a replica's history under its master's ids. */
@@ -372,7 +372,7 @@ export class Storage {
     const durable = Math.max(cleanEnd ?? 0, this.witness.offset)
     const freeDiskSpace = (error: unknown) => this.appendFailed(error)
     const read = await readDisk(options, { keyspace, scanCursors, dataSet, ownFrom, durable, freeDiskSpace }, replayer, progress)
-    keyspace.expiry = nodeRole.restingExpiry
+    keyspace.expiry = nodeRole.ordinaryExpiry
     keyspace.setClock(options.clock.wallMs())
     return read
   }

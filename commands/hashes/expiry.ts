@@ -5,7 +5,7 @@
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { EVENT_HASH } from '../../storage/keyspace/key-events.ts'
-import { Hash, MAX_ENDING_FIELD_BYTES } from '../../storage/values/hash.ts'
+import { Hash, MAX_DEADLINE_FIELD_BYTES } from '../../storage/values/hash.ts'
 import { type Args, type Command, command, firstKey } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
 import { clientError, invalidExpireTime, stringTooLong } from '../contract/errors.ts'
@@ -76,7 +76,7 @@ function expire(context: Context, args: Args, name: Bytes, unitMs: 1 | 1000, fro
   const deadlineMs = Math.max(1, deadlineOf(name, args[2], unitMs, from === 'now' ? context.nowMs : 0))
   const condition = conditionOf(args[3])
   const first = fieldsFrom(args, condition === null ? 3 : 4, badCountOfExpire)
-  for (let i = first; i < args.length; i++) if (must(args[i]).length > MAX_ENDING_FIELD_BYTES) throw stringTooLong()
+  for (let i = first; i < args.length; i++) if (must(args[i]).length > MAX_DEADLINE_FIELD_BYTES) throw stringTooLong()
   if (hash === undefined) return new Array(args.length - first).fill(NO_FIELD)
   const isPast = keyspace.isPast(deadlineMs)
   const replies: number[] = []

@@ -14,8 +14,8 @@ import {
   EMPTY_SKETCH,
   isDense,
   keptCardinality,
-  placeOf,
   REGISTERS,
+  registerAndHeightOf,
 } from '../../storage/values/hyperloglogs/hyperloglog.ts'
 import { type Raised, Sketch } from '../../storage/values/hyperloglogs/sketch.ts'
 import { type Args, type Command, command, firstKey, keyRange } from '../contract/command.ts'
@@ -57,7 +57,7 @@ const pfadd = command({
     let position = 2
     // Once a sketch holds many elements, most additions change nothing. The check needs no copy.
     if (isDense(before)) {
-      while (position < args.length && isIn(before, placeOf(must(args[position])))) position++
+      while (position < args.length && isIn(before, registerAndHeightOf(must(args[position])))) position++
       if (position === args.length) return 0
     }
     sketch.load(before)
@@ -69,8 +69,8 @@ const pfadd = command({
   },
 })
 
-function isIn(dense: Bytes, place: number): boolean {
-  return denseRegisterOf(dense, place % REGISTERS) >= Math.floor(place / REGISTERS)
+function isIn(dense: Bytes, packed: number): boolean {
+  return denseRegisterOf(dense, packed % REGISTERS) >= Math.floor(packed / REGISTERS)
 }
 
 /**
@@ -80,8 +80,8 @@ function isIn(dense: Bytes, place: number): boolean {
 function addAll(args: Args, from: number, limit: number): number {
   let raised = 0
   for (let position = from; position < args.length; position++) {
-    const place = placeOf(must(args[position]))
-    if (requireValid(sketch.raise(place % REGISTERS, Math.floor(place / REGISTERS), limit)) === 'raised') raised++
+    const packed = registerAndHeightOf(must(args[position]))
+    if (requireValid(sketch.raise(packed % REGISTERS, Math.floor(packed / REGISTERS), limit)) === 'raised') raised++
   }
   return raised
 }

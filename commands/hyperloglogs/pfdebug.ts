@@ -1,7 +1,13 @@
 /** PFDEBUG looks into HyperLogLogs; PFSELFTEST verifies the implementation. */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
-import { DENSE_BYTES, denseRegister, placeOf, REGISTERS, setDenseRegister } from '../../storage/values/hyperloglogs/hyperloglog.ts'
+import {
+  DENSE_BYTES,
+  denseRegister,
+  REGISTERS,
+  registerAndHeightOf,
+  setDenseRegister,
+} from '../../storage/values/hyperloglogs/hyperloglog.ts'
 import { Sketch } from '../../storage/values/hyperloglogs/sketch.ts'
 import { type Args, type Command, command, keyRange } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
@@ -103,9 +109,9 @@ function testEstimates(prefix: string): void {
   sparse.load()
   const limit = STANDARD_ERRORS * (1.04 / Math.sqrt(REGISTERS))
   for (let count = 1, checkAt = 1; count <= TESTED_ELEMENTS; count++) {
-    const place = placeOf(prefix + count)
-    dense.raise(place % REGISTERS, Math.floor(place / REGISTERS), 0)
-    if (checkAt <= 10_000) sparse.raise(place % REGISTERS, Math.floor(place / REGISTERS), 3000)
+    const packed = registerAndHeightOf(prefix + count)
+    dense.raise(packed % REGISTERS, Math.floor(packed / REGISTERS), 0)
+    if (checkAt <= 10_000) sparse.raise(packed % REGISTERS, Math.floor(packed / REGISTERS), 3000)
     if (count !== checkAt) continue
     const estimated = must(cardinalityOf(dense))
     if (checkAt <= 10_000 && estimated !== cardinalityOf(sparse)) throw clientError('ERR TESTFAILED dense/sparse disagree')

@@ -93,7 +93,7 @@ export class Cron {
     if (storage.stalled !== null && storage.retry()) turn.unstall()
     if (monotonicMs - this.lastRoomMs >= ROOM_EVERY_MS) {
       this.lastRoomMs = monotonicMs
-      storage.recoverRoom()
+      storage.reclaimReserve()
     }
     if (monotonicMs - this.lastSampleMs >= SAMPLE_EVERY_MS) {
       this.lastSampleMs = monotonicMs

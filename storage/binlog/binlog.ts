@@ -281,7 +281,7 @@ export class Binlog {
       this.sync() // makes most of the old segment durable before a turn has to wait for the rest
     }
     this.follower?.appended(offset, pieces)
-    this.tellSynced()
+    this.notifySynced()
   }
 
   private syncFile(file: File): void {
@@ -311,7 +311,7 @@ export class Binlog {
       }
       this.syncs++
       this.setSynced(this.syncingTo)
-      this.tellSynced()
+      this.notifySynced()
       if (!this.isSyncWanted || this.file === null) break
       this.isSyncWanted = false
       file = this.file
@@ -335,7 +335,7 @@ export class Binlog {
     for (const waiter of ready) waiter.resolve()
   }
 
-  private tellSynced(): void {
+  private notifySynced(): void {
     if (!this.hasSyncedMoved || this.isDiscarded) return
     this.hasSyncedMoved = false
     this.onSynced()

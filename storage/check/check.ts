@@ -13,7 +13,7 @@
  */
 import type { Files } from '../../base/files.ts'
 import { currentDataSet, type DataSet } from '../directory/directory.ts'
-import { type Identity, identityPath, previousOf, roleOf, saveIdentity, undrawnIdentity } from '../directory/identity.ts'
+import { blankIdentity, type Identity, identityPath, previousOf, roleOf, saveIdentity } from '../directory/identity.ts'
 import { storedIdentity } from '../directory/identity-store.ts'
 import { readWitness, replaceWitness } from '../directory/witness.ts'
 import type { RecordStore } from '../records/record-store.ts'
@@ -140,6 +140,6 @@ function replaceIdentity(options: CheckOptions, { name }: DataSet, found: Identi
   const path = identityPath(directory)
   if (typeof found !== 'string') return `${path} is valid and was left unchanged`
   const revision = (readWitness(files, directory)?.revision ?? 0) + 1
-  saveIdentity(files, directory, undrawnIdentity(name), revision)
+  saveIdentity(files, directory, blankIdentity(name), revision)
   return `${path} was replaced: the next start is as a master unless replicaof is configured`
 }

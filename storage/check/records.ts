@@ -146,7 +146,7 @@ class RecordCheck {
         this.library(key.name, value)
         break
       case 'garbage':
-        this.garbage(key.what, key.id, value)
+        this.garbage(key.kind, key.id, value)
         break
       case 'root':
         this.root(key, value)
@@ -215,14 +215,14 @@ class RecordCheck {
     if (this.meta !== null && !(this.meta.libraries ?? []).includes(name)) this.findings.damage(place, 'the meta record does not name it')
   }
 
-  private garbage(what: number, id: number, value: Buffer): void {
-    const place = `garbage record ${what}:${id}`
+  private garbage(kind: number, id: number, value: Buffer): void {
+    const place = `garbage record ${kind}:${id}`
     this.counts.garbage++
     if (value.length > 0) this.findings.damage(place, 'has a value')
-    if (what === GARBAGE_OBJECT) this.garbageObjects.add(id)
-    else if (what === GARBAGE_DATABASE) this.garbageDatabases.add(id)
+    if (kind === GARBAGE_OBJECT) this.garbageObjects.add(id)
+    else if (kind === GARBAGE_DATABASE) this.garbageDatabases.add(id)
     else this.findings.damage(place, 'its kind is unknown')
-    const next = what === GARBAGE_OBJECT ? this.meta?.nextObjectId : this.meta?.nextDbId
+    const next = kind === GARBAGE_OBJECT ? this.meta?.nextObjectId : this.meta?.nextDbId
     if (next !== undefined && id >= next) this.findings.damage(place, `its id is not below the next one, ${next}`)
   }
 

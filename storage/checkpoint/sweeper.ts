@@ -39,7 +39,8 @@ const COMPACTED_PAGES = 16_384
 const MAX_SPARSENESS = 4
 
 interface GarbageItem {
-  readonly what: number
+  /** GARBAGE_OBJECT or GARBAGE_DATABASE. */
+  readonly kind: number
   readonly id: number
 }
 
@@ -79,7 +80,7 @@ export class Sweeper {
         if (records.length === 0) break
         for (const [key] of records) {
           const garbage = readRecordKey(key)
-          if (garbage.type === 'garbage') this.queue.push({ what: garbage.what, id: garbage.id })
+          if (garbage.type === 'garbage') this.queue.push({ kind: garbage.kind, id: garbage.id })
         }
       }
     } finally {
@@ -98,8 +99,8 @@ export class Sweeper {
       databases.every((id) => id > 0),
       'only a database with an id leaves garbage',
     )
-    for (const id of objects) this.queue.push({ what: GARBAGE_OBJECT, id })
-    for (const id of databases) this.queue.push({ what: GARBAGE_DATABASE, id })
+    for (const id of objects) this.queue.push({ kind: GARBAGE_OBJECT, id })
+    for (const id of databases) this.queue.push({ kind: GARBAGE_DATABASE, id })
     this.run()
   }
 
@@ -129,10 +130,10 @@ export class Sweeper {
   private async sweepAll(): Promise<void> {
     for (let garbage = this.queue[0]; garbage !== undefined && !this.isStopped; garbage = this.queue[0]) {
       try {
-        const done = garbage.what === GARBAGE_OBJECT ? await this.sweepObject(garbage.id) : await this.sweepDatabase(garbage.id)
+        const done = garbage.kind === GARBAGE_OBJECT ? await this.sweepObject(garbage.id) : await this.sweepDatabase(garbage.id)
         if (!done) return
         const batch = this.records.batch()
-        batch.remove(garbageKey(garbage.what, garbage.id))
+        batch.remove(garbageKey(garbage.kind, garbage.id))
         await batch.write()
       } catch (error) {
         rethrowAssertion(error)

@@ -141,7 +141,7 @@ export class FillingDataSet implements IncomingDataSet {
   }
 
   put(records: readonly Pair[]): Promise<void> {
-    return this.do(async () => {
+    return this.runStep(async () => {
       await this.putAll(records)
       const isDue = this.bytes - (this.progress?.bytes ?? 0) >= PROGRESS_BYTES || this.clock.monotonicMs() - this.recordedMs >= PROGRESS_MS
       if (isDue) await this.recordProgress()
@@ -150,14 +150,14 @@ export class FillingDataSet implements IncomingDataSet {
 
   /** Makes the whole data set durable, as the state at a position of a history. */
   seal(position: BinlogPosition, history: DataSetHistory): Promise<void> {
-    return this.do(async () => {
+    return this.runStep(async () => {
       await this.recordProgress()
       await this.sealAll(position, history)
     })
   }
 
   /** Throws if the data set is being removed or closed. */
-  mustBeWanted(): void {
+  throwIfEnding(): void {
     if (this.ending !== null) throw new Error('the full sync was abandoned')
   }
 
@@ -186,8 +186,8 @@ export class FillingDataSet implements IncomingDataSet {
    * Runs a step, unless the data set is being removed or closed. A later step would open LevelDB
    * again in a directory that is about to be removed, and would keep its lock.
    */
-  private async do(step: () => Promise<void>): Promise<void> {
-    this.mustBeWanted()
+  private async runStep(step: () => Promise<void>): Promise<void> {
+    this.throwIfEnding()
     const work = step()
     this.work = work.catch(rethrowAssertion)
     await work

@@ -6,10 +6,10 @@ import type { Files } from '../../base/files.ts'
 import { DamageError, RESTORE_ADVICE } from '../records/records.ts'
 import { readHistory } from './data-sets.ts'
 import {
-  drawnIdentity,
   IDENTITY_ADVICE,
   type Identity,
   identityPath,
+  identityWithId,
   loadStored,
   newIdentity,
   replacedIdentity,
@@ -74,7 +74,7 @@ export function openIdentity(
     throw new DamageError(`${identityPath(directory)} is missing: it is unknown whether this was a master or a replica; ${IDENTITY_ADVICE}`)
   }
   const { identity, revision } = stored ?? { identity: newIdentity(random, generation), revision: 0 }
-  return { identity: drawnIdentity(identity, random), revision }
+  return { identity: identityWithId(identity, random), revision }
 }
 
 /** The identity in force, and its file. */

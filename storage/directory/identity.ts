@@ -83,12 +83,12 @@ export function newIdentity(random: Random, generation = ''): Identity {
  * Returns an identity without a past and without a replication id, for data of unknown history. The
  * next start gives it a random id.
  */
-export function undrawnIdentity(generation: string): Identity {
+export function blankIdentity(generation: string): Identity {
   return { replicationId: NO_REPLICATION_ID, past: [], cleanEnd: null, master: undefined, ownFrom: null, generation, fullSync: null }
 }
 
-/** Returns the identity, with a random replication id if it had none. */
-export function drawnIdentity(identity: Identity, random: Random): Identity {
+/** Returns the identity, with a random replication id if it has none. */
+export function identityWithId(identity: Identity, random: Random): Identity {
   return identity.replicationId === NO_REPLICATION_ID ? { ...identity, replicationId: randomHex(random, 40) } : identity
 }
 
@@ -219,7 +219,7 @@ function isOffset(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
-function isMaster(master: unknown): master is MasterAddress | null | undefined {
+function isMasterField(master: unknown): master is MasterAddress | null | undefined {
   if (master === null || master === undefined) return true
   const { host, port, failover } = master as Partial<MasterAddress>
   return typeof host === 'string' && Number.isSafeInteger(port) && typeof failover === 'boolean'
@@ -231,7 +231,7 @@ function isMaster(master: unknown): master is MasterAddress | null | undefined {
  */
 function identityOf(read: Readonly<Record<string, unknown>>): Identity | null {
   const { replicationId, master, cleanEnd = null, generation = '', fullSync = null, past = pastOfOld(read), ownFrom = 0 } = read
-  if (!isReplicationId(replicationId) || !arePastHistories(past) || !isMaster(master)) return null
+  if (!isReplicationId(replicationId) || !arePastHistories(past) || !isMasterField(master)) return null
   if ((cleanEnd !== null && !isOffset(cleanEnd)) || (ownFrom !== null && !isOffset(ownFrom))) return null
   if (typeof generation !== 'string' || (fullSync !== null && typeof fullSync !== 'string')) return null
   return { replicationId, past, cleanEnd, master, ownFrom, generation, fullSync }

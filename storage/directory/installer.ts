@@ -100,7 +100,7 @@ export class DataSetInstaller {
       await next.seal(position, history)
       // Replies that wait for this log are sent: the next log has other offsets.
       await old.binlog.syncTo(old.binlog.end.offset)
-      next.mustBeWanted()
+      next.throwIfEnding()
       const now = roleOf(this.host.identities.current)
       const refusal = now === role ? this.host.refusal() : `this node is a ${now}`
       if (refusal !== null) throw new Error(refusal)
@@ -112,7 +112,7 @@ export class DataSetInstaller {
       nameCurrent(files, directory, next.name)
       this.moveTo(next, position, history)
     } catch (error) {
-      if (this.mayBeNamed(next)) {
+      if (this.mayBeCurrent(next)) {
         this.hasFailed = true
         fatal(error) // a restart could find either data set, or memory differs from the disk
       } else resumeBackground(parts, clock.wallMs())
@@ -162,7 +162,8 @@ export class DataSetInstaller {
     this.host.onInstalled()
   }
 
-  private mayBeNamed(next: FillingDataSet): boolean {
+  /** True if CURRENT names this data set, or cannot be read. */
+  private mayBeCurrent(next: FillingDataSet): boolean {
     const { files, directory } = this.host.options
     try {
       return currentName(files, directory) === next.name

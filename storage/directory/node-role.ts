@@ -63,8 +63,10 @@ export class NodeRole {
     return roleOf(this.identity)
   }
 
-  /** The effect of lookups on expired keys in ordinary operation. */
-  get restingExpiry(): ExpiryMode {
+  /**
+   * The effect of lookups on expired keys while the binlog can be written and nothing is replayed.
+   */
+  get ordinaryExpiry(): ExpiryMode {
     return this.role === 'master' && this.expiryHolds.size === 0 ? 'delete' : 'hide'
   }
 
@@ -84,7 +86,7 @@ export class NodeRole {
   setMaster(binlog: Binlog, master: MasterAddress): void {
     if (this.role === 'master') binlog.syncNow()
     this.save(followingIdentity(this.identity, master))
-    this.options.keyspace.expiry = this.restingExpiry
+    this.options.keyspace.expiry = this.ordinaryExpiry
   }
 
   promote(binlog: Binlog): void {
@@ -92,7 +94,7 @@ export class NodeRole {
     binlog.syncNow() // the watermark of later groups vouches for this node's own disk
     this.save(promotedIdentity(this.identity, binlog.end.offset, random))
     binlog.replicationId = this.identity.replicationId
-    keyspace.expiry = this.restingExpiry
+    keyspace.expiry = this.ordinaryExpiry
     if (this.distrusted !== null) fatal(new Error(`${this.distrusted}: memory must not be written to; a restart reads the data on disk`))
   }
 

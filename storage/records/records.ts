@@ -7,7 +7,7 @@
  *                                               [expireAtMs(8) if flags & 1] payload crc(4)
  *   page      'p' objectId(8) pageNumber(4)  -> version(1) bytes crc(4)
  *   deadline  'x' expireAtMs(8) dbId(4) key  -> empty
- *   garbage   'g' what(1) id(8)              -> empty        what: 0 an object, 1 a database
+ *   garbage   'g' kind(1) id(8)              -> empty        kind: 0 an object, 1 a database
  *   cursors   'c'                            -> version(1) JSON text of the SCAN cursors crc(4);
  *                                               written at shutdown
  *   library   'f' name                       -> version(1) bytes crc(4)             libraries.ts
@@ -122,11 +122,11 @@ export function deadlineKey(expireAtMs: number, dbId: number, key: Bytes): Buffe
   return buffer.subarray(0, length)
 }
 
-export function garbageKey(what: number, id: number): Buffer {
-  assert(what === GARBAGE_OBJECT || what === GARBAGE_DATABASE, 'garbage is an object or a database')
+export function garbageKey(kind: number, id: number): Buffer {
+  assert(kind === GARBAGE_OBJECT || kind === GARBAGE_DATABASE, 'garbage is an object or a database')
   const buffer = Buffer.allocUnsafe(10)
   buffer[0] = TAG_GARBAGE
-  buffer[1] = what
+  buffer[1] = kind
   writeUint64(buffer, id, 2)
   return buffer
 }
@@ -295,7 +295,7 @@ export type RecordKey =
   | { readonly type: 'root'; readonly dbId: number; readonly key: Bytes }
   | { readonly type: 'page'; readonly objectId: number; readonly pageNumber: number }
   | { readonly type: 'deadline'; readonly expireAtMs: number; readonly dbId: number; readonly key: Bytes }
-  | { readonly type: 'garbage'; readonly what: number; readonly id: number }
+  | { readonly type: 'garbage'; readonly kind: number; readonly id: number }
 
 /** Decodes the key of a record. Throws DamageError if it does not follow the grammar. */
 export function readRecordKey(buffer: Buffer): RecordKey {
@@ -319,7 +319,7 @@ export function readRecordKey(buffer: Buffer): RecordKey {
         return { type: 'deadline', expireAtMs: readUint64(buffer, 1), dbId: buffer.readUInt32BE(9), key: buffer.latin1Slice(13) }
       break
     case TAG_GARBAGE:
-      if (buffer.length === 10) return { type: 'garbage', what: must(buffer[1]), id: readUint64(buffer, 2) }
+      if (buffer.length === 10) return { type: 'garbage', kind: must(buffer[1]), id: readUint64(buffer, 2) }
       break
   }
   throw new DamageError(`record key of an unknown form: ${buffer.toString('hex', 0, 32)}`)

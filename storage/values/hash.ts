@@ -34,7 +34,7 @@ export const DEADLINE_BYTES = 8
  * A longer field cannot have a deadline: its key in tree 1 would exceed the limit of a byte
  * sequence.
  */
-export const MAX_ENDING_FIELD_BYTES = MAX_BYTES_LENGTH - DEADLINE_BYTES
+export const MAX_DEADLINE_FIELD_BYTES = MAX_BYTES_LENGTH - DEADLINE_BYTES
 
 /** A hash. */
 export class Hash implements Collection {

@@ -173,7 +173,7 @@ export class SimulatedProcess implements Party {
     if (storage.stalled !== null && storage.retry()) this.host.note('writes again')
     if (Math.abs(now - this.lastRoomMs) >= ROOM_EVERY_MS) {
       this.lastRoomMs = now
-      storage.recoverRoom()
+      storage.reclaimReserve()
     }
     if (!this.host.mustSyncAlways && Math.abs(now - this.lastSyncMs) >= SYNC_EVERY_MS) {
       this.lastSyncMs = now

@@ -54,8 +54,10 @@ export function isDense(sketch: Bytes): boolean {
   return sketch.charCodeAt(ENCODING_AT) === DENSE
 }
 
-/** Returns an element's register plus its height times REGISTERS. */
-export function placeOf(element: Bytes): number {
+/**
+ * Returns the register and the height of an element in one number: register + height * REGISTERS.
+ */
+export function registerAndHeightOf(element: Bytes): number {
   murmurHash64(element, 0, SEED)
   const { low, high } = hashed
   return heightOf(low >>> INDEX_BITS, high) * REGISTERS + (low & (REGISTERS - 1))

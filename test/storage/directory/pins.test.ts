@@ -58,7 +58,7 @@ test('on a full disk the segments that replicas need stay for one checkpoint, th
   engine.turn(() => engine.run('SET', 'more', 'x'.repeat(20_000)))
   assert.ok(storage.isDiskLow)
   disk.files.capacityBytes = 0 // whatever is removed, it is not enough
-  for (let i = 0; i < 3; i++) storage.recoverRoom()
+  for (let i = 0; i < 3; i++) storage.reclaimReserve()
   assert.is(storage.binlog.startOffset, 0, 'no checkpoint was made')
   disk.files.capacityBytes = 2 ** 40
   storage.background()
@@ -66,11 +66,11 @@ test('on a full disk the segments that replicas need stay for one checkpoint, th
   await engine.settle()
   assert.is(storage.binlog.startOffset, pin)
   assert.is(warnings().length, 0)
-  for (let i = 0; i < 3; i++) storage.recoverRoom()
+  for (let i = 0; i < 3; i++) storage.reclaimReserve()
   assert.ok(storage.binlog.startOffset > pin)
   assert.is(warnings().length, 1)
   disk.files.capacityBytes = 2 ** 40
-  storage.recoverRoom()
+  storage.reclaimReserve()
   assert.not.ok(storage.isDiskLow)
   const start = storage.binlog.startOffset
   engine.events.pinned = () => start

@@ -84,7 +84,7 @@ test('a full disk releases the reserve, refuses writes and purges binlog; writes
   await engine.settle()
   assert.is(storage.checkpointer.landedOffset, storage.binlog.end.offset)
   assert.ok(storage.binlog.sizeBytes < before, 'binlog that recovery does not need is removed despite retention')
-  storage.recoverRoom()
+  storage.reclaimReserve()
   assert.not.ok(storage.isDiskLow)
   assert.ok(reserve())
   gates.refresh()
@@ -98,7 +98,7 @@ test('the reserve is not created where it would fill the disk, and is created on
   const engine = await Engine.open(disk, { reserveBytes: 1_000_000 })
   assert.not.ok(disk.files.existsSync('/data/reserve'))
   disk.files.capacityBytes = 10_000_000
-  engine.storage.recoverRoom()
+  engine.storage.reclaimReserve()
   assert.ok(disk.files.existsSync('/data/reserve'))
 })
 
@@ -174,7 +174,7 @@ test('a start on a full disk releases the reserve and refuses writes until there
   assert.is(again.run('GET', 'a'), '1')
   assert.ok(again.storage.isDiskLow)
   disk.files.capacityBytes = Number.POSITIVE_INFINITY
-  again.storage.recoverRoom()
+  again.storage.reclaimReserve()
   assert.not.ok(again.storage.isDiskLow)
   assert.ok(disk.files.existsSync('/data/reserve'))
 })
@@ -204,7 +204,7 @@ test('a reserve file that cannot be opened is kept', async () => {
   found.files.fail({ operation: 'open', path: /reserve$/, code: 'EMFILE' })
   const engine = await Engine.open(found, { reserveBytes: 100_000 })
   assert.ok(found.files.existsSync('/data/reserve'))
-  engine.storage.recoverRoom()
+  engine.storage.reclaimReserve()
   assert.not.ok(engine.storage.isDiskLow)
   await engine.storage.close('save')
 })
@@ -291,7 +291,7 @@ test('a checkpoint that finds the disk full releases the reserve', async () => {
   await engine.checkpoint().catch(() => {})
   assert.ok(storage.isDiskLow)
   assert.not.ok(disk.files.existsSync('/data/reserve'))
-  storage.recoverRoom()
+  storage.reclaimReserve()
   assert.not.ok(storage.isDiskLow)
 })
 
