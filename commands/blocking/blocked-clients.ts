@@ -12,7 +12,7 @@
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
-import type { Awaited, Keyspace } from '../../storage/keyspace/keyspace.ts'
+import type { Keyspace, KeyWaiters } from '../../storage/keyspace/keyspace.ts'
 import { KIND_LIST, KIND_SORTED_SET, KIND_STREAM } from '../../storage/records/records.ts'
 import type { BlockOptions } from '../contract/block-options.ts'
 import { UNBLOCKED_BY_CLIENT_TEXT, UNBLOCKED_BY_ROLE_TEXT } from '../contract/errors.ts'
@@ -60,7 +60,7 @@ export interface BlockedHandler {
 }
 
 /** The clients blocked on keys, with a queue for each key. */
-export class BlockedClients implements Awaited {
+export class BlockedClients implements KeyWaiters {
   private readonly keyspace: Keyspace
   private readonly handler: BlockedHandler
   private readonly monotonicMs: () => number
@@ -133,15 +133,15 @@ export class BlockedClients implements Awaited {
     }
     if (deadlineMs !== Number.POSITIVE_INFINITY) this.timeOuts.add(blocked)
     this.byClient.set(client, blocked)
-    this.keyspace.awaited = this
+    this.keyspace.keyWaiters = this
   }
 
-  changed(database: number, key: Bytes): void {
+  onKeyChanged(database: number, key: Bytes): void {
     const queue = this.queues[database]?.get(key)
     if (queue !== undefined) this.makeReady(queue)
   }
 
-  replaced(database: number): void {
+  onDatabaseReplaced(database: number): void {
     for (const queue of this.queues[database]?.values() ?? []) this.makeReady(queue)
   }
 
@@ -262,7 +262,7 @@ export class BlockedClients implements Awaited {
       if (blocked.options.wakesOnDelete === true) queue.deletionWaiters--
       if (queue.clients.size === 0) this.queues[queue.database]?.delete(queue.key)
     }
-    if (this.byClient.size === 0) this.keyspace.awaited = null
+    if (this.byClient.size === 0) this.keyspace.keyWaiters = null
     blocked.options.ended?.()
   }
 }

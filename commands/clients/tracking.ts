@@ -156,7 +156,7 @@ export class Tracking implements TrackingPort, KeyObserver {
     return this.table.isFull
   }
 
-  changes(_database: number, key: Bytes): void {
+  onChange(_database: number, key: Bytes): void {
     const by = this.keyspace.isExpiring ? null : this.requester
     if (this.broadcasts.prefixCount > 0) this.broadcasts.note(key, by)
     const readers = this.table.removeKey(key)
@@ -167,11 +167,11 @@ export class Tracking implements TrackingPort, KeyObserver {
       )
   }
 
-  replaces(): void {
+  onReplace(): void {
     this.isAllChanged = true
   }
 
-  replacesAll(): void {
+  onReplaceAll(): void {
     this.isAllChanged = true
     this.invalidateAllIfNeeded()
   }

@@ -57,7 +57,7 @@ export class KeyEventPublisher implements KeyEvents {
     for (const letter of letters.replace('A', ALL)) this.wanted |= CLASSES[letter] ?? 0
   }
 
-  happened(database: number, event: Bytes, key: Bytes): void {
+  onEvent(database: number, event: Bytes, key: Bytes): void {
     const { pubsub } = this
     if (!pubsub.hasListeners) return
     if (this.mustPublishByKey) pubsub.publish(`__keyspace@${database}__:${key}`, event)

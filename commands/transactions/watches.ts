@@ -69,11 +69,11 @@ export class Watches implements WatchesPort, KeyObserver {
     return watch.isBroken || watch.keys.some(({ database, key, isExpiredAlready }) => !isExpiredAlready && this.hasExpired(database, key))
   }
 
-  changes(database: number, key: Bytes): void {
+  onChange(database: number, key: Bytes): void {
     for (const watchedKey of this.watched[database]?.get(key) ?? []) change(watchedKey)
   }
 
-  replaces(database: number, by: number | null): void {
+  onReplace(database: number, by: number | null): void {
     for (const [key, ofKey] of must(this.watched[database])) {
       this.keyspace.eviction.makeRoom()
       const goes = this.keyspace.database(database).lookup(key) !== undefined
@@ -86,7 +86,7 @@ export class Watches implements WatchesPort, KeyObserver {
     }
   }
 
-  replacesAll(): void {
+  onReplaceAll(): void {
     for (const watch of this.all) watch.isBroken = true
   }
 

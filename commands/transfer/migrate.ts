@@ -83,16 +83,16 @@ class MigratedKeys implements KeyObserver {
     return this.isAllChanged || this.changed.has(key)
   }
 
-  changes(database: number, key: Bytes): void {
+  onChange(database: number, key: Bytes): void {
     // An expired key is gone, and has the same deadline there.
     if (database === this.database && this.sent.has(key) && !this.keyspace.isExpiring) this.changed.add(key)
   }
 
-  replaces(database: number, by: number | null): void {
+  onReplace(database: number, by: number | null): void {
     if (database === this.database || by === this.database) this.isAllChanged = true
   }
 
-  replacesAll(): void {
+  onReplaceAll(): void {
     this.isAllChanged = true
   }
 
@@ -133,7 +133,7 @@ function begin(context: Context, args: Args): Reply {
   const waitKey = waitKeyOf(session)
   void server.migrations.transfer(target, values, { mayReplace, timeoutMs }).then((outcome) => {
     transfer.outcome = outcome
-    keyspace.awaited?.changed(transfer.database, waitKey)
+    keyspace.keyWaiters?.onKeyChanged(transfer.database, waitKey)
   })
   return wait(context, transfer)
 }

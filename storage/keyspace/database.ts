@@ -262,7 +262,7 @@ export class Database implements OwnerDatabase {
   touch(entry: Entry): void {
     const { keyspace } = this
     keyspace.changes++
-    if (keyspace.observers !== null) for (const observer of keyspace.observers) observer.changes(this.index, entry.key)
+    if (keyspace.observers !== null) for (const observer of keyspace.observers) observer.onChange(this.index, entry.key)
     if (entry.generation !== keyspace.generation) keyspace.touchSlow(entry, entry.sizeBytes)
   }
 
@@ -354,7 +354,7 @@ export class Database implements OwnerDatabase {
 
   /** Notifies the clients that are blocked on the key. */
   signal(key: Bytes): void {
-    this.keyspace.awaited?.changed(this.index, key)
+    this.keyspace.keyWaiters?.onKeyChanged(this.index, key)
   }
 
   private valueOf(root: Root): Value {

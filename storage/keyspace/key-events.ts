@@ -20,20 +20,20 @@ export const EVENT_NEW = 2048
 export interface KeyEvents {
   /** The bits of the wanted classes. */
   readonly wanted: number
-  happened(database: number, event: Bytes, key: Bytes): void
+  onEvent(database: number, event: Bytes, key: Bytes): void
 }
 
-export const NO_EVENTS: KeyEvents = { wanted: 0, happened() {} }
+export const NO_EVENTS: KeyEvents = { wanted: 0, onEvent() {} }
 
 /**
- * Observes every key that is changed, created or deleted, by commands or by expiry. For WATCH and
- * client-side caching.
+ * Observes every key that is changed, created or deleted, by commands or by expiry. For WATCH,
+ * client-side caching and MIGRATE.
  */
 export interface KeyObserver {
   /** Called before the key changes. */
-  changes(database: number, key: Bytes): void
+  onChange(database: number, key: Bytes): void
   /** Called before a database is emptied (`by` is null) or swapped with the database `by`. */
-  replaces(database: number, by: number | null): void
+  onReplace(database: number, by: number | null): void
   /** Called when all data in memory is replaced, by a full sync or a reload. */
-  replacesAll(): void
+  onReplaceAll(): void
 }

@@ -38,12 +38,12 @@ export interface ExpiryLog {
   fieldsDeleted(database: number, key: Bytes, fields: readonly Bytes[]): void
 }
 
-/** The owner of the clients that are blocked on keys. */
-export interface Awaited {
+/** The callbacks of the clients that are blocked on keys. */
+export interface KeyWaiters {
   /** Called when a key has come, gone or got another value. */
-  changed(database: number, key: Bytes): void
+  onKeyChanged(database: number, key: Bytes): void
   /** Called when any key of a database may have come, gone or changed. */
-  replaced(database: number): void
+  onDatabaseReplaced(database: number): void
 }
 
 /**
@@ -99,7 +99,7 @@ export class Keyspace implements OwnerKeyspace {
    * Receives the keys that come, go or get another value. Attached while clients are blocked on
    * keys; null otherwise.
    */
-  awaited: Awaited | null = null
+  keyWaiters: KeyWaiters | null = null
   readonly events: KeyEvents
   /**
    * True while a unit of several commands is suspended and continues in later turns. Nothing may be
@@ -159,7 +159,7 @@ export class Keyspace implements OwnerKeyspace {
   /** Empties memory; `restore` may follow. REQUIRES: no checkpoint is under way. */
   reset(): void {
     assert(this.frozenGeneration === 0, 'memory is not emptied while a checkpoint is under way')
-    for (const observer of this.observers ?? []) observer.replacesAll()
+    for (const observer of this.observers ?? []) observer.onReplaceAll()
     this.landedGeneration = this.generation + 1
     this.generation += 2
     this.epoch++
@@ -171,7 +171,7 @@ export class Keyspace implements OwnerKeyspace {
     for (const [index, old] of this.databases.entries()) {
       old.droppedIn = this.generation
       this.databases[index] = new Database(this, index + 1, index)
-      this.awaited?.replaced(index)
+      this.keyWaiters?.onDatabaseReplaced(index)
     }
     this.nextObjectId = 1
     this.nextDbId = this.databases.length + 1
@@ -212,7 +212,7 @@ export class Keyspace implements OwnerKeyspace {
 
   /** Reports an event of a key if its class is wanted. */
   event(eventClass: number, event: Bytes, database: number, key: Bytes): void {
-    if ((this.events.wanted & eventClass) !== 0) this.events.happened(database, event, key)
+    if ((this.events.wanted & eventClass) !== 0) this.events.onEvent(database, event, key)
   }
 
   observe(observer: KeyObserver): void {
@@ -261,30 +261,30 @@ export class Keyspace implements OwnerKeyspace {
   /** FLUSHDB, in O(1). The dropped database's records become garbage with the next checkpoint. */
   flush(index: number): void {
     const old = this.database(index)
-    for (const observer of this.observers ?? []) observer.replaces(index, null)
+    for (const observer of this.observers ?? []) observer.onReplace(index, null)
     this.changes++
     if (old.keyCount === 0 && old.residentEntries === 0) return
     assert(old.droppedIn === 0, 'a database is dropped once')
     old.droppedIn = this.generation
     this.garbageDatabases.push(old.id)
     this.databases[index] = new Database(this, this.nextDbId++, index)
-    this.awaited?.replaced(index)
+    this.keyWaiters?.onDatabaseReplaced(index)
   }
 
   swap(first: number, second: number): void {
     const a = this.database(first)
     const b = this.database(second)
     for (const observer of this.observers ?? []) {
-      observer.replaces(first, second)
-      observer.replaces(second, first)
+      observer.onReplace(first, second)
+      observer.onReplace(second, first)
     }
     this.changes++
     this.databases[first] = b
     this.databases[second] = a
     b.index = first
     a.index = second
-    this.awaited?.replaced(first)
-    this.awaited?.replaced(second)
+    this.keyWaiters?.onDatabaseReplaced(first)
+    this.keyWaiters?.onDatabaseReplaced(second)
   }
 
   get keyCount(): number {

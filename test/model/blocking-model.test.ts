@@ -136,7 +136,7 @@ class World {
       for (const key of keys) assert.is(this.listOf(key).length, 0, `a client waits for ${key}, which exists`)
     }
     assert.is(this.server.blocked.count, this.waiting.length)
-    assert.is(this.server.keyspace.awaited === null, this.waiting.length === 0)
+    assert.is(this.server.keyspace.keyWaiters === null, this.waiting.length === 0)
   }
 }
 

@@ -193,7 +193,7 @@ test('no command reads or changes a key that its ACL check does not see', () => 
       return lookup(key)
     }
   }
-  keyspace.observe({ changes: (_database, key) => void changed.add(key), replaces() {}, replacesAll() {} })
+  keyspace.observe({ onChange: (_database, key) => void changed.add(key), onReplace() {}, onReplaceAll() {} })
   let seen = 0
   for (let i = 0; i < REQUESTS; i++) {
     const words = makeRequest(chance.pick([...WRITES, ...FIELD_WRITES, ...READS]), chance)

@@ -68,7 +68,7 @@ test('clients are served in order of arrival, one element each, and their pops a
   run('LPUSH', 'a', '3', '4', '5')
   assert.equal(third.replies, [['a', '5']])
   assert.equal(run('LRANGE', 'a', '0', '-1'), ['4', '3'])
-  assert.is(keyspace.awaited, null)
+  assert.is(keyspace.keyWaiters, null)
 })
 
 test('a client keeps its place while others block and leave', () => {

@@ -172,10 +172,10 @@ test('keyspace events are published to the configured channels, in the configure
   const session = new FakeSession()
   pubsub.subscribe(session, 'pattern', '__key*')
   events.configure('KE$')
-  events.happened(3, 'set', 'a')
+  events.onEvent(3, 'set', 'a')
   assert.equal(told(session), ['pmessage __key* __keyspace@3__:a set', 'pmessage __key* __keyevent@3__:set a'])
   events.configure('E$')
-  events.happened(0, 'set', 'a')
+  events.onEvent(0, 'set', 'a')
   assert.equal(told(session), ['pmessage __key* __keyevent@0__:set a'])
   const wants = (letters: string, eventClass: number) => {
     events.configure(letters)

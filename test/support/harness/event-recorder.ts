@@ -13,7 +13,7 @@ export class EventRecorder implements KeyEvents {
     this.wanted = wanted
   }
 
-  happened(database: number, event: Bytes, key: Bytes): void {
+  onEvent(database: number, event: Bytes, key: Bytes): void {
     this.events.push(eventText(database, event, key))
   }
 
