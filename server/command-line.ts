@@ -4,7 +4,8 @@
  *   haypile [file | -] { --name value { value } }      serve; flags win over the file, - is stdin
  *   haypile check DIR [--cut | --new-identity]         verify a data directory, its server stopped
  *   haypile import SOURCE --dir DIR                    fill a data directory, its server stopped
- *   haypile help [all | check | import], --help, --version
+ *   haypile export FILE --dir DIR                      write the data of a stopped server to a file
+ *   haypile help [all | check | import | export], --help, --version
  *
  * Exit statuses are in docs/command-line.md.
  */
@@ -14,13 +15,15 @@ import { Config } from './config/config.ts'
 import { ConfigError, type Item } from './config/file.ts'
 import { separatedFlags } from './config/flags.ts'
 import { fullHelp, shortHelp } from './config/help.ts'
+import type { ExportOptions } from './exchange/export-command.ts'
+import { type ExportFormat, FORMATS, RDB_VERSIONS } from './exchange/formats.ts'
 import type { ImportOptions } from './exchange/import-command.ts'
 import { machineOfProgram } from './process/heap.ts'
 
 /** The command line or the configuration is wrong. */
 const USAGE_STATUS = 2
 /** The subcommands beside serving; configuration keys are not for them. */
-const TOOLS: readonly string[] = ['check', 'import']
+const TOOLS: readonly string[] = ['check', 'import', 'export']
 
 export interface CommandLineActions {
   readonly version: string
@@ -30,6 +33,8 @@ export interface CommandLineActions {
   check(directory: string, options: { readonly repair: Repair }): Promise<number>
   /** Imports data. Resolves with the exit status. */
   import(source: string, options: ImportOptions): Promise<number>
+  /** Exports data. Resolves with the exit status. */
+  export(file: string, options: ExportOptions): Promise<number>
   /** Standard output and error; by default the process's own. */
   readonly output?: { out(text: string): void; error(text: string): void }
 }
@@ -63,11 +68,13 @@ export async function runCommandLine(words: readonly string[], actions: CommandL
   }
   const check = addCheck(program, flags, actions, setStatus)
   const importer = addImport(program, flags, actions, setStatus)
+  const exporter = addExport(program, flags, actions, setStatus)
   try {
     const topic = isTool ? undefined : helpTopic(plain)
     if (topic === undefined) await program.parseAsync(plain, { from: 'user' })
     else if (topic === 'check') output.out(check.helpInformation())
     else if (topic === 'import') output.out(importer.helpInformation())
+    else if (topic === 'export') output.out(exporter.helpInformation())
     else output.out(topic === 'all' ? fullHelp(machine) : shortHelp(machine))
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS
@@ -121,6 +128,37 @@ function addImport(program: Command, flags: readonly Item[], actions: CommandLin
     .action(async (source: string, { dir = '', match: pattern, db: database, databases, json }: ImportFlags) => {
       mustComeFirst('import', flags)
       setStatus(await actions.import(source, { directory: dir, selection: { pattern, database }, databases, isJson: json === true }))
+    })
+}
+
+interface ExportFlags extends ImportFlags {
+  readonly format?: ExportFormat
+  readonly rdbVersion: string
+}
+
+function addExport(program: Command, flags: readonly Item[], actions: CommandLineActions, setStatus: SetStatus): Command {
+  return program
+    .command('export')
+    .usage('FILE --dir DIR [options]')
+    .description('write the data of a data directory that no server has open to a file that Redis reads')
+    .argument('<file>')
+    .helpOption('-h, --help', 'print this help')
+    .requiredOption('--dir <directory>', 'the data directory')
+    .addOption(new Option('--format <name>', "the format, if not the file's ending").choices(FORMATS))
+    .addOption(
+      new Option('--rdb-version <number>', '10 for Redis 7.0, 11 for 7.2, 12 for 7.4, which alone holds the deadlines of fields')
+        .choices(RDB_VERSIONS.map(String))
+        .default('10'),
+    )
+    .option('--match <pattern>', 'only keys that match, as in KEYS')
+    .option('--db <index>', 'only keys of this database', wholeNumber)
+    .option('--databases <count>', 'the number of databases of the data directory, 16 by default', wholeNumber)
+    .option('--json', 'print the report as JSON')
+    .action(async (file: string, { dir = '', match: pattern, db: database, databases, json, format, rdbVersion: version }: ExportFlags) => {
+      mustComeFirst('export', flags)
+      const rdbVersion = RDB_VERSIONS.find((known) => String(known) === version) ?? 10
+      const selection = { pattern, database }
+      setStatus(await actions.export(file, { directory: dir, selection, databases, format, rdbVersion, isJson: json === true }))
     })
 }
 

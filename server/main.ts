@@ -97,6 +97,14 @@ const importPrivately: CommandLineActions['import'] = async (source, options) =>
   return runImport(source, options, processOutput)
 }
 
+/** Sets a private umask for the exported file. */
+const exportPrivately: CommandLineActions['export'] = async (file, options) => {
+  process.umask(0o077)
+  collectSooner()
+  const { runExport } = await import('./exchange/export-command.ts')
+  return runExport(file, options, processOutput)
+}
+
 const processOutput: ExchangeOutput = {
   out: (text) => process.stdout.write(text),
   error: (text) => process.stderr.write(text),
@@ -117,5 +125,6 @@ const status = await runCommandLine(process.argv.slice(2), {
   start: serve,
   check: checkPrivately,
   import: importPrivately,
+  export: exportPrivately,
 })
 if (status !== 0) process.exitCode = status

@@ -34,6 +34,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'integration/replication/roles': 15,
   'interop/redis/haproxy': 15,
   'interop/redis/dump': 15,
+  'interop/redis/exchange': 15,
   'crash/kill': 14,
   'integration/replication/laggards': 14,
   'crash/full-sync-kill': 13,

@@ -23,7 +23,8 @@ const WIDTH = 100
 const USAGE = `Usage: haypile [file] [--name value ...]              serve; flags win over the file, - reads standard input
        haypile check DIR [--cut | --new-identity]     verify a data directory that no server has open
        haypile import SOURCE --dir DIR                fill a data directory with the data of a Redis
-       haypile help [all | check | import]            this help, every configuration key, a subcommand
+       haypile export FILE --dir DIR                  write the data of a stopped server to a file
+       haypile help [all | check | import | export]   this help, every configuration key, a subcommand
        haypile --version
 
 A Redis-compatible key-value server with its data on disk.

@@ -9,7 +9,7 @@ import { DEFAULT_DATABASES } from './offline.ts'
 import type { KeySelection } from './parts.ts'
 import { Progress } from './progress.ts'
 import { ExchangeRefusal } from './refusal.ts'
-import { importLines, importObject } from './report.ts'
+import { importLines, reportObject } from './report.ts'
 import { openSource, type PartSource } from './sources.ts'
 
 export interface ExchangeOutput {
@@ -37,7 +37,7 @@ export async function runImport(path: string, options: ImportOptions, output: Ex
     const summary = await importSource(source, options, output, progress)
     progress.stop()
     const outcome = { source: path, target: options.directory, bytes: progress.done, seconds: progress.elapsedMs / 1000, summary }
-    output.out(options.isJson ? `${JSON.stringify(importObject(outcome))}\n` : importLines(outcome))
+    output.out(options.isJson ? `${JSON.stringify(reportObject(outcome))}\n` : importLines(outcome))
     return 0
   } catch (error) {
     rethrowAssertion(error)

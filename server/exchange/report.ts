@@ -1,32 +1,52 @@
-/** The report at the end of an import. */
+/** The reports at the end of an import or export. */
 import type { LoadSummary } from '../../storage/exchange/loader.ts'
+import type { ExportSummary } from './items.ts'
 
-export interface ImportOutcome {
+/** The frame of a report. */
+interface ReportContent<T> {
   readonly source: string
   readonly target: string
-  /** Bytes that were read. */
+  /** Bytes that were read or written. */
   readonly bytes: number
   readonly seconds: number
-  readonly summary: LoadSummary
+  readonly summary: T
 }
 
-/** Returns the report as lines for people. */
-export function importLines({ source, target, bytes, seconds, summary }: ImportOutcome): string {
-  const rate = Math.round(summary.keys / Math.max(seconds, 0.001))
-  const lines = [`imported ${source} into ${target}: ${summary.keys} keys, ${bytes} bytes, ${seconds.toFixed(1)} s, ${rate} keys/s`]
-  if (summary.libraries > 0) lines.push(`libraries of functions: ${summary.libraries}`)
-  const reasons = [
-    [summary.expired, 'expired'],
-    [summary.filtered, 'not selected'],
-    [summary.empty, 'empty'],
-  ] as const
-  const skipped = reasons.filter(([count]) => count > 0).map(([count, reason]) => `${count} ${reason}`)
-  if (skipped.length > 0) lines.push(`keys left out: ${skipped.join(', ')}`)
+/** Returns the report of an import as lines for people. */
+export function importLines(outcome: ReportContent<LoadSummary>): string {
+  const { summary } = outcome
+  const lines = [headline('imported', outcome), ...libraryLine(summary.libraries)]
+  lines.push(...leftOutLine([summary.expired, 'expired'], [summary.filtered, 'not selected'], [summary.empty, 'empty']))
   for (const what of new Set(summary.skipped)) lines.push(`skipped: ${what}`)
   return `${lines.join('\n')}\n`
 }
 
+/** Returns the report of an export as lines for people. */
+export function exportLines(outcome: ReportContent<ExportSummary>): string {
+  const { summary } = outcome
+  const lines = [headline('exported', outcome), ...libraryLine(summary.libraries)]
+  lines.push(...leftOutLine([summary.expired, 'expired'], [summary.filtered, 'not selected']))
+  if (summary.lostDeadlines > 0) {
+    lines.push(`deadlines of fields left out, since only --rdb-version 12 (Redis 7.4) holds them: ${summary.lostDeadlines}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
 /** Returns the report as an object for programs. */
-export function importObject({ source, target, bytes, seconds, summary }: ImportOutcome): object {
+export function reportObject({ source, target, bytes, seconds, summary }: ReportContent<object>): object {
   return { source, target, bytes, seconds, ...summary }
+}
+
+function headline(done: string, { source, target, bytes, seconds, summary }: ReportContent<{ readonly keys: number }>): string {
+  const rate = Math.round(summary.keys / Math.max(seconds, 0.001))
+  return `${done} ${source} into ${target}: ${summary.keys} keys, ${bytes} bytes, ${seconds.toFixed(1)} s, ${rate} keys/s`
+}
+
+function libraryLine(count: number): string[] {
+  return count === 0 ? [] : [`libraries of functions: ${count}`]
+}
+
+function leftOutLine(...reasons: readonly (readonly [count: number, reason: string])[]): string[] {
+  const found = reasons.filter(([count]) => count > 0).map(([count, reason]) => `${count} ${reason}`)
+  return found.length === 0 ? [] : [`keys left out: ${found.join(', ')}`]
 }

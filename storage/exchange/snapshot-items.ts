@@ -1,10 +1,13 @@
 /**
  * All data of a snapshot as the parts of an RDB file: libraries, then database by database the keys
  * in order. The same snapshot gives the same parts each time. Expired keys and fields that are not
- * deleted yet are among them, since their deletion follows in the binlog.
+ * deleted yet are among them unless the caller says otherwise, since their deletion follows in the
+ * binlog.
  */
+import type { Bytes } from '../../base/bytes.ts'
 import type { RdbItem } from '../../rdb/values.ts'
 import type { DataSnapshot } from '../records/data-snapshot.ts'
+import type { RecordPair } from '../records/record-reader.ts'
 import { DamageError, libraryKey, readLibrary, readRecordKey, readRoot, rootRange } from '../records/records.ts'
 import { rdbValueOf } from './outgoing.ts'
 import { SnapshotValues } from './snapshot-owner.ts'
@@ -16,6 +19,10 @@ const KEYS_PER_READ = 256
 export interface SnapshotContent {
   readonly hasKeys: boolean
   readonly hasLibraries: boolean
+  /** Returns false for a key that is left out. The deadline is 0 where there is none. */
+  readonly isWanted?: (database: number, key: Bytes, expireAtMs: number) => boolean
+  /** Fields of hashes that are expired at this time are left out, in ms since the epoch. */
+  readonly nowMs?: number
 }
 
 /**
@@ -24,11 +31,11 @@ export interface SnapshotContent {
  */
 export async function* snapshotItems(
   snapshot: DataSnapshot,
-  { hasKeys, hasLibraries }: SnapshotContent,
+  { hasKeys, hasLibraries, isWanted = () => true, nowMs = 0 }: SnapshotContent,
 ): AsyncGenerator<Iterable<RdbItem>> {
   if (hasLibraries) yield libraries(snapshot)
   if (!hasKeys) return
-  const values = new SnapshotValues(snapshot)
+  const values = new SnapshotValues(snapshot, nowMs)
   for (const [index, { id, keys, volatile }] of snapshot.meta.databases.entries()) {
     if (keys === 0) continue
     yield [
@@ -38,7 +45,7 @@ export async function* snapshotItems(
     const iterator = snapshot.iterate(rootRange(id, ''))
     try {
       for (let records = await iterator.next(KEYS_PER_READ); records.length > 0; records = await iterator.next(KEYS_PER_READ)) {
-        yield keysOf(values, records)
+        yield keysOf(values, records, (key, expireAtMs) => isWanted(index, key, expireAtMs))
       }
     } finally {
       await iterator.close()
@@ -54,12 +61,17 @@ function* libraries(snapshot: DataSnapshot): Generator<RdbItem> {
   }
 }
 
-function* keysOf(values: SnapshotValues, records: readonly (readonly [Buffer, Buffer])[]): Generator<RdbItem> {
+function* keysOf(
+  values: SnapshotValues,
+  records: readonly RecordPair[],
+  isWanted: (key: Bytes, expireAtMs: number) => boolean,
+): Generator<RdbItem> {
   for (const [recordKey, record] of records) {
     const root = readRoot(record)
     const { expireAtMs } = root
     const key = readRecordKey(recordKey)
     if (key.type !== 'root') throw new DamageError('a record that is not a root among the roots')
+    if (!isWanted(key.key, expireAtMs)) continue
     yield { kind: 'key', key: key.key, expireAtMs: expireAtMs === 0 ? null : expireAtMs, value: rdbValueOf(values.valueOf(root)) }
   }
 }

@@ -38,7 +38,7 @@ class RecentPages implements PageAdmission {
 /** Pages read from a snapshot have generation 0, which has landed. */
 const CLEAN = 1
 
-/** The keyspace of the values of one snapshot. Nothing expires in it, and nothing can change. */
+/** The keyspace of the values of one snapshot. Nothing is deleted in it, and nothing can change. */
 class SnapshotKeyspace implements OwnerKeyspace {
   readonly generation = CLEAN + 1
   readonly frozenGeneration = 0
@@ -47,8 +47,8 @@ class SnapshotKeyspace implements OwnerKeyspace {
   readonly eviction = new RecentPages()
   readonly garbageObjects: number[] = []
   readonly dropped: TreeNode[] = []
-  readonly nowMs = 0
-  readonly expiry = 'ignore'
+  readonly nowMs: number
+  readonly expiry = 'hide'
   isExpiring = false
   diskReads = 0
   changes = 0
@@ -61,8 +61,9 @@ class SnapshotKeyspace implements OwnerKeyspace {
   }
   private readonly snapshot: DataSnapshot
 
-  constructor(snapshot: DataSnapshot) {
+  constructor(snapshot: DataSnapshot, nowMs: number) {
     this.snapshot = snapshot
+    this.nowMs = nowMs
   }
 
   readRecord(recordKey: Buffer): Buffer | undefined {
@@ -70,8 +71,8 @@ class SnapshotKeyspace implements OwnerKeyspace {
     return this.snapshot.getSync(recordKey)
   }
 
-  isPast(): boolean {
-    return false
+  isPast(deadlineMs: number): boolean {
+    return deadlineMs <= this.nowMs
   }
 
   takeObjectId(): number {
@@ -83,8 +84,9 @@ class SnapshotKeyspace implements OwnerKeyspace {
 export class SnapshotValues {
   private readonly keyspace: SnapshotKeyspace
 
-  constructor(snapshot: DataSnapshot) {
-    this.keyspace = new SnapshotKeyspace(snapshot)
+  /** Fields of hashes that are expired at `nowMs` are hidden; with 0 none are. */
+  constructor(snapshot: DataSnapshot, nowMs: number) {
+    this.keyspace = new SnapshotKeyspace(snapshot, nowMs)
   }
 
   /**

@@ -109,7 +109,7 @@ test('the example of a command is copied from a source', () => {
     )
 })
 
-const ACTIONS = { version: '1', start: async () => {}, check: async () => 0, import: async () => 0 }
+const ACTIONS = { version: '1', start: async () => {}, check: async () => 0, import: async () => 0, export: async () => 0 }
 
 test('the commands named inside of sentences exist', async () => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> }

@@ -26,6 +26,10 @@ async function run(...words: string[]) {
       imported = { source, ...options }
       return 4
     },
+    export: async (file, options) => {
+      imported = { file, ...options }
+      return 5
+    },
     output: {
       out(text) {
         out += text
@@ -199,6 +203,15 @@ test('import takes its source, its directory and the selection of keys', async (
   const selection = { pattern: 'a*', database: 3 }
   assert.equal(imported, { source: 'dump.rdb', directory: 'd', selection, databases: undefined, isJson: true })
   assert.match((await run('help', 'import')).out, /^Usage: haypile import SOURCE --dir DIR/m)
+})
+
+test('export takes its file, its directory, a format and a version', async () => {
+  const { exitCode, imported } = await run('export', 'a', '--dir', 'd', '--format', 'rdb', '--rdb-version', '12')
+  assert.is(exitCode, 5)
+  const selection = { pattern: undefined, database: undefined }
+  assert.equal(imported, { file: 'a', directory: 'd', selection, databases: undefined, format: 'rdb', rdbVersion: 12, isJson: false })
+  assert.is((await run('export', 'a', '--dir', 'd', '--rdb-version', '9')).exitCode, 2)
+  assert.match((await run('help', 'export')).out, /^Usage: haypile export FILE --dir DIR/m)
 })
 
 test('version prints the version', async () => {

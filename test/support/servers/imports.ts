@@ -1,6 +1,7 @@
 /** Imports and exports in the test's process, with what they print. */
 import * as assert from 'uvu/assert'
 import { runCheck } from '../../../server/check-command.ts'
+import { type ExportOptions, runExport } from '../../../server/exchange/export-command.ts'
 import { type ImportOptions, runImport } from '../../../server/exchange/import-command.ts'
 
 export interface Printed {
@@ -30,6 +31,11 @@ async function printed(
 /** Imports a file into a data directory. */
 export function importFile(path: string, directory: string, options: Partial<ImportOptions> = {}): Promise<Printed> {
   return printed((output) => runImport(path, { directory, selection: {}, isJson: false, ...options }, output))
+}
+
+/** Exports a data directory into a file. */
+export function exportFile(path: string, directory: string, options: Partial<ExportOptions> = {}): Promise<Printed> {
+  return printed((output) => runExport(path, { directory, selection: {}, rdbVersion: 10, isJson: false, ...options }, output))
 }
 
 /** Fails unless the checker finds the directory clean. */

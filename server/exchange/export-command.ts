@@ -1,0 +1,69 @@
+/** `haypile export FILE`: the data of a data directory becomes a file that Redis reads. */
+import { rethrowAssertion } from '../../base/assert.ts'
+import { systemClock } from '../../base/clock.ts'
+import { errorText } from '../../base/error-text.ts'
+import { openDirectoryItems } from './directory-items.ts'
+import { writeFile } from './file-output.ts'
+import { type ExportFormat, formatOf, type RdbVersion, rdbChunks } from './formats.ts'
+import type { ExchangeOutput } from './import-command.ts'
+import { type ExportSummary, emptySummary, type ItemBatches } from './items.ts'
+import { DEFAULT_DATABASES } from './offline.ts'
+import type { KeySelection } from './parts.ts'
+import { Progress } from './progress.ts'
+import { ExchangeRefusal } from './refusal.ts'
+import { exportLines, reportObject } from './report.ts'
+
+export interface ExportOptions {
+  /** The data directory that is read. */
+  readonly directory: string
+  readonly selection: KeySelection
+  readonly databases?: number | undefined
+  /** Undefined: the file's ending decides. */
+  readonly format?: ExportFormat | undefined
+  readonly rdbVersion: RdbVersion
+  /** True prints the report as JSON. */
+  readonly isJson: boolean
+}
+
+/** Resolves with the exit status: 0 exported, 1 failed, 2 wrong words, directory or file. */
+export async function runExport(path: string, options: ExportOptions, output: ExchangeOutput): Promise<number> {
+  const { directory, isJson } = options
+  const format = options.format ?? formatOf(path)
+  let progress: Progress | null = null
+  try {
+    if (format === undefined) throw ExchangeRefusal.ofUsage(`the ending of ${path} names no format: use --format`)
+    const warn = (text: string) => output.error(`haypile: ${text}\n`)
+    const source = await openDirectoryItems({ directory, databases: options.databases ?? DEFAULT_DATABASES, warn })
+    try {
+      progress = progressOf(source.keyCount, output)
+      const summary = emptySummary()
+      const items = watched(source.items(options.selection, summary), summary, progress)
+      const bytes = await writeFile(path, rdbChunks(items, options.rdbVersion, summary))
+      progress.stop()
+      const outcome = { source: directory, target: path, bytes, seconds: progress.elapsedMs / 1000, summary }
+      output.out(isJson ? `${JSON.stringify(reportObject(outcome))}\n` : exportLines(outcome))
+    } finally {
+      await source.close()
+    }
+    return 0
+  } catch (error) {
+    rethrowAssertion(error)
+    progress?.stop()
+    output.error(`haypile: ${errorText(error)}; ${path} was not written\n`)
+    return error instanceof ExchangeRefusal ? error.exitStatus : 1
+  }
+}
+
+function progressOf(total: number, { hasProgressBar: hasBar, error: write }: ExchangeOutput): Progress {
+  return new Progress({ clock: systemClock, write, hasBar, action: 'exporting', unit: 'keys', total })
+}
+
+/** Passes the batches on and shows the progress after each. */
+async function* watched(batches: ItemBatches, summary: ExportSummary, progress: Progress): ItemBatches {
+  for await (const items of batches) {
+    yield items
+    progress.keys = summary.keys
+    progress.done = summary.keys + summary.expired + summary.filtered
+    progress.show()
+  }
+}

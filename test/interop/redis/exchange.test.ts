@@ -1,0 +1,95 @@
+/** Import and export beside redis-server: data goes there and back unchanged. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Bytes } from '../../../base/bytes.ts'
+import { DATABASES, dataset } from '../../support/generators/dataset.ts'
+import { type Seeded, seeded } from '../../support/generators/seed.ts'
+import { withNode } from '../../support/harness/in-process-node.ts'
+import { commandsOf } from '../../support/rdb/client-view.ts'
+import { randomContent, TYPES } from '../../support/rdb/random-contents.ts'
+import { checkClean, exportFile, importFile } from '../../support/servers/imports.ts'
+import { RedisServer } from '../../support/servers/redis-server.ts'
+import { until } from '../../support/servers/running-server.ts'
+import { type WireClient, WireError } from '../../support/servers/wire-client.ts'
+import { haveTools, run } from '../tools.ts'
+
+const KEYS = 60
+const LIBRARY = "#!lua name=lib\nredis.register_function('f', function() return 1 end)"
+const FAR_MS = 4_000_000_000_000
+const DEBUG = ['--enable-debug-command', 'yes']
+
+/** Fills databases with values of each type, small and large, some with deadlines. */
+async function fill(client: WireClient, chance: Seeded): Promise<void> {
+  for (let database = 0; database < DATABASES; database++) {
+    await client.call('SELECT', database)
+    for (let i = 0; i < KEYS; i++) {
+      const key = i === 0 ? 'k\u00ff\u0000\r\n' : i === 1 ? '12345' : i === 2 ? 'gr\u00c3\u00bc\u00c3\u009fe' : `key ${i}`
+      const content = randomContent(chance, TYPES[i % TYPES.length])
+      for (const reply of await client.pipeline(commandsOf(key, content))) assert.not.instance(reply, WireError)
+      if (i % 3 === 0) await client.call('PEXPIREAT', key, FAR_MS + i)
+    }
+  }
+  const many = Array.from({ length: 30_000 }, (_, index) => `element ${index} ${'x'.repeat(index % 90)}`)
+  for (let from = 0; from < many.length; from += 500) {
+    const some = many.slice(from, from + 500)
+    await client.call('RPUSH', 'large list', ...some)
+    await client.call('SADD', 'large set', ...some)
+    await client.call('ZADD', 'large sorted set', ...some.flatMap((member, index) => [(from + index) / 7, member]))
+    await client.call('HSET', 'large hash', ...some.flatMap((field, index) => [field, index]))
+  }
+  await client.call('SET', 'large string', 'bytes \u0000\u00ff'.repeat(300_000))
+  assert.is(await client.call('FUNCTION', 'LOAD', LIBRARY), 'lib')
+}
+
+async function digestOf(client: WireClient): Promise<unknown> {
+  return client.call('DEBUG', 'DIGEST')
+}
+
+if (haveTools('import and export beside redis-server', 'redis-server', 'redis-check-rdb')) {
+  const scratch = mkdtempSync(join(tmpdir(), 'haypile-exchange-'))
+  test.after(() => rmSync(scratch, { recursive: true }))
+
+  test("redis-server's file comes in, and redis-server loads what goes out", async () => {
+    const redis = await RedisServer.start(DEBUG)
+    const client = await redis.connect()
+    await fill(client, seeded('exchange'))
+    const [, directory] = (await client.call('CONFIG', 'GET', 'dir')) as Bytes[]
+    assert.is(await client.call('SAVE'), 'OK')
+    const data = join(scratch, 'data')
+    const imported = await importFile(join(directory!, 'dump.rdb'), data)
+    assert.is(imported.status, 0, imported.error)
+    await checkClean(data)
+    const [digest, expected] = [await digestOf(client), await dataset(client, 'redis 7.0')]
+    await client.close()
+    await redis.stop()
+    await withNode({ dir: data }, async ({ node, client }) => {
+      assert.equal(await dataset(client, 'redis 7.0'), expected)
+      await node.close()
+    })
+    for (const rdbVersion of [10, 11] as const) {
+      const file = join(scratch, `out-${rdbVersion}.rdb`)
+      const exported = await exportFile(file, data, { rdbVersion })
+      assert.is(exported.status, 0, exported.error)
+      assert.match(exported.out, /: \d+ keys, \d+ bytes, .*\nlibraries of functions: 1\n$/)
+      const { status, out } = await run('redis-check-rdb', [file])
+      if (rdbVersion === 10) assert.is(status, 0, out)
+    }
+    await checkClean(data)
+    const again = await RedisServer.start([...DEBUG, '--dir', scratch, '--dbfilename', 'out-10.rdb'])
+    const other = await again.connect()
+    try {
+      await until('the file to be loaded', async () => String(await other.call('INFO', 'persistence')).includes('\nloading:0'))
+      assert.equal(await dataset(other, 'redis 7.0'), expected)
+      assert.is(await digestOf(other), digest)
+      assert.is(await other.call('FCALL', 'f', 0), 1)
+    } finally {
+      await other.close()
+      await again.stop()
+    }
+  })
+}
+
+test.run()
