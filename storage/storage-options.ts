@@ -10,6 +10,7 @@ import type { KeyEvents } from './keyspace/key-events.ts'
 import type { OpenMode, RecordStore } from './records/record-store.ts'
 import type { RecoveredLog } from './recovery/recovery.ts'
 
+/** The settings of a storage engine; those that are not readonly may change while it runs. */
 export interface StorageSettings {
   readonly binlog: BinlogSettings
   readonly checkpoint: CheckpointSettings
@@ -54,6 +55,7 @@ export interface StorageOptions {
   readonly fatal: (error: unknown) => void
 }
 
+/** The result of a recovery. */
 export interface Recovery extends RecoveredLog {
   readonly checkpointOffset: number
   readonly durationMs: number

@@ -41,12 +41,15 @@ export interface BinlogPosition {
   readonly crc: number
 }
 
+/** The fields of a group's head. */
 export interface GroupHeader {
   readonly replicationId: string
   readonly offset: number
   readonly bodyLength: number
   readonly clockMs: number
+  /** Everything before this offset was durable when the group was written. */
   readonly synced: number
+  /** The CRC of the previous group. */
   readonly before: number
   readonly crc: number
 }

@@ -16,6 +16,7 @@ export interface BinlogSettings {
   retentionMs: number
 }
 
+/** One file of the binlog. Offsets are in bytes from the beginning of the binlog. */
 export interface Segment {
   readonly start: number
   /** Offset after the last byte. */

@@ -5,6 +5,7 @@
 import type { File, Files } from '../../base/files.ts'
 import { type Segment, segmentAt } from './segments.ts'
 
+/** A reader of the binlog's bytes in order, from an offset on. */
 export interface TailReader {
   /** The offset of the next read. */
   readonly offset: number

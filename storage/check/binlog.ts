@@ -15,6 +15,7 @@ import { listSegments, type Segment } from '../binlog/segments.ts'
 import type { LogStart } from '../recovery/recovery.ts'
 import type { CheckProgress, Findings } from './report.ts'
 
+/** The result of the check of a binlog. */
 export interface BinlogSummary {
   readonly segments: Segment[]
   readonly groups: number
@@ -27,6 +28,7 @@ export interface BinlogSummary {
   readonly damagedOffset: number | null
 }
 
+/** Verifies the binlog in a directory, and reports damage as findings. */
 export function checkBinlog(
   files: Files,
   directory: string,

@@ -13,6 +13,10 @@ import { listSegments, type Segment, segmentPath } from '../binlog/segments.ts'
 import { cutLog } from '../recovery/recovery.ts'
 import type { BinlogSummary } from './binlog.ts'
 
+/**
+ * Sets aside the parts of a checked binlog that recovery cannot use. Returns the repairs as
+ * sentences.
+ */
 export function cutDamage(files: Files, directory: string, summary: BinlogSummary, checkpointOffset: number): string[] {
   const { damagedOffset, segments, end } = summary
   if (damagedOffset !== null && damagedOffset >= checkpointOffset) {

@@ -16,6 +16,7 @@ const FIRST_CAPACITY = 1024
  */
 const UNCHECKED = 0
 
+/** An object with pages, as the root record of its key describes it. */
 export interface OwnedObject {
   readonly id: number
   /** The kind of its root. */

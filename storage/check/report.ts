@@ -8,6 +8,7 @@ import { DamageError } from '../records/records.ts'
 /** `damage`: an invariant does not hold. `note`: unusual, and the next start deals with it. */
 export type Severity = 'damage' | 'note'
 
+/** One finding of a check. */
 export interface Finding {
   readonly severity: Severity
   /** A record, a file, or a binlog offset. */

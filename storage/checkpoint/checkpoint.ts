@@ -18,6 +18,7 @@ import { GARBAGE_DATABASE, GARBAGE_OBJECT, garbageKey, META_KEY } from '../recor
 
 const EMPTY_VALUE = Buffer.alloc(0)
 
+/** A checkpoint that is in LevelDB, and the garbage that it recorded. */
 export interface CheckpointLanding {
   readonly position: BinlogPosition
   readonly garbageObjects: readonly number[]

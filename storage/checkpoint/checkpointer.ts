@@ -23,6 +23,7 @@ const HASTE_BYTES = 8 * 1024 * 1024
 const MIN_RETRY_MS = 500
 const MAX_RETRY_MS = 30_000
 
+/** The conditions under which a checkpoint starts, and under which writes wait for it. */
 export interface CheckpointSettings {
   /** A checkpoint starts when the binlog has grown by this many bytes since the last one. */
   binlogBytes: number

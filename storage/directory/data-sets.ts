@@ -28,11 +28,13 @@ import { type DataSet, dataSetNames, dataSetOf } from './directory.ts'
 import { type FillingProgress, readProgress, removeProgress, saveProgress } from './filling-progress.ts'
 import { arePastHistories, isReplicationId, type PastHistory, readJson } from './identity.ts'
 
+/** The history that the data of a data set belongs to. */
 export interface DataSetHistory {
   readonly replicationId: string
   readonly past: readonly PastHistory[]
 }
 
+/** A data set that is being filled beside the one in use. */
 export interface IncomingDataSet {
   readonly name: string
   /** Its records, which an import fills directly. The meta record is `put` in any case. */

@@ -38,6 +38,7 @@ export interface DataSet {
 const DATA_SET_NAME = /^generation-\d{6}$/
 const FIRST_DATA_SET = 'generation-000001'
 
+/** Returns the paths of the data set of a name. Creates nothing. */
 export function dataSetOf(root: string, name: string): DataSet {
   return { name, db: join(root, name, 'db'), binlog: join(root, name, 'binlog') }
 }

@@ -18,6 +18,7 @@ import { bufferOf } from '../../base/bytes.ts'
 import type { Files } from '../../base/files.ts'
 import { readJson } from './identity.ts'
 
+/** The content of filling.json. */
 export interface FillingProgress {
   readonly source: readonly string[]
   readonly after: string
@@ -28,6 +29,7 @@ export interface FillingProgress {
 
 const FILE_NAME = 'filling.json'
 
+/** Stores the progress. REQUIRES: the records up to `after` are durable. */
 export async function saveProgress(files: Files, directory: string, progress: FillingProgress): Promise<void> {
   assert(isHex(progress.after) && (progress.meta === null || isHex(progress.meta)), 'a filling can be resumed from its progress')
   assert(isCount(progress.records) && isCount(progress.bytes), 'the counts of a filling are whole numbers')

@@ -25,6 +25,7 @@ export interface PastHistory {
   readonly until: number
 }
 
+/** The address of the master that a replica follows. */
 export interface MasterAddress {
   readonly host: string
   readonly port: number
@@ -32,6 +33,7 @@ export interface MasterAddress {
   readonly failover: boolean
 }
 
+/** A node's history, role and data set, as they are stored. */
 export interface Identity {
   readonly replicationId: string
   /** Newest first; `until` never grows towards older ones. */
@@ -74,6 +76,7 @@ export function previousOf({ past }: Identity): { readonly id: string; readonly 
   return newest === undefined ? { id: NO_REPLICATION_ID, offset: -1 } : { id: newest.id, offset: newest.until }
 }
 
+/** Returns the identity of a new node: a master with an empty history. */
 export function newIdentity(random: Random, generation = ''): Identity {
   const replicationId = randomHex(random, 40)
   return { replicationId, past: [], cleanEnd: 0, master: undefined, ownFrom: 0, generation, fullSync: null }
@@ -170,6 +173,7 @@ export function identityPath(directory: string): string {
   return join(directory, FILE_NAME)
 }
 
+/** Returns the stored identity, or undefined if there is none. Throws DamageError. */
 export function loadStored(files: Files, directory: string): StoredIdentity | undefined {
   const path = identityPath(directory)
   if (!files.existsSync(path)) return undefined
@@ -184,6 +188,7 @@ export function loadIdentity(files: Files, directory: string): Identity | undefi
   return loadStored(files, directory)?.identity
 }
 
+/** Stores an identity durably. Throws the file system's error. */
 export function saveIdentity(files: Files, directory: string, identity: Identity, revision = 1): void {
   assert(isReplicationId(identity.replicationId), 'a history has an id of 40 hexadecimal digits')
   assert(arePastHistories(identity.past), 'a past history has an id and an end')

@@ -17,6 +17,7 @@ import type { Entry } from './entry.ts'
 
 const BUCKET_MS = 60_000
 
+/** A hint: a key, or a field of its hash, may be due at this time. */
 export interface Deadline {
   readonly dueAtMs: number
   readonly dbId: number

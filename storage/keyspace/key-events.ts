@@ -17,6 +17,7 @@ export const EVENT_STREAM = 256
 export const EVENT_KEY_MISS = 1024
 export const EVENT_NEW = 2048
 
+/** The subscriber of keyspace events. */
 export interface KeyEvents {
   /** The bits of the wanted classes. */
   readonly wanted: number

@@ -6,12 +6,14 @@ import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { DamageError, readText, textRecord } from './records.ts'
 
+/** A database in the meta record: its number of keys, and of those with a deadline. */
 export interface DatabaseMeta {
   readonly id: number
   readonly keys: number
   readonly volatile: number
 }
 
+/** The content of the meta record. */
 export interface StoreMeta {
   readonly format: 1
   /** LevelDB is the state after the binlog up to this offset, in bytes. */
@@ -28,6 +30,7 @@ export interface StoreMeta {
   readonly atMs: number
 }
 
+/** Returns the value of the meta record. */
 export function encodeMeta(meta: StoreMeta): Buffer {
   assert(Number.isSafeInteger(meta.binlogOffset) && meta.binlogOffset >= 0, 'LevelDB is the state at an offset')
   assert(meta.binlogCrc >= 0 && meta.binlogCrc < 2 ** 32, 'a CRC has 32 bits')
@@ -39,6 +42,7 @@ export function encodeMeta(meta: StoreMeta): Buffer {
   return textRecord(JSON.stringify(meta))
 }
 
+/** Decodes the value of the meta record. Throws DamageError. */
 export function decodeMeta(record: Buffer): StoreMeta {
   const text = readText(record, 'meta')
   let meta: StoreMeta

@@ -5,6 +5,7 @@
  */
 import type { RecordPair } from './record-reader.ts'
 
+/** A range of record keys, from `from` to before `before`. */
 export interface RecordRange {
   readonly from: Buffer
   readonly before: Buffer
@@ -22,6 +23,7 @@ export interface RecordSink {
   remove(key: Buffer): void
 }
 
+/** Changes of records that are written together or not at all. */
 export interface RecordBatch extends RecordSink {
   /** Bytes of keys and values so far. */
   readonly sizeBytes: number
@@ -39,6 +41,7 @@ export interface RecordBatch extends RecordSink {
   writeLazily(): Promise<void>
 }
 
+/** An iterator over the records of a range. */
 export interface RecordIterator {
   /** Returns the next records, at most `count`; none at the end. */
   next(count: number): Promise<readonly RecordPair[]>
@@ -54,6 +57,7 @@ export interface RecordSnapshot {
   close(): Promise<void>
 }
 
+/** An ordered store of records. */
 export interface RecordStore {
   getSync(key: Buffer): Buffer | undefined
   getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]>

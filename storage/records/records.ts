@@ -122,6 +122,7 @@ export function deadlineKey(expireAtMs: number, dbId: number, key: Bytes): Buffe
   return buffer.subarray(0, length)
 }
 
+/** Returns the key of a garbage record. `kind` is GARBAGE_OBJECT or GARBAGE_DATABASE. */
 export function garbageKey(kind: number, id: number): Buffer {
   assert(kind === GARBAGE_OBJECT || kind === GARBAGE_DATABASE, 'garbage is an object or a database')
   const buffer = Buffer.allocUnsafe(10)
@@ -131,6 +132,7 @@ export function garbageKey(kind: number, id: number): Buffer {
   return buffer
 }
 
+/** Returns the key of the record of a library. */
 export function libraryKey(name: Bytes): Buffer {
   const buffer = Buffer.allocUnsafe(1 + name.length)
   buffer[0] = TAG_LIBRARY
@@ -176,6 +178,7 @@ export function pageValue(content: Buffer): Buffer {
   return seal(buffer, 1 + content.length)
 }
 
+/** Returns the value of the record of a library. */
 export function libraryRecord(content: Bytes): Buffer {
   const length = 1 + content.length
   const buffer = Buffer.allocUnsafe(length + CRC_BYTES)
@@ -270,6 +273,7 @@ export function rootDueAtOf(root: Root): number {
   return expireAtMs === 0 ? nextDeadlineMs : Math.min(expireAtMs, nextDeadlineMs)
 }
 
+/** Returns the length of a rope in bytes, from its root record. */
 export function ropeLengthOf(root: Root): number {
   return readUint64(root.payload, 8)
 }
@@ -279,6 +283,7 @@ export function readPage(value: Buffer): Buffer {
   return unseal(value, 'page').subarray(1)
 }
 
+/** Returns the content of a library from its record. Throws DamageError. */
 export function readLibrary(value: Buffer): Bytes {
   return unseal(value, 'library').latin1Slice(1)
 }

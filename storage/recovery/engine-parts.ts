@@ -17,6 +17,7 @@ import type { StorageOptions } from '../storage-options.ts'
 import { type RecoveredLog, type Replayer, replayLog } from './recovery.ts'
 import { Reopening } from './reopening.ts'
 
+/** The parts of a recovered engine that work beside the keyspace. */
 export interface EngineParts {
   /** The data set in use, which a full sync replaces. */
   dataSet: DataSet
@@ -53,6 +54,7 @@ export interface EngineHost {
   onSynced(): void
 }
 
+/** Makes the parts of an engine for a recovered log. Starts no background work. */
 export function makeEngineParts(
   options: StorageOptions,
   keyspace: Keyspace,
@@ -150,6 +152,7 @@ export async function stopBackground({ expiry, sweeper }: EngineParts): Promise<
   await sweeper.stop()
 }
 
+/** Resumes the work that `stopBackground` has stopped. */
 export function resumeBackground({ expiry, sweeper }: EngineParts, wallMs: number): void {
   expiry.resume(wallMs)
   sweeper.resume()

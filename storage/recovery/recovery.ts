@@ -26,14 +26,17 @@ import { listSegments, type Segment, segmentPath } from '../binlog/segments.ts'
 import type { DataSet } from '../directory/directory.ts'
 import { DamageError, RESTORE_ADVICE } from '../records/records.ts'
 
+/** The binlog after recovery, and the numbers of groups and commands that were replayed. */
 export interface RecoveredLog {
   readonly segments: Segment[]
   readonly end: BinlogPosition
   readonly groups: number
   readonly commands: number
+  /** Bytes that were cut from the end of the log. */
   readonly cutBytes: number
 }
 
+/** The position at which a replay starts, and the known facts about the log. */
 export interface LogStart {
   /** The position of LevelDB's state. */
   readonly from: BinlogPosition

@@ -37,6 +37,7 @@ import { aTurn, readRange, type Steps, waitFor } from './steps.ts'
 /** The name of a value's type in TYPE. */
 export type TypeName = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream'
 
+/** A key that a walk has found. */
 export interface WalkedKey {
   readonly key: Bytes
   /** The deadline in ms since the epoch; 0 means none. */
@@ -44,6 +45,7 @@ export interface WalkedKey {
   readonly type: TypeName
 }
 
+/** A range of keys in byte order. */
 export interface KeyRange {
   /** The first key that the range may hold. */
   readonly from: Bytes
@@ -51,6 +53,7 @@ export interface KeyRange {
   readonly before?: Bytes
 }
 
+/** The result of one step of a walk. */
 export interface WalkStep {
   /** Ascending, or descending when walking back. Expired keys are left out. */
   readonly keys: readonly WalkedKey[]
@@ -83,6 +86,7 @@ const TYPE_NAMES: Readonly<Record<number, TypeName>> = {
   [KIND_STREAM]: 'stream',
 }
 
+/** Returns the name of a value's type, as TYPE replies it. */
 export function typeNameOf(value: Value): TypeName {
   return typeof value === 'string' || value instanceof Rope ? 'string' : typeNameOfKind(value.kind)
 }

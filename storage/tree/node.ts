@@ -43,6 +43,7 @@ export const SCORE_VALUES = 2
 /** Bytes, or a FieldValue. */
 export const FIELD_VALUES = 3
 
+/** The kind of a tree: with keys or by position, and the kind of its values. */
 export interface Layout {
   readonly isKeyed: boolean
   readonly values: number

@@ -198,6 +198,7 @@ export function pageContent(node: TreeNode): Buffer {
   return pageWriter.content
 }
 
+/** Writes a node as the content of a page. */
 export function encodePage(writer: PageWriter, node: TreeNode): void {
   const { tree, level, length, keys } = node
   const { isKeyed, values: kind } = tree.layout
@@ -250,6 +251,7 @@ export function decodePage(tree: Tree, content: Buffer): TreeNode {
   return node
 }
 
+/** Reads the content of a page as a node, not linked into the tree yet. Throws DamageError. */
 export function decodeNode(reader: PageReader, tree: Tree): TreeNode {
   const { isKeyed, values: kind } = tree.layout
   const node = new TreeNode(tree, reader.byte())

@@ -48,6 +48,7 @@ export interface Collection {
   encodeHeader?(): Bytes
 }
 
+/** The class of one type of collections. */
 export interface CollectionClass<T extends Collection> {
   readonly kind: number
   readonly layouts: readonly Layout[]
@@ -78,6 +79,7 @@ export function newCollection<T extends Collection>(db: OwnerDatabase, type: Col
   return new type(new TreeObject(db, type.layouts), '')
 }
 
+/** Returns a copy that no key owns yet. */
 export function copyCollection(value: Collection, db: OwnerDatabase): Collection {
   const copy = value.object.copyFor(db)
   return new (classOf(value.kind))(copy, value.encodeHeader?.() ?? '')

@@ -17,6 +17,7 @@ const FILTERS_PER_SEARCH = 500
 /** A smaller leaf is compared as fast as its filter would be checked. */
 const MIN_FILTERED_ELEMENTS = 16
 
+/** The part of a list to search, and the matches to return. */
 export interface SearchOptions {
   readonly from: 'head' | 'tail'
   /** The number of matches to skip. */

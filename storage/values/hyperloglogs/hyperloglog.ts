@@ -106,11 +106,13 @@ export function keptCardinality(sketch: Bytes): number | bigint | null {
   return Number.isSafeInteger(cardinality) ? cardinality : (BigInt(high) << 32n) + BigInt(low)
 }
 
+/** Writes a cardinality into the header, which makes it valid. */
 export function keepCardinality(sketch: Buffer, cardinality: number): void {
   sketch.writeUInt32LE(cardinality % 2 ** 32, CARDINALITY_AT)
   sketch.writeUInt32LE(Math.floor(cardinality / 2 ** 32), CARDINALITY_AT + 4)
 }
 
+/** Marks the cardinality in the header as no longer valid. */
 export function invalidateCardinality(sketch: Uint8Array): void {
   sketch[INVALID_AT] = (sketch[INVALID_AT] as number) | INVALID_BIT
 }

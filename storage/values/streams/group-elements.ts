@@ -83,10 +83,12 @@ export class GroupRange {
   }
 }
 
+/** Decodes the value of a pending entry. */
 export function pendingOf(value: Bytes): Pending {
   return new Pending(uint32At(value, 0), Number(uint64At(value, 4)), uint64At(value, 12))
 }
 
+/** Encodes the value of a pending entry. */
 export function pendingValue(consumer: number, deliveredAtMs: number, deliveries: Uint64): Bytes {
   scratch.writeUInt32BE(consumer, 0)
   putUint64(scratch, 4, deliveredAtMs)
@@ -94,6 +96,7 @@ export function pendingValue(consumer: number, deliveredAtMs: number, deliveries
   return scratch.latin1Slice(0, 20)
 }
 
+/** Returns the tree of a stream's groups; creates it if it does not exist. */
 export function treeOf(stream: Stream): Tree {
   return stream.object.tree(1)
 }
@@ -105,22 +108,26 @@ export function put(stream: Stream, key: Bytes, value: Bytes): void {
   else tree.insert(detached(key), value)
 }
 
+/** Returns the number of elements from one key to before another. */
 export function countBetween(stream: Stream, from: Bytes, to: Bytes): number {
   const tree = treeOf(stream)
   return tree.lowerBound(to) - tree.lowerBound(from)
 }
 
+/** Removes the elements from one key to before another. */
 export function removeBetween(stream: Stream, from: Bytes, to: Bytes): void {
   const tree = treeOf(stream)
   tree.removeRange(tree.lowerBound(from), tree.lowerBound(to))
 }
 
+/** Returns a tag and a group's number, the prefix of that group's keys with this tag. */
 export function numberKey(tag: Bytes, number: number): Bytes {
   scratch.latin1Write(tag, 0)
   scratch.writeUInt32BE(number, 1)
   return scratch.latin1Slice(0, 5)
 }
 
+/** Returns the key of a group's pending entry. */
 export function pendingKey(group: number, id: Bytes): Bytes {
   scratch.latin1Write(PENDING, 0)
   scratch.writeUInt32BE(group, 1)

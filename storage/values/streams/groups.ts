@@ -149,6 +149,7 @@ export class ConsumerGroup {
   }
 }
 
+/** Returns a group by its name, or undefined. Creates no tree. */
 export function findGroup(stream: Stream, name: Bytes): ConsumerGroup | undefined {
   const value = stream.object.trees[1]?.get(GROUP + name)
   return value === undefined ? undefined : groupOf(stream, name, value as Bytes)

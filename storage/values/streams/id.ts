@@ -84,10 +84,12 @@ export function putUint64(buffer: Buffer, at: number, value: Uint64): void {
   } else buffer.writeBigUInt64BE(value, at)
 }
 
+/** Reads 4 bytes, big-endian. */
 export function uint32At(bytes: Bytes, at: number): number {
   return bytes.charCodeAt(at) * 0x100_0000 + (bytes.charCodeAt(at + 1) << 16) + (bytes.charCodeAt(at + 2) << 8) + bytes.charCodeAt(at + 3)
 }
 
+/** Reads 8 bytes, big-endian. */
 export function uint64At(bytes: Bytes, at: number): Uint64 {
   const high = uint32At(bytes, at)
   const low = uint32At(bytes, at + 4)
