@@ -1,8 +1,8 @@
 /**
  * A table of the objects that a check has met in root records: their ids, the lengths of ropes and
  * the payloads of collections. It takes 20 bytes per object and a short string per collection. A
- * rope is at least 64 KiB of data, and a collection in pages at least one page, so the table is
- * small beside the data.
+ * rope is at least 64 KiB, and a collection in pages at least one page, so the table is small
+ * beside the data.
  */
 import { at, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'

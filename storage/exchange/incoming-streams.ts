@@ -55,8 +55,8 @@ export function streamOf(parts: readonly RdbValuePart[], db: OwnerDatabase): Str
 }
 
 /**
- * Fills a new stream with checked parts. A consumer's last activity is set to the time when it was
- * last seen: RDBs up to version 10 lack it, and all nodes must load the same value.
+ * Fills a new stream with checked parts. A consumer counts as last active when it was last seen:
+ * RDBs up to version 10 lack the former, and all nodes must load the same value.
  */
 export class StreamBuilder {
   readonly stream: Stream
