@@ -60,7 +60,7 @@ export class FeedTail {
   }
 
   /** Implements Binlog.follower: one or more groups that begin at `start`. */
-  appended(start: number, pieces: readonly Buffer[]): void {
+  onAppended(start: number, pieces: readonly Buffer[]): void {
     if (start !== this.endOffset) this.takeBack(start)
     let length = 0
     for (const piece of pieces) length += piece.length

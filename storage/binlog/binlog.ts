@@ -135,7 +135,7 @@ export class Binlog {
     assert(this.syncedOffset <= offset && this.syncingTo <= offset, 'an fsync covers no truncated bytes')
     for (const waiter of this.waiters) waiter.offset = Math.min(waiter.offset, offset)
     this.wakeWaiters()
-    this.follower?.appended(offset, [])
+    this.follower?.onAppended(offset, [])
   }
 
   /**
@@ -280,7 +280,7 @@ export class Binlog {
       this.isRotationDue = true
       this.sync() // makes most of the old segment durable before a turn has to wait for the rest
     }
-    this.follower?.appended(offset, pieces)
+    this.follower?.onAppended(offset, pieces)
     this.notifySynced()
   }
 

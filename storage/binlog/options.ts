@@ -10,7 +10,7 @@ export interface BinlogFollower {
    * Called after an append, and after the log has been cut back to `start`, which is then before
    * the end of the last notification. The pieces are valid during the call only.
    */
-  appended(start: number, pieces: readonly Buffer[]): void
+  onAppended(start: number, pieces: readonly Buffer[]): void
 }
 
 export interface BinlogOptions {

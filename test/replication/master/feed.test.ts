@@ -341,12 +341,12 @@ test('the feed tail returns appended bytes even if their buffers are reused, and
     for (let step = 0; step < 200; step++) {
       if (integer(10) === 0) {
         log = log.subarray(0, integer(log.length + 1))
-        tail.appended(from + log.length, [])
+        tail.onAppended(from + log.length, [])
       }
       const pieces = [0, 1, 2].map(() => Buffer.alloc(integer(20) === 0 ? integer(200_000) : integer(500), integer(256)))
       const start = from + log.length
       log = Buffer.concat([log, ...pieces])
-      tail.appended(start, pieces)
+      tail.onAppended(start, pieces)
       for (const piece of pieces) piece.fill(0xff)
     }
     assert.is(tail.end, from + log.length)

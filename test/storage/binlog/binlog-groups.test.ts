@@ -126,7 +126,7 @@ test('the last append can be taken back, and its replacement does not count as s
   const [, first, second] = places as [BinlogPosition, BinlogPosition, BinlogPosition]
   const { binlog, files } = made()
   const told: [number, number][] = []
-  binlog.follower = { appended: (start, pieces) => told.push([start, pieces.reduce((sum, piece) => sum + piece.length, 0)]) }
+  binlog.follower = { onAppended: (start, pieces) => told.push([start, pieces.reduce((sum, piece) => sum + piece.length, 0)]) }
   binlog.appendGroups(bytes.subarray(0, first.offset), first, 1, 1)
   files.holdSyncs()
   binlog.appendGroups(bytes.subarray(first.offset, second.offset), second, 1, 1)
@@ -256,7 +256,7 @@ test('a follower receives every byte at the end of each append', async () => {
   const told: Buffer[] = []
   let end = 0
   binlog.follower = {
-    appended(start, pieces) {
+    onAppended(start, pieces) {
       assert.is(start, end)
       for (const piece of pieces) told.push(Buffer.from(piece))
       end = start + pieces.reduce((sum, piece) => sum + piece.length, 0)
@@ -279,7 +279,7 @@ test('followers of the synced offset are notified when it has moved, and never i
     seen.push(binlog.synced)
   })
   binlog.follower = {
-    appended: (start, pieces) => {
+    onAppended: (start, pieces) => {
       appended = start + pieces.reduce((sum, piece) => sum + piece.length, 0)
     },
   }
