@@ -37,7 +37,10 @@ export interface DataSetHistory {
 /** A data set that is being filled beside the one in use. */
 export interface IncomingDataSet {
   readonly name: string
-  /** Its records, which an import fills directly. The meta record is `put` in any case. */
+  /**
+   * The records of the data set, which an import fills directly. It, too, adds the meta record by
+   * `put`.
+   */
   readonly records: RecordStore
   /**
    * Adds records of another node's snapshot, which are not durable yet. Rejects if there is no

@@ -64,7 +64,10 @@ export class DataSetInstaller {
     return this.next
   }
 
-  /** Rejects if this node is not in the role. A master's log goes on as its own from there. */
+  /**
+   * Installs a filled data set. Rejects if this node's role is not `role`. A master continues the
+   * new log at its end.
+   */
   async install(next: IncomingDataSet, position: BinlogPosition, history: DataSetHistory, role: Role): Promise<void> {
     if (next !== this.next || this.next.isInstalled) throw new Error('not the data set that is being filled')
     if (this.underWay !== null) throw new Error('the data set is being installed')

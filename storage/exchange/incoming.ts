@@ -107,7 +107,10 @@ function sizeOfAll(elements: readonly Bytes[]): number {
 
 type PartsOf<K extends RdbPart['kind']> = readonly Extract<RdbPart, { kind: K }>[]
 
-/** Returns a value of decoded parts, which no key owns yet. Throws RdbError for a member twice. */
+/**
+ * Returns a value of decoded parts, which no key owns yet. Throws RdbError if a member occurs
+ * twice.
+ */
 export function buildValue({ parts }: DecodedValue, db: OwnerDatabase, limits: ValueLimits): Value | Buffer {
   switch (at(parts, 0).kind) {
     case 'string':
@@ -182,7 +185,7 @@ function hashOf(parts: PartsOf<'hash'>, db: OwnerDatabase, limits: ValueLimits):
   return hash
 }
 
-/** Throws RdbError for sorted elements two of which have the same name. */
+/** Throws RdbError if two elements have the same name. REQUIRES: they are sorted by name. */
 function mustBeUnique<T>(elements: readonly T[], nameOf: (element: T) => Bytes): void {
   let before: Bytes | null = null
   for (const element of elements) {

@@ -27,7 +27,7 @@ export interface SnapshotContent {
 
 /**
  * Yields the parts in batches. Each part has to be written before the next one is taken. Throws
- * what reading the snapshot throws.
+ * DamageError, or the error of a failed read.
  */
 export async function* snapshotItems(
   snapshot: DataSnapshot,

@@ -90,8 +90,8 @@ export class SnapshotValues {
   }
 
   /**
-   * Returns the value of a root record. It is valid until the next call. Throws DamageError, and
-   * whatever reading the snapshot throws.
+   * Returns the value of a root record. It is valid until the next call. Throws DamageError, or the
+   * error of a failed read.
    */
   valueOf(root: Root): Value {
     if (root.kind === KIND_STRING) return root.payload.latin1Slice()
