@@ -227,7 +227,7 @@ export class Storage {
   retry(): boolean {
     if (this.stalled === null) return true
     if (!this.writer.retry(this.binlog)) return false
-    this.keyspace.expiry = this.nodeRole.ordinaryExpiry
+    this.keyspace.expiryMode = this.nodeRole.ordinaryExpiryMode
     return true
   }
 
@@ -286,7 +286,7 @@ export class Storage {
   /** Begins or ends a hold, in which a master does not delete expired keys but hides them. */
   holdExpiry(why: ExpiryHold, isHeld: boolean): void {
     this.nodeRole.holdExpiry(why, isHeld)
-    if (this.stalled === null && !this.isReloadUnderWay) this.keyspace.expiry = this.nodeRole.ordinaryExpiry
+    if (this.stalled === null && !this.isReloadUnderWay) this.keyspace.expiryMode = this.nodeRole.ordinaryExpiryMode
   }
 
   /** Continues a replica's history under its master's ids. */
@@ -372,7 +372,7 @@ export class Storage {
     const durable = Math.max(cleanEnd ?? 0, this.witness.offset)
     const freeDiskSpace = (error: unknown) => this.appendFailed(error)
     const read = await readDisk(options, { keyspace, scanCursors, dataSet, ownFrom, durable, freeDiskSpace }, replayer, progress)
-    keyspace.expiry = nodeRole.ordinaryExpiry
+    keyspace.expiryMode = nodeRole.ordinaryExpiryMode
     keyspace.setClock(options.clock.wallMs())
     return read
   }

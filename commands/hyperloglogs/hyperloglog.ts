@@ -37,7 +37,7 @@ function storeAndLog(context: Context, args: Args, entry: Entry | undefined): vo
 }
 
 function sparseMaxBytes({ keyspace, server }: Context): number {
-  return keyspace.expiry === 'ignore' ? Number.POSITIVE_INFINITY : server.config.number('hll-sparse-max-bytes')
+  return keyspace.expiryMode === 'ignore' ? Number.POSITIVE_INFINITY : server.config.number('hll-sparse-max-bytes')
 }
 
 const pfadd = command({

@@ -38,7 +38,7 @@ export function stringOrEmpty(entry: Entry | undefined): StringValue {
  * limit may have changed since.
  */
 export function requireStringLength({ keyspace, server }: Context, length: number): void {
-  if (keyspace.expiry !== 'ignore' && length > server.config.number('proto-max-bulk-len')) throw stringTooLong()
+  if (keyspace.expiryMode !== 'ignore' && length > server.config.number('proto-max-bulk-len')) throw stringTooLong()
 }
 
 /** Returns a string as a reply that does not change when the value changes. */

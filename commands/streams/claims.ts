@@ -184,7 +184,7 @@ function claim(context: Context, key: Bytes, consumer: Consumer, options: Pendin
   const { nowMs } = context
   // A replayed XCLAIM without LASTID is of entries that their consumer read again, which does not
   // count as activity (effects.ts).
-  const isHistory = context.keyspace.expiry === 'ignore' && options.lastId === null
+  const isHistory = context.keyspace.expiryMode === 'ignore' && options.lastId === null
   const log = new PendingLog(context, key, consumer, group.lastId)
   const replies: Reply[] = []
   for (const id of options.ids) {

@@ -107,7 +107,7 @@ export class TrimOptions {
   private checkTogether({ keyspace, server }: Context, limit: number | null): void {
     const { trim } = this
     if (limit !== null && limit > 0 && trim === null) throw limitAlone()
-    if (keyspace.expiry === 'ignore') return // the logged trimming is exact
+    if (keyspace.expiryMode === 'ignore') return // the logged trimming is exact
     if (limit !== null) {
       if (trim?.isRough !== true) throw clientError('ERR syntax error, LIMIT cannot be used without the special ~ option')
       this.limit = limit

@@ -22,7 +22,7 @@ export function requireBitOffset({ keyspace, server }: Context, word: Bytes, uni
   const value = integerOf(word)
   if (typeof value !== 'number' || value < 0) throw invalidOffset()
   const offset = value * unitBits
-  const limitBytes = keyspace.expiry === 'ignore' ? Number.MAX_SAFE_INTEGER : server.config.number('proto-max-bulk-len')
+  const limitBytes = keyspace.expiryMode === 'ignore' ? Number.MAX_SAFE_INTEGER : server.config.number('proto-max-bulk-len')
   if (Math.floor(offset / 8) >= limitBytes) throw invalidOffset()
   return offset
 }

@@ -112,7 +112,7 @@ function readWhole(body: Buffer, at: number): { args: Bytes[]; end: number } | s
 
 function run({ keyspace }: Storage, replayer: LinkReplayer, { headers }: GroupBatch, groups: readonly (readonly Bytes[][])[]): void {
   const { nowMs } = keyspace
-  keyspace.expiry = 'ignore'
+  keyspace.expiryMode = 'ignore'
   try {
     for (const [index, header] of headers.entries()) {
       replayer.beginGroup(header)
@@ -120,7 +120,7 @@ function run({ keyspace }: Storage, replayer: LinkReplayer, { headers }: GroupBa
       replayer.endGroup()
     }
   } finally {
-    keyspace.expiry = 'hide'
+    keyspace.expiryMode = 'hide'
     keyspace.setClock(nowMs)
   }
 }

@@ -72,7 +72,7 @@ export class GroupWriter {
   private stall(error: unknown): void {
     this.stalled = errorText(error)
     this.stalledClockMs = this.keyspace.nowMs
-    this.keyspace.expiry = 'hide'
+    this.keyspace.expiryMode = 'hide'
     this.log.error(
       { error: this.stalled },
       'cannot write the binlog: replies of this turn wait and writes are refused until the disk accepts it',

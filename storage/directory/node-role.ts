@@ -66,7 +66,7 @@ export class NodeRole {
   /**
    * The effect of lookups on expired keys while the binlog can be written and nothing is replayed.
    */
-  get ordinaryExpiry(): ExpiryMode {
+  get ordinaryExpiryMode(): ExpiryMode {
     return this.role === 'master' && this.expiryHolds.size === 0 ? 'delete' : 'hide'
   }
 
@@ -86,7 +86,7 @@ export class NodeRole {
   setMaster(binlog: Binlog, master: MasterAddress): void {
     if (this.role === 'master') binlog.syncNow()
     this.save(followingIdentity(this.identity, master))
-    this.options.keyspace.expiry = this.ordinaryExpiry
+    this.options.keyspace.expiryMode = this.ordinaryExpiryMode
   }
 
   promote(binlog: Binlog): void {
@@ -94,7 +94,7 @@ export class NodeRole {
     binlog.syncNow() // the watermark of later groups vouches for this node's own disk
     this.save(promotedIdentity(this.identity, binlog.end.offset, random))
     binlog.replicationId = this.identity.replicationId
-    keyspace.expiry = this.ordinaryExpiry
+    keyspace.expiryMode = this.ordinaryExpiryMode
     if (this.distrusted !== null) fatal(new Error(`${this.distrusted}: memory must not be written to; a restart reads the data on disk`))
   }
 

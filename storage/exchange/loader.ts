@@ -114,7 +114,7 @@ export class RdbLoader {
     this.flushBytes = options.flushBytes ?? DEFAULT_FLUSH_BYTES
     this.maxWholeBytes = options.maxWholeBytes ?? MAX_WHOLE_BYTES
     this.keyspace = new Keyspace(records, databaseCount, NO_LOG)
-    this.keyspace.expiry = 'ignore'
+    this.keyspace.expiryMode = 'ignore'
     this.keyspace.eviction.limits = { cacheBytes }
     this.keyspace.setClock(nowMs)
     this.database = this.keyspace.database(0)

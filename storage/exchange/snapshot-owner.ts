@@ -48,7 +48,7 @@ class SnapshotKeyspace implements OwnerKeyspace {
   readonly garbageObjects: number[] = []
   readonly dropped: TreeNode[] = []
   readonly nowMs: number
-  readonly expiry = 'hide'
+  readonly expiryMode = 'hide'
   isExpiring = false
   diskReads = 0
   changes = 0

@@ -387,7 +387,7 @@ export class Database implements OwnerDatabase {
    */
   private expireOrHide(entry: Entry): Entry | undefined {
     if (!isExpired(entry)) return entry
-    if (this.keyspace.expiry === 'delete') expire(entry)
+    if (this.keyspace.expiryMode === 'delete') expire(entry)
     return undefined
   }
 

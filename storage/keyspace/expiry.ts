@@ -58,7 +58,7 @@ export class Expiry {
    */
   expireSome(count: number): boolean {
     const { keyspace } = this
-    if (!this.isActive || keyspace.expiry !== 'delete' || keyspace.isUnitSuspended) return false
+    if (!this.isActive || keyspace.expiryMode !== 'delete' || keyspace.isUnitSuspended) return false
     const { deadlines, nowMs } = keyspace
     while (count > 0) {
       const first = deadlines.first
@@ -114,9 +114,9 @@ export class Expiry {
 
   /** Returns the ms until there may be work. */
   delayMs(wallMs: number): number {
-    const { deadlines, expiry } = this.keyspace
+    const { deadlines, expiryMode } = this.keyspace
     const { first } = deadlines
-    if (first === undefined || !this.isActive || expiry !== 'delete') return MAX_DELAY_MS
+    if (first === undefined || !this.isActive || expiryMode !== 'delete') return MAX_DELAY_MS
     return Math.max(0, Math.min(MAX_DELAY_MS, first.dueAtMs - wallMs))
   }
 
@@ -125,9 +125,9 @@ export class Expiry {
    * the hints would never leave the heap.
    */
   lookAhead(wallMs: number): void {
-    const { deadlines, expiry } = this.keyspace
+    const { deadlines, expiryMode } = this.keyspace
     const horizon = minuteAfter(wallMs + LOOK_AHEAD_MS)
-    if (this.isStopped || this.loading !== null || expiry !== 'delete' || deadlines.horizonMs >= horizon) return
+    if (this.isStopped || this.loading !== null || expiryMode !== 'delete' || deadlines.horizonMs >= horizon) return
     const from = deadlines.horizonMs
     // One synchronous moment: the deadlines in memory are poured in, and the iterator sees every
     // checkpoint that has landed.

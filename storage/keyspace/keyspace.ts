@@ -71,7 +71,7 @@ export class Keyspace implements OwnerKeyspace {
   /** A full sync replaces it: do not keep a reference. */
   records: RecordStore
   log: ExpiryLog
-  expiry: ExpiryMode = 'delete'
+  expiryMode: ExpiryMode = 'delete'
   /** The reading of the clock that units share, in ms since the epoch. */
   nowMs = 0
   /** Monotonic time of that reading in whole seconds, from 1 on. Entries record it at their use. */
@@ -225,7 +225,7 @@ export class Keyspace implements OwnerKeyspace {
   }
 
   isPast(deadlineMs: number): boolean {
-    return deadlineMs <= this.nowMs && this.expiry !== 'ignore'
+    return deadlineMs <= this.nowMs && this.expiryMode !== 'ignore'
   }
 
   database(index: number): Database {

@@ -131,7 +131,7 @@ export async function readDisk(
   const { keyspace, scanCursors, dataSet, ownFrom, durable, freeDiskSpace } = into
   const read = async () => {
     const from = loadMeta(keyspace, scanCursors)
-    keyspace.expiry = 'ignore'
+    keyspace.expiryMode = 'ignore'
     return { from, recovered: await replayLog(files, dataSet, { from, ownFrom, durable }, replayer, log, clock, progress) }
   }
   try {

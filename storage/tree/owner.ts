@@ -56,7 +56,7 @@ export interface OwnerKeyspace {
   touch(record: DirtyRecord, sizeBytes: number): void
 
   readonly nowMs: number
-  readonly expiry: 'delete' | 'hide' | 'ignore'
+  readonly expiryMode: 'delete' | 'hide' | 'ignore'
   isExpiring: boolean
   isPast(deadlineMs: number): boolean
 }

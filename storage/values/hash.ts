@@ -207,7 +207,7 @@ export class Hash implements Collection {
   private checkLive(field: Bytes, { expireAtMs }: FieldValue): boolean {
     const { keyspace } = this.object.db
     if (!keyspace.isPast(expireAtMs)) return true
-    if (keyspace.expiry !== 'delete') return false
+    if (keyspace.expiryMode !== 'delete') return false
     const { changes } = keyspace
     keyspace.isExpiring = true
     this.fields.delete(field)

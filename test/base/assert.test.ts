@@ -75,7 +75,7 @@ test('rethrowAssertion ignores other errors', () => {
 })
 
 test('a group that fails an assertion is not kept for a later write', () => {
-  const keyspace = { nowMs: 1, expiry: 'delete' } as Keyspace
+  const keyspace = { nowMs: 1, expiryMode: 'delete' } as Keyspace
   const asked: unknown[] = []
   const freeDiskSpace = (error: unknown) => {
     asked.push(error)
@@ -94,7 +94,7 @@ test('a group that fails an assertion is not kept for a later write', () => {
   )
   assert.is(writer.stalled, null)
   assert.equal(asked, [])
-  assert.is(keyspace.expiry, 'delete')
+  assert.is(keyspace.expiryMode, 'delete')
 })
 
 test.run()

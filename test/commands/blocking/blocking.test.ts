@@ -197,9 +197,9 @@ test('a blocking command is counted once, when it is done', () => {
 
 test('replayed commands never block', () => {
   const { client, executor, blocked, keyspace } = start()
-  keyspace.expiry = 'ignore'
+  keyspace.expiryMode = 'ignore'
   executor.replay(client(), ['BLPOP', 'a', '0'])
-  keyspace.expiry = 'delete'
+  keyspace.expiryMode = 'delete'
   assert.is(blocked.count, 0)
 })
 

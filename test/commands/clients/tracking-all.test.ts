@@ -70,7 +70,7 @@ test('every change of a key is sent to its readers, and reads send nothing', asy
   const chance = seeded('changes that are told')
   const master = harness([...dataFamilies, connection])
   const replica = harness([...dataFamilies, connection])
-  replica.keyspace.expiry = 'hide'
+  replica.keyspace.expiryMode = 'hide'
   master.executor.context.mayBlock = false
   const [onMaster, onReplica] = [listenerOf(master), listenerOf(replica)]
   let [before, replicaBefore] = [contentOf(master), contentOf(replica)]

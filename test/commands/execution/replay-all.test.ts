@@ -54,7 +54,7 @@ function follower(chance: Seeded): Harness {
   ])
   made.server.random = chance.random
   made.keyspace.pageLimits = TINY_PAGES
-  made.keyspace.expiry = 'hide'
+  made.keyspace.expiryMode = 'hide'
   return made
 }
 

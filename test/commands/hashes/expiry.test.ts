@@ -261,7 +261,7 @@ test('a replica hides expired fields and deletes nothing', () => {
   const made = filled()
   const { run, advance, logged, keyspace } = made
   run('HPEXPIRE', 'h', '10', 'FIELDS', '2', 'a', 'b')
-  keyspace.expiry = 'hide'
+  keyspace.expiryMode = 'hide'
   advance(10)
   logged()
   assert.equal(run('HMGET', 'h', 'a', 'b', 'c'), [null, null, '3'])

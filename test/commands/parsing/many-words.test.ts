@@ -20,7 +20,7 @@ const names = (prefix: Bytes) => Array.from({ length: MANY }, (_, i) => `${prefi
 /** Returns two keyspaces, of which one follows the other's log. */
 function world() {
   const [master, other] = [harness([...dataFamilies, connection]), harness([...dataFamilies, connection])]
-  other.keyspace.expiry = 'hide'
+  other.keyspace.expiryMode = 'hide'
   const client = new TestClient(1, master.executor)
   return {
     master,

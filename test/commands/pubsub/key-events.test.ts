@@ -106,7 +106,7 @@ test('expiries are reported in order of time, and fields that expire together at
 test('on a replica an expired key is reported as a miss, and a deletion in the log as deleted', () => {
   const { events, advance, keyspace, replay, recorder } = world()
   events('SET a 1 PX 10')
-  keyspace.expiry = 'hide'
+  keyspace.expiryMode = 'hide'
   advance(11)
   assert.equal(events('GET a'), ['keymiss a'])
   replay([['DEL', 'a']])

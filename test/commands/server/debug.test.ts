@@ -238,7 +238,7 @@ test('DEBUG DIGEST ignores expired fields that are not deleted', async () => {
   run('HSET', 'gone', 'b', '2')
   run('HPEXPIRE', 'h', '100', 'FIELDS', '1', 'b')
   run('HPEXPIRE', 'gone', '100', 'FIELDS', '1', 'b')
-  keyspace.expiry = 'hide'
+  keyspace.expiryMode = 'hide'
   advance(100)
   assert.is(await digest(), before)
 })

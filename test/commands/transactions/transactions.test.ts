@@ -264,10 +264,10 @@ test('SWAPDB does not break a watch of a key that is expired in either database'
   run('SELECT', '1')
   run('PSETEX', 'b', '10', '1')
   advance(20)
-  keyspace.expiry = 'hide' // expired keys are not deleted
+  keyspace.expiryMode = 'hide' // expired keys are not deleted
   say(one, 'SELECT 1', 'WATCH a b')
   run('SWAPDB', '0', '1')
-  keyspace.expiry = 'delete'
+  keyspace.expiryMode = 'delete'
   run('GET', 'a')
   assert.equal(say(one, 'MULTI', 'PING', 'EXEC').at(-1), ['+PONG'])
 })
@@ -310,9 +310,9 @@ test('deleting a key that had expired before WATCH does not break the watch, but
   const one = client()
   run('PSETEX', 'a', '10', '1')
   advance(20)
-  keyspace.expiry = 'hide' // as on a replica
+  keyspace.expiryMode = 'hide' // as on a replica
   say(one, 'WATCH a')
-  keyspace.expiry = 'delete'
+  keyspace.expiryMode = 'delete'
   run('GET', 'a')
   assert.equal(say(one, 'MULTI', 'PING', 'EXEC').at(-1), ['+PONG'])
   run('PSETEX', 'a', '10', '1')

@@ -34,7 +34,7 @@ function standing({ storage, client }: Engine) {
     end,
     sizeBytes,
     keys: storage.keyspace.keyCount,
-    expiry: storage.keyspace.expiry,
+    expiry: storage.keyspace.expiryMode,
     now: storage.keyspace.nowMs,
     last: client.last,
   }
@@ -90,7 +90,7 @@ test("groups run under their own clocks without expiry, and the turn's clock is 
     ...replaying(engine),
     command: (args) => {
       clocks.push(keyspace.nowMs)
-      modes.add(keyspace.expiry)
+      modes.add(keyspace.expiryMode)
       replaying(engine).command(args)
     },
   }
@@ -106,7 +106,7 @@ test("groups run under their own clocks without expiry, and the turn's clock is 
   assert.equal(applied(engine, batchOf(first, second), watched), { type: 'applied' })
   assert.equal(clocks, [NOW - 10_000, NOW - 4000, NOW - 4000])
   assert.equal([...modes], ['ignore'])
-  assert.is(keyspace.expiry, 'hide')
+  assert.is(keyspace.expiryMode, 'hide')
   assert.is(keyspace.nowMs, NOW)
   assert.is(engine.run('GET', 'k'), null, 'hidden')
   assert.is(keyspace.keyCount, 2, 'and not deleted')
@@ -200,7 +200,7 @@ test('a failing command takes the whole batch back, and memory is distrusted', a
   assert.match((result as { reason: string }).reason, /could not be applied: ERR value is not an integer/)
   assert.equal(storage.binlog.end, good.end)
   assert.is(storage.identity.fullSync, (result as { reason: string }).reason)
-  assert.is(storage.keyspace.expiry, 'hide')
+  assert.is(storage.keyspace.expiryMode, 'hide')
   assert.is(storage.keyspace.nowMs, NOW)
   await storage.close('save')
   const again = await Engine.open(engine.disk)

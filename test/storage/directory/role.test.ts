@@ -31,7 +31,7 @@ test('a node is a replica as soon as that is stored, and still is after a crash'
     assert.is(again.storage.role, 'replica')
     assert.equal(again.storage.identity.master, MASTER)
     assert.is(again.storage.identity.replicationId, replicationId, 'a replica keeps its id')
-    assert.is(again.storage.keyspace.expiry, 'hide')
+    assert.is(again.storage.keyspace.expiryMode, 'hide')
   }
 })
 
@@ -57,7 +57,7 @@ test('a change of role that cannot be stored has no effect', async () => {
   engine.disk.files.fail({ operation: 'rename', code: 'EIO' })
   assert.throws(() => engine.storage.becomeReplica(MASTER), /EIO/)
   assert.equal(engine.storage.identity, identity)
-  assert.is(engine.storage.keyspace.expiry, 'delete')
+  assert.is(engine.storage.keyspace.expiryMode, 'delete')
   assert.equal(engine.fatal, [])
   engine.disk.files.fail({ operation: 'syncDirectory', path: /^\/data$/, code: 'EIO' })
   assert.throws(() => engine.storage.becomeReplica(MASTER), /EIO/)
@@ -158,7 +158,7 @@ test('holding and releasing expiry does not disturb a stalled group or a reload'
   const { keyspace } = storage
   master.write('SET', 'short', '1', 'PX', '1000')
   storage.holdExpiry('replication', true)
-  assert.is(keyspace.expiry, 'hide')
+  assert.is(keyspace.expiryMode, 'hide')
   disk.files.fail({ operation: 'write', path: /\.log$/, code: 'EIO' })
   master.turn(() => master.run('SET', 'a', '1'))
   storage.holdExpiry('replication', false)
@@ -168,15 +168,15 @@ test('holding and releasing expiry does not disturb a stalled group or a reload'
   assert.is(storage.group.bodyLength, bodyLength)
   storage.holdExpiry('replication', true)
   assert.ok(storage.retry())
-  assert.is(keyspace.expiry, 'hide', 'expiry is still held')
+  assert.is(keyspace.expiryMode, 'hide', 'expiry is still held')
   const beginGroup = () => {
     storage.holdExpiry('replication', false)
-    assert.is(keyspace.expiry, 'ignore')
+    assert.is(keyspace.expiryMode, 'ignore')
     assert.throws(() => storage.becomeReplica(MASTER), /being reloaded/)
     assert.throws(() => storage.promote(), /being reloaded/)
   }
   await storage.reload({ beginGroup, command() {}, endGroup() {} })
-  assert.is(keyspace.expiry, 'delete')
+  assert.is(keyspace.expiryMode, 'delete')
 })
 
 test('a reload and a stalled log leave the role unchanged', async () => {
@@ -184,13 +184,13 @@ test('a reload and a stalled log leave the role unchanged', async () => {
   master.write('SET', 'a', '1')
   receive(replica, master)
   await replica.storage.reload({ beginGroup() {}, command() {}, endGroup() {} })
-  assert.is(replica.storage.keyspace.expiry, 'hide')
+  assert.is(replica.storage.keyspace.expiryMode, 'hide')
   assert.is(replica.storage.role, 'replica')
   master.disk.files.fail({ operation: 'write', path: /\.log$/, code: 'EIO' })
   master.turn(() => master.run('SET', 'b', '1'))
-  assert.is(master.storage.keyspace.expiry, 'hide')
+  assert.is(master.storage.keyspace.expiryMode, 'hide')
   assert.ok(master.storage.retry())
-  assert.is(master.storage.keyspace.expiry, 'delete')
+  assert.is(master.storage.keyspace.expiryMode, 'delete')
 })
 
 test('adopting the current history writes nothing; another history is stored before it counts', async () => {

@@ -75,7 +75,7 @@ async function load(file: Buffer, options: Partial<LoaderOptions> = {}): Promise
 /** Returns what the records hold, read as a server would and written as an RDB. */
 async function contentsOf({ records, meta }: Loaded) {
   const keyspace = new Keyspace(records, 16, { deleted() {}, fieldsDeleted() {} })
-  keyspace.expiry = 'ignore'
+  keyspace.expiryMode = 'ignore'
   keyspace.restore(decodeMeta(meta))
   const items: RdbItem[] = []
   const iterator = records.iterate(EVERYTHING)

@@ -203,14 +203,14 @@ test('a replica deletes no expired field until it is promoted, and then deletes 
   )
   const { storage } = engine
   fill(engine, 'h', names(20), MINUTE)
-  storage.keyspace.expiry = 'hide'
+  storage.keyspace.expiryMode = 'hide'
   clock.advance(10 * MINUTE)
   storage.keyspace.setClock(clock.wallMs())
   await engine.settle()
   assert.is(storage.expiry.expireSome(1000), false)
   assert.equal([engine.run('HLEN', 'h'), engine.run('HLEN', 'stored')], [20, 20])
   assert.equal([hashAt(engine, 'h').size, hashAt(engine, 'stored').size], [40, 40])
-  storage.keyspace.expiry = 'delete'
+  storage.keyspace.expiryMode = 'delete'
   storage.expiry.lookAhead(clock.wallMs())
   await engine.settle()
   engine.turn()

@@ -152,7 +152,7 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
   const group = new OpenGroup()
   const keyspace = new Keyspace(records, DATABASES, group, options.keyEvents)
   keyspace.readClock(server.clock)
-  if (options.isReplaying === true) keyspace.expiry = 'ignore'
+  if (options.isReplaying === true) keyspace.expiryMode = 'ignore'
   const session = Object.assign(new CallingClient(), options.session)
   const counters = new Map<Bytes, { calls: number; micros: number; rejected: number; failed: number }>()
   const gates = new ReplaceableGates()
@@ -243,11 +243,11 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
     },
     logged: () => commandsOf(group),
     replay(commands) {
-      const { expiry } = keyspace
+      const { expiryMode } = keyspace
       const client = new CallingClient(0)
-      keyspace.expiry = 'ignore'
+      keyspace.expiryMode = 'ignore'
       for (const words of commands) executor.replay(client, words)
-      keyspace.expiry = expiry
+      keyspace.expiryMode = expiryMode
     },
     advance(milliseconds) {
       server.clock.advance(milliseconds)

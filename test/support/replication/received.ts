@@ -52,8 +52,8 @@ function apply({ storage, executor }: Engine, bytes: Buffer, headers: readonly G
   const last = headers.at(-1) as GroupHeader
   const end: BinlogPosition = { offset: last.offset + GROUP_HEAD_BYTES + last.bodyLength, crc: last.crc }
   binlog.appendGroups(bytes, end, headers.length, last.clockMs)
-  const { nowMs, expiry } = keyspace
-  keyspace.expiry = 'ignore'
+  const { nowMs, expiryMode } = keyspace
+  keyspace.expiryMode = 'ignore'
   const replay = replayer(executor, keyspace)
   let at = 0
   for (const header of headers) {
@@ -67,7 +67,7 @@ function apply({ storage, executor }: Engine, bytes: Buffer, headers: readonly G
     }
     replay.endGroup()
   }
-  keyspace.expiry = expiry
+  keyspace.expiryMode = expiryMode
   keyspace.setClock(nowMs)
 }
 
