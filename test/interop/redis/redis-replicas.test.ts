@@ -9,7 +9,7 @@ import { dataset, withoutShortDeadlines } from '../../support/generators/dataset
 import { randomCommand } from '../../support/generators/random-commands.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 import { RedisServer } from '../../support/servers/redis-server.ts'
-import { fieldOf, infoOf, itemsOf, linked, offsetOf, startReplica, stopAll } from '../../support/servers/replicated-servers.ts'
+import { assertEqual, fieldOf, infoOf, itemsOf, linked, offsetOf, startReplica, stopAll } from '../../support/servers/replicated-servers.ts'
 import { RunningServer, until } from '../../support/servers/running-server.ts'
 import { WireClient } from '../../support/servers/wire-client.ts'
 import { haveTools, run } from '../tools.ts'
@@ -192,6 +192,14 @@ if (haveTools('Redis as a replica', 'redis-server', 'redis-cli', 'redis-check-rd
     await writer.close()
     await assertSame(other, replica)
     assert.equal(await counts(other), [0, 2])
+    // The old master knows the history that has ended, and serves the new one.
+    const offset = await offsetOf(other)
+    await replica.call('REPLICAOF', '127.0.0.1', master.port)
+    await assertSame(master, replica)
+    await other.call('SET', 'after', 'the failover')
+    await until('the write', async () => (await offsetOf(master)) > offset)
+    await assertSame(master, replica)
+    assert.equal(await counts(master), [2, 2], 'one of each for each replica')
     await redis.stop()
     await stopAll(master, other)
   })
@@ -224,34 +232,46 @@ if (haveTools('Redis as a replica', 'redis-server', 'redis-cli', 'redis-check-rd
     master.remove()
   })
 
-  test('WAIT counts a redis-server, and an idle master sends heartbeats', async () => {
-    const master = await RunningServer.start({ flags: { 'repl-ping-replica-period': 1 } })
-    const redis = await RedisServer.start()
-    const replica = await attach(redis, master)
-    const client = await master.connect()
-    await client.call('SET', 'a', '1')
-    await inStepWith(master, replica)
-    for (let i = 0; i < 20; i++) {
-      await client.call('SET', 'a', i)
-      assert.is(await client.call('WAIT', 1, 10_000), 1)
-    }
-    const before = await offsetOf(master)
-    for (let i = 0; i < 20; i++) {
-      const [, reached] = await client.pipeline([
-        ['SET', 'b', i],
-        ['WAIT', 1, 10_000],
-      ])
-      assert.is(reached, 1)
-    }
-    assert.ok((await offsetOf(master)) >= before + 20 * PULSE_BYTES, 'the master has requested acknowledgements')
-    const offset = await offsetOf(master)
-    await until('heartbeats', async () => (await offsetOf(master)) >= offset + 3 * PULSE_BYTES)
-    await inStepWith(master, replica)
-    assert.is(await client.call('WAIT', 2, 50), 1)
-    await client.close()
-    await redis.stop()
-    await master.stop()
-  })
+  for (const appendfsync of ['everysec', 'always']) {
+    test(`WAIT counts a redis-server, and an idle master sends heartbeats, with appendfsync ${appendfsync}`, async () => {
+      const master = await RunningServer.start({ flags: { 'repl-ping-replica-period': 1, appendfsync } })
+      const redis = await RedisServer.start()
+      const replica = await attach(redis, master)
+      const client = await master.connect()
+      await client.call('SET', 'a', '1')
+      await inStepWith(master, replica)
+      for (let i = 0; i < 20; i++) {
+        await client.call('SET', 'a', i)
+        assert.is(await client.call('WAIT', 1, 10_000), 1)
+      }
+      const before = await offsetOf(master)
+      for (let i = 0; i < 20; i++) {
+        const [, reached] = await client.pipeline([
+          ['SET', 'b', i],
+          ['WAIT', 1, 10_000],
+        ])
+        assert.is(reached, 1)
+      }
+      assert.ok((await offsetOf(master)) >= before + 20 * PULSE_BYTES, 'the master has requested acknowledgements')
+      const idle = await offsetOf(master)
+      await until('heartbeats', async () => (await offsetOf(master)) >= idle + 3 * PULSE_BYTES)
+      await inStepWith(master, replica)
+      assert.is(await client.call('WAIT', 2, 50), 1)
+      await client.close()
+      // Pulses are replicated and recovered as any other group.
+      const other = await startReplica(master.port)
+      const end = await offsetOf(master)
+      await until('more heartbeats', async () => (await offsetOf(master)) >= end + 2 * PULSE_BYTES)
+      await redis.stop()
+      await assertEqual(master, other)
+      const offset = await offsetOf(master)
+      await master.kill9()
+      await master.launch()
+      assert.equal([await offsetOf(master), await master.call('GET', 'b')], [offset, '19'])
+      await other.stop()
+      await master.stop()
+    })
+  }
 
   test('a redis-server needs the password, or a user that may replicate', async () => {
     const master = await RunningServer.start({ flags: { requirepass: 'secret' }, auth: ['secret'] })
@@ -283,6 +303,11 @@ if (haveTools('Redis as a replica', 'redis-server', 'redis-cli', 'redis-check-rd
     await until('the fields to end', async () => (await replica.call('HLEN', 'h')) === 1)
     assert.equal(await replica.call('HGETALL', 'h'), ['c', '3'])
     assert.ok(master.log.includes('a Redis replica has no deadlines of fields of hashes'))
+    // Redis 7.0 does not read the payload of a hash whose fields have deadlines.
+    await master.call('HPEXPIRE', 'h', 600_000, 'FIELDS', 1, 'c')
+    const payload = (await master.call('DUMP', 'h')) as string
+    assert.is(await master.call('RESTORE', 'restored', 0, payload), 'OK')
+    await until('the restored hash', async () => (await replica.call('HGET', 'restored', 'c')) === '3')
     assert.is(await master.call('CONFIG', 'SET', 'psync-compatibility', 'refuse'), 'OK')
     await master.call('HPEXPIRE', 'h', 600_000, 'FIELDS', 1, 'c')
     await until('the replica to be refused', () => /its full sync failed: .*a hash whose fields have deadlines/.test(master.log))
