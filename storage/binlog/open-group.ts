@@ -103,7 +103,7 @@ export class OpenGroup {
     const whole = [this.shared.subarray(0, GROUP_HEAD_BYTES + must(first).length), ...rest]
     let length = 0
     for (const piece of whole) length += piece.length
-    assert(length === GROUP_HEAD_BYTES + this.bodyLength, 'a group is as long as its head says')
+    assert(length === GROUP_HEAD_BYTES + this.bodyLength, 'a group is as long as its head states')
     return whole
   }
 

@@ -36,7 +36,7 @@ export class SegmentTailReader implements TailReader {
   }
 
   read(maxBytes: number, before: number): Buffer | null {
-    if (this.isClosed) throw new Error('this feed of the binlog has been closed')
+    if (this.isClosed) throw new Error('this reader of the binlog has been closed')
     const { offset } = this
     const segment = segmentAt(this.segments, offset)
     if (segment === undefined) {

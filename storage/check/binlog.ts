@@ -94,7 +94,10 @@ function walkLog(
         findings.damage(`binlog offset ${header.offset}`, `the checkpoint at ${checkpoint.offset} lies within this group`)
       commands += checkBody(header, result.body, findings)
       if (header.synced > header.offset)
-        findings.damage(`binlog offset ${header.offset}`, `the head says that the log is durable up to ${header.synced}, past this offset`)
+        findings.damage(
+          `binlog offset ${header.offset}`,
+          `the head states that the log is durable up to ${header.synced}, past this offset`,
+        )
       synced = Math.max(synced, trustedSynced(header, ownFrom))
       end = result.end.offset
       checkPosition(result.end, checkpoint, findings)

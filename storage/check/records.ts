@@ -186,9 +186,9 @@ class RecordCheck {
       if (id >= this.meta.nextDbId) this.findings.damage(place, `its id is not below the next one, ${this.meta.nextDbId}`)
       if (this.garbageDatabases.has(id)) this.findings.damage(place, 'in use, but listed as garbage')
       const tally = this.tallies.get(id) ?? { keys: 0, volatile: 0 }
-      if (tally.keys !== keys) this.findings.damage(place, `holds ${tally.keys} keys; the meta record says ${keys}`)
+      if (tally.keys !== keys) this.findings.damage(place, `holds ${tally.keys} keys; the meta record states ${keys}`)
       if (tally.volatile !== volatile)
-        this.findings.damage(place, `holds ${tally.volatile} keys with a deadline; the meta record says ${volatile}`)
+        this.findings.damage(place, `holds ${tally.volatile} keys with a deadline; the meta record states ${volatile}`)
     }
     for (const [id, tally] of this.tallies) {
       if (!seen.has(id) && !this.garbageDatabases.has(id))

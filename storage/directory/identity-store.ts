@@ -35,7 +35,7 @@ export function storedIdentity(
   const newest = must([identity.generation, witness?.generation ?? ''].sort().at(-1))
   if (newest > generation) {
     const pointer = join(directory, 'CURRENT')
-    throw new DamageError(`${pointer} names ${generation} though ${newest} was in use: it is an older copy; ${RESTORE_ADVICE}`)
+    throw new DamageError(`${pointer} names ${generation} although ${newest} was in use: it is an older copy; ${RESTORE_ADVICE}`)
   }
   if (witness !== null && revision < witness.revision) {
     throw new DamageError(`${identityPath(directory)} is an older copy: revision ${revision} of ${witness.revision}; ${IDENTITY_ADVICE}`)

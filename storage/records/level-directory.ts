@@ -52,7 +52,7 @@ export function checkLevelDirectory(files: Files, directory: string): void {
     const name = tableNames(number).find((candidate) => names.has(candidate))
     if (name === undefined) throw damaged(join(directory, at(tableNames(number), 0)), `is missing, and ${manifest} names it`)
     const found = sizeOf(files, join(directory, name))
-    if (found !== sizeBytes) throw damaged(join(directory, name), `has ${found} bytes; ${manifest} says ${sizeBytes}`)
+    if (found !== sizeBytes) throw damaged(join(directory, name), `has ${found} bytes; ${manifest} states ${sizeBytes}`)
   }
   if (logNumber === 0 || names.has(numbered(logNumber, 'log'))) return
   throw damaged(manifest, `names ${numbered(logNumber, 'log')}, which is missing: one of the two was removed, or MANIFEST is an older copy`)

@@ -119,7 +119,7 @@ export class RecordReader {
       if (answer !== undefined) continue
       if (Atomics.wait(signal, 0, seen, this.timeoutMs) !== 'timed-out') continue
       this.stop()
-      throw new Error(`LevelDB has not been read within ${this.timeoutMs} ms`)
+      throw new Error(`a read of LevelDB has not ended within ${this.timeoutMs} ms`)
     }
   }
 }

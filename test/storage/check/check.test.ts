@@ -117,11 +117,11 @@ test('a root that does not decode is reported', async () => {
 test('counts that disagree with the records are reported', async () => {
   await expectDamage(
     (world) => world.tamper((batch) => batch.remove(rootKey(1, 'key2'))),
-    /database 0 \(id 1\): holds 10 keys; the meta record says 11/,
+    /database 0 \(id 1\): holds 10 keys; the meta record states 11/,
   )
   await expectDamage(
     (world) => world.tamper((batch) => batch.put(rootKey(1, 'key2'), stringRoot('v', FAR))),
-    /key "key2" .*the deadline index has no record of it(.|\n)*holds 5 keys with a deadline; the meta record says 4/,
+    /key "key2" .*the deadline index has no record of it(.|\n)*holds 5 keys with a deadline; the meta record states 4/,
   )
   await expectDamage(
     (world) => world.tamper((batch) => batch.put(rootKey(3, '\x00"'), stringRoot('v', 0))),

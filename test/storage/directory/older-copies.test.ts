@@ -67,7 +67,7 @@ test('a missing, empty or older CURRENT is refused, and no generation is removed
   assert.match(await refusal(older), /CURRENT names generation-000001, which is missing or incomplete/)
   older.files.makeDirectorySync(at('generation-000001/db'))
   older.files.makeDirectorySync(at('generation-000001/binlog'))
-  assert.match(await refusal(older), /CURRENT names generation-000001 though generation-000002 was in use: it is an older copy/)
+  assert.match(await refusal(older), /CURRENT names generation-000001 although generation-000002 was in use: it is an older copy/)
   assert.ok(older.files.existsSync(at('generation-000002')))
 })
 

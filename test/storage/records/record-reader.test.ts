@@ -142,7 +142,7 @@ test('a reader thread that does not answer in time is an error, and the next rea
   withLevel(async (level, directory) => {
     await fill(level, 0, 10)
     const reader = new RecordReader(directory, 0)
-    assert.throws(() => reader.read(ALL, 10), /^LevelDB has not been read within 0 ms$/)
+    assert.throws(() => reader.read(ALL, 10), /^a read of LevelDB has not ended within 0 ms$/)
     assert.not(reader.isRunning)
     await reader.close()
     assert.is(keysOf(level).length, 10)
