@@ -10,7 +10,7 @@ import type { DataSnapshot } from '../records/data-snapshot.ts'
 import type { RecordPair } from '../records/record-reader.ts'
 import { DamageError, libraryKey, readLibrary, readRecordKey, readRoot, rootRange } from '../records/records.ts'
 import { rdbValueOf } from './outgoing.ts'
-import { SnapshotValues } from './snapshot-owner.ts'
+import { SnapshotValues } from './snapshot-values.ts'
 
 /** The limit of keys that are read at once. */
 const KEYS_PER_READ = 256
