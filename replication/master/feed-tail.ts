@@ -69,7 +69,7 @@ export class FeedTail {
       return
     }
     const block = this.blockFor(length)
-    assert(block.start + block.used === start, 'what is appended follows on what is held')
+    assert(block.start + block.used === start, 'an append begins where the held bytes end')
     assert(block.used + length <= block.bytes.length, 'what is appended fits into its block')
     for (const piece of pieces) {
       block.bytes.set(piece, block.used)

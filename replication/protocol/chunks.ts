@@ -50,7 +50,7 @@ export function encodeChunk(sequence: number, records: readonly ChunkRecord[]): 
     chunk.set(value, at + RECORD_FRAME_BYTES + key.length)
     at += RECORD_FRAME_BYTES + key.length + value.length
   }
-  assert(at === HEAD_BYTES + length, 'a chunk is as long as its head says')
+  assert(at === HEAD_BYTES + length, 'a chunk is as long as its head states')
   return sealChunk(chunk)
 }
 

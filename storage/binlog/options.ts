@@ -13,12 +13,15 @@ export interface BinlogFollower {
   onAppended(start: number, pieces: readonly Buffer[]): void
 }
 
+/** The options of a binlog, as recovery or a full sync has found or made its files. */
 export interface BinlogOptions {
   readonly files: Files
   readonly directory: string
   readonly settings: BinlogSettings
   readonly segments: Segment[]
+  /** The end of the log, after its last group. */
   readonly position: BinlogPosition
+  /** The offset before which the log is known to be durable. */
   readonly synced: number
   readonly replicationId: string
   readonly log: Log

@@ -15,7 +15,7 @@ import { fieldDeadlineKey } from '../values/hash.ts'
 import { orderKey } from '../values/score.ts'
 import type { Findings } from './report.ts'
 
-const NAMES: Readonly<Record<number, readonly [one: string, other: string]>> = {
+const NAMES: Readonly<Record<number, readonly [first: string, second: string]>> = {
   [KIND_SORTED_SET]: ['members', 'members in the order of their scores'],
   [KIND_HASH]: ['fields with a deadline', 'deadlines of fields'],
   [KIND_STREAM]: ['consumers and pending entries by name and id', 'consumers and pending entries by consumer'],
@@ -26,8 +26,8 @@ const NUMBER_BYTES = 4
 
 /** A running comparison of facts that are stored twice; a sound object comes to zero. */
 export class PairBalance {
-  private ones = 0
-  private others = 0
+  private firstCount = 0
+  private secondCount = 0
   private low = 0
   private high = 0
 
@@ -41,15 +41,15 @@ export class PairBalance {
     for (const [index, key] of keys.entries()) {
       const value = values[index]
       if (kind === KIND_STREAM) this.addGroupRecord(key, value as Bytes)
-      else if (isSecond) this.addOther(key)
-      else if (kind === KIND_SORTED_SET) this.addOne(orderKey(value as number, key))
+      else if (isSecond) this.addSecond(key)
+      else if (kind === KIND_SORTED_SET) this.addFirst(orderKey(value as number, key))
       else this.addField(key, value)
     }
   }
 
-  add({ ones, others, low, high }: PairBalance): void {
-    this.ones += ones
-    this.others += others
+  add({ firstCount, secondCount, low, high }: PairBalance): void {
+    this.firstCount += firstCount
+    this.secondCount += secondCount
     this.low = (this.low + low) | 0
     this.high = (this.high + high) | 0
   }
@@ -57,12 +57,13 @@ export class PairBalance {
   judge(kind: number, place: string, findings: Findings): void {
     const names = NAMES[kind]
     if (names === undefined) return
-    if (this.ones !== this.others) findings.damage(place, `has ${this.ones} ${names[0]}, and ${this.others} ${names[1]}`)
+    if (this.firstCount !== this.secondCount)
+      findings.damage(place, `has ${this.firstCount} ${names[0]}, and ${this.secondCount} ${names[1]}`)
     else if (this.low !== 0 || this.high !== 0) findings.damage(place, `its ${names[0]} and its ${names[1]} disagree`)
   }
 
   private addField(field: Bytes, value: TreeValue): void {
-    if (value instanceof FieldValue) this.addOne(fieldDeadlineKey(value.expireAtMs, field))
+    if (value instanceof FieldValue) this.addFirst(fieldDeadlineKey(value.expireAtMs, field))
   }
 
   private addGroupRecord(key: Bytes, value: Bytes): void {
@@ -70,27 +71,27 @@ export class PairBalance {
     const rest = key.slice(1 + NUMBER_BYTES)
     switch (key[0]) {
       case 'b':
-        this.addOne(`c${group}${value.slice(0, NUMBER_BYTES)}${rest}`)
+        this.addFirst(`c${group}${value.slice(0, NUMBER_BYTES)}${rest}`)
         break
       case 'c':
-        this.addOther(key + value)
+        this.addSecond(key + value)
         break
       case 'd':
-        this.addOne(`e${group}${value.slice(0, NUMBER_BYTES)}${rest}`)
+        this.addFirst(`e${group}${value.slice(0, NUMBER_BYTES)}${rest}`)
         break
       case 'e':
-        this.addOther(key)
+        this.addSecond(key)
     }
   }
 
-  private addOne(fact: Bytes): void {
-    this.ones++
+  private addFirst(fact: Bytes): void {
+    this.firstCount++
     this.low = (this.low + lowHash(fact)) | 0
     this.high = (this.high + highHash(fact)) | 0
   }
 
-  private addOther(fact: Bytes): void {
-    this.others++
+  private addSecond(fact: Bytes): void {
+    this.secondCount++
     this.low = (this.low - lowHash(fact)) | 0
     this.high = (this.high - highHash(fact)) | 0
   }

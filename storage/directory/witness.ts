@@ -100,15 +100,16 @@ export class Witness {
    */
   identityStored(generation: string, revision: number): void {
     const offset = generation === this.testimony.generation ? this.testimony.offset : 0
-    this.say({ generation, revision, offset })
+    this.record({ generation, revision, offset })
   }
 
   /** Records an offset up to which the binlog of the data set in use is durable. */
   binlogSynced(offset: number): void {
-    if (offset > this.testimony.offset) this.say({ ...this.testimony, offset })
+    if (offset > this.testimony.offset) this.record({ ...this.testimony, offset })
   }
 
-  private say(testimony: Testimony): void {
+  /** Writes a witness, unless identity.json has never been stored. */
+  private record(testimony: Testimony): void {
     const { generation, revision, offset } = this.testimony
     assert(testimony.revision >= revision, 'the revision of the witness only grows')
     assert(testimony.generation !== generation || testimony.offset >= offset, 'the offset of the witness only grows')
