@@ -31,8 +31,8 @@ import { RedisStream } from './redis-stream.ts'
 import { Untranslatable } from './stream-translator.ts'
 
 const MARK_DIGITS = 40
-/** The interval of warnings about what one replica was not sent, ms. */
-const LOSS_LOG_MS = 60_000
+/** The interval of repeated warnings, ms. */
+const LOG_INTERVAL_MS = 60_000
 
 export interface RedisReplicasOptions extends MasterOptions {
   readonly source: FullSyncSource
@@ -52,6 +52,8 @@ export class RedisReplicas {
   private beginning: { readonly replica: RedisReplica; readonly greeting: string | null }[] = []
   /** Streams from before this offset meet what a Redis cannot be sent. */
   private untranslatableUntil = -1
+  /** The last warning about a replica that was cut off. */
+  private lastCut = { text: '', loggedMs: 0 }
   private lossesLoggedMs = Number.NEGATIVE_INFINITY
 
   constructor(options: RedisReplicasOptions) {
@@ -335,7 +337,7 @@ export class RedisReplicas {
   }
 
   private logLosses(monotonicMs: number): void {
-    if (monotonicMs - this.lossesLoggedMs < LOSS_LOG_MS) return
+    if (monotonicMs - this.lossesLoggedMs < LOG_INTERVAL_MS) return
     for (const replica of this.replicas.values()) {
       const losses = (replica.transfer?.deadlinesLeftOut ?? 0) + (replica.stream?.deadlinesLeftOut ?? 0)
       if (losses === replica.loggedLosses) continue
@@ -349,7 +351,15 @@ export class RedisReplicas {
   }
 
   private cut(replica: RedisReplica, reason: string): void {
-    this.options.log.warn({ replica: nameOf(replica) }, `a Redis replica is cut off and has to connect again: ${reason}`)
+    const { log } = this.options
+    const text = `a Redis replica is cut off and has to connect again: ${reason}`
+    // A Redis connects again each second, and may be refused for the same reason.
+    const isRepeated = text === this.lastCut.text && this.monotonicMs - this.lastCut.loggedMs < LOG_INTERVAL_MS
+    if (isRepeated) log.debug({ replica: nameOf(replica) }, text)
+    else {
+      this.lastCut = { text, loggedMs: this.monotonicMs }
+      log.warn({ replica: nameOf(replica) }, text)
+    }
     this.close(replica)
   }
 

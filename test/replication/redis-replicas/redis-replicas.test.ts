@@ -277,6 +277,20 @@ test('a replica that is silent, or too far behind, is closed', async () => {
   await bench.close()
 })
 
+test('min-replicas-to-write counts a replica by its last ACK', async () => {
+  const bench = await MasterBench.open({ settings: { minReplicas: 1, minReplicasMaxLagMs: 10 * SECOND } })
+  bench.mayPulse = false
+  const { replicas } = bench.master
+  assert.equal([replicas.goodCount(), replicas.writableUntilMs], [0, Number.NEGATIVE_INFINITY])
+  const connection = online(bench)
+  assert.equal([replicas.goodCount(), replicas.writableUntilMs], [1, bench.clock.monotonicMs() + 10 * SECOND])
+  bench.advance(11 * SECOND)
+  assert.is(replicas.goodCount(), 0)
+  ack(bench, connection, endOf(bench))
+  assert.is(replicas.goodCount(), 1)
+  await bench.close()
+})
+
 test('a replica that requests no stream is closed after the RDB', async () => {
   const bench = await filled()
   const connection = psync(bench, -2, { ...MODERN, isRdbOnly: true, content: { hasKeys: false, hasLibraries: true } })
@@ -303,6 +317,10 @@ test('deadlines of fields end the stream with psync-compatibility refuse, and a 
   assert.equal(stateOf(bench), ['wait_bgsave'], 'the stream would meet it again')
   await checkpoint(bench)
   await until(() => again.isClosed, 'the full sync to be refused')
+  const warnings = bench.textsAt('warn').length
+  const oneMore = psync(bench)
+  await until(() => oneMore.isClosed, 'another refusal')
+  assert.is(bench.textsAt('warn').length, warnings, 'the same reason is not repeated at once')
   bench.settings.psyncCompatibility = 'translate'
   const translated = psync(bench)
   assert.is((await keysOf(await marked(bench, translated))).length, 11)
