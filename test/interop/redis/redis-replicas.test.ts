@@ -42,7 +42,6 @@ async function writeLarge(client: WireClient): Promise<void> {
 }
 
 type Server = Pick<RunningServer, 'call' | 'connect'>
-type Node = Server & { readonly port: number }
 
 /** A field of INFO of a redis-server. */
 async function redisField(client: WireClient, name: string): Promise<string> {
@@ -75,7 +74,7 @@ const counts = async (server: Server) => {
   return [/sync_full:(\d+)/, /sync_partial_ok:(\d+)/].map((pattern) => Number(pattern.exec(text)?.[1]))
 }
 
-const attach = async (redis: RedisServer, master: Node): Promise<WireClient> => {
+const attach = async (redis: RedisServer, master: { readonly port: number }): Promise<WireClient> => {
   const client = await redis.connect()
   assert.is(await client.call('REPLICAOF', '127.0.0.1', master.port), 'OK')
   return client
@@ -230,6 +229,29 @@ if (haveTools('Redis as a replica', 'redis-server', 'redis-cli', 'redis-check-rd
     await redis.stop()
     await middle.stop()
     master.remove()
+  })
+
+  test('a redis-server that followed another one continues on the haypile itself', async () => {
+    const chance = seeded('redis behind redis')
+    const master = await RunningServer.start()
+    const [first, second] = [await RedisServer.start(), await RedisServer.start()]
+    const near = await attach(first, master)
+    const far = await attach(second, first)
+    const client = await master.connect()
+    await writeRandomly(client, chance, 500)
+    await client.call('HSET', 'h', 'a', '1')
+    await client.call('HPEXPIRE', 'h', 600_000, 'FIELDS', 1, 'a')
+    await writeRandomly(client, chance, 500)
+    await client.close()
+    await assertSame(master, near)
+    await inStepWith(master, far)
+    assert.equal(await counts(master), [1, 0])
+    await far.call('REPLICAOF', '127.0.0.1', master.port)
+    await assertSame(master, far)
+    assert.equal(await counts(master), [1, 1])
+    await second.stop()
+    await first.stop()
+    await master.stop()
   })
 
   for (const appendfsync of ['everysec', 'always']) {
