@@ -3,8 +3,8 @@
  *
  *   haypile [file | -] { --name value { value } }      serve; flags win over the file, - is stdin
  *   haypile check DIR [--cut | --new-identity]         verify a data directory, its server stopped
- *   haypile import SOURCE --dir DIR                    fill a data directory, its server stopped
- *   haypile export FILE --dir DIR                      write the data of a stopped server to a file
+ *   haypile import SOURCE (--dir DIR | --to URL)       bring in the data of a Redis or haypile
+ *   haypile export FILE (--dir DIR | --from URL)       write the data of a server to a file
  *   haypile help [all | check | import | export], --help, --version
  *
  * Exit statuses are in docs/command-line.md.
@@ -105,7 +105,7 @@ function addCheck(program: Command, flags: readonly Item[], actions: CommandLine
     })
 }
 
-interface ImportFlags {
+interface ExchangeFlags {
   readonly dir?: string
   readonly match?: string
   readonly db?: number
@@ -116,22 +116,36 @@ interface ImportFlags {
 function addImport(program: Command, flags: readonly Item[], actions: CommandLineActions, setStatus: SetStatus): Command {
   return program
     .command('import')
-    .usage('SOURCE --dir DIR [options]')
-    .description('fill a data directory that holds no keys, and that no server has open, with the data of an RDB file')
+    .usage('SOURCE (--dir DIR | --to URL) [options]')
+    .description('bring the data of an RDB file or of a running server into an empty data directory, or into a running server')
     .argument('<source>')
     .helpOption('-h, --help', 'print this help')
-    .requiredOption('--dir <directory>', 'the data directory; it is made if it does not exist')
+    .addOption(new Option('--dir <directory>', 'a data directory without keys that no server has open').conflicts('to'))
+    .option('--to <url>', 'a running server: redis://[user:password@]host[:port][/database]')
+    .option('--replace', 'replace the keys that the server has already')
+    .option('--dry-run', 'read and count the source, and import nothing')
     .option('--match <pattern>', 'only keys that match, as in KEYS')
     .option('--db <index>', 'only keys of this database', wholeNumber)
     .option('--databases <count>', 'the number of databases of the data directory, 16 by default', wholeNumber)
     .option('--json', 'print the report as JSON')
-    .action(async (source: string, { dir = '', match: pattern, db: database, databases, json }: ImportFlags) => {
+    .action(async (source: string, { match: pattern, db: database, databases, ...given }: ImportFlags) => {
       mustComeFirst('import', flags)
-      setStatus(await actions.import(source, { directory: dir, selection: { pattern, database }, databases, isJson: json === true }))
+      const { dir: directory, to: server } = given
+      if (directory === undefined && server === undefined) throw new ConfigError(['import needs --dir DIR or --to URL'])
+      const target = server === undefined ? { directory: directory ?? '' } : { server }
+      const [mustReplace, isDryRun, isJson] = [given.replace === true, given.dryRun === true, given.json === true]
+      setStatus(await actions.import(source, { target, selection: { pattern, database }, databases, mustReplace, isDryRun, isJson }))
     })
 }
 
-interface ExportFlags extends ImportFlags {
+interface ImportFlags extends ExchangeFlags {
+  readonly to?: string
+  readonly replace?: true
+  readonly dryRun?: true
+}
+
+interface ExportFlags extends ExchangeFlags {
+  readonly from?: string
   readonly format?: ExportFormat
   readonly rdbVersion: string
 }
@@ -139,11 +153,12 @@ interface ExportFlags extends ImportFlags {
 function addExport(program: Command, flags: readonly Item[], actions: CommandLineActions, setStatus: SetStatus): Command {
   return program
     .command('export')
-    .usage('FILE --dir DIR [options]')
-    .description('write the data of a data directory that no server has open to a file that Redis reads')
+    .usage('FILE (--dir DIR | --from URL) [options]')
+    .description('write the data of a stopped or a running server to a file that Redis reads')
     .argument('<file>')
     .helpOption('-h, --help', 'print this help')
-    .requiredOption('--dir <directory>', 'the data directory')
+    .addOption(new Option('--dir <directory>', 'the data directory of a stopped server').conflicts('from'))
+    .option('--from <url>', 'a running server: redis://[user:password@]host[:port][/database]')
     .addOption(new Option('--format <name>', "the format, if not the file's ending").choices(FORMATS))
     .addOption(
       new Option('--rdb-version <number>', '10 for Redis 7.0, 11 for 7.2, 12 for 7.4, which alone holds the deadlines of fields')
@@ -154,11 +169,14 @@ function addExport(program: Command, flags: readonly Item[], actions: CommandLin
     .option('--db <index>', 'only keys of this database', wholeNumber)
     .option('--databases <count>', 'the number of databases of the data directory, 16 by default', wholeNumber)
     .option('--json', 'print the report as JSON')
-    .action(async (file: string, { dir = '', match: pattern, db: database, databases, json, format, rdbVersion: version }: ExportFlags) => {
+    .action(async (file: string, { match: pattern, db: database, databases, format, ...given }: ExportFlags) => {
       mustComeFirst('export', flags)
-      const rdbVersion = RDB_VERSIONS.find((known) => String(known) === version) ?? 10
-      const selection = { pattern, database }
-      setStatus(await actions.export(file, { directory: dir, selection, databases, format, rdbVersion, isJson: json === true }))
+      const { dir: directory, from: server } = given
+      if (directory === undefined && server === undefined) throw new ConfigError(['export needs --dir DIR or --from URL'])
+      const source = server === undefined ? { directory: directory ?? '' } : { server }
+      const rdbVersion = RDB_VERSIONS.find((known) => String(known) === given.rdbVersion) ?? 10
+      const isJson = given.json === true
+      setStatus(await actions.export(file, { source, selection: { pattern, database }, databases, format, rdbVersion, isJson }))
     })
 }
 

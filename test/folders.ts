@@ -163,7 +163,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'server/config/keys': folder('Every configuration key, by subject', 'base server/config server/process'),
   'server/exchange': folder(
     '`haypile import` and `haypile export`: sources and targets of keys; start with `parts`',
-    'base commands/functions commands/parsing rdb rdb/format server server/config server/logging storage storage/directory ' +
+    'base commands/functions commands/parsing rdb rdb/format server server/config server/logging storage storage/binlog storage/directory ' +
       'storage/exchange storage/records',
   ),
   'server/info': folder(

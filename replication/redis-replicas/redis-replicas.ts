@@ -245,7 +245,9 @@ export class RedisReplicas {
     const { source, storage, settings, random, clock } = this.options
     const { connection, request } = replica
     const mark = handshake.canReadMark && settings.isDisklessSync ? randomHex(random, MARK_DIGITS) : null
-    return source.join(sourceNameOf(replica), this.untranslatableUntil, (begun) => {
+    // Who gets no stream after the RDB needs the data as it is now.
+    const fromOffset = replica.isRdbOnly ? storage.binlog.end.offset : this.untranslatableUntil
+    return source.join(sourceNameOf(replica), fromOffset, (begun) => {
       const transfer: RdbTransfer = new RdbTransfer({
         ...begun,
         connection,

@@ -22,8 +22,8 @@ const WIDTH = 100
 
 const USAGE = `Usage: haypile [file] [--name value ...]              serve; flags win over the file, - reads standard input
        haypile check DIR [--cut | --new-identity]     verify a data directory that no server has open
-       haypile import SOURCE --dir DIR                fill a data directory with the data of a Redis
-       haypile export FILE --dir DIR                  write the data of a stopped server to a file
+       haypile import SOURCE (--dir DIR | --to URL)   bring in the data of a Redis or a haypile
+       haypile export FILE (--dir DIR | --from URL)   write the data of a server to a file for Redis
        haypile help [all | check | import | export]   this help, every configuration key, a subcommand
        haypile --version
 

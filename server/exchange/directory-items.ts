@@ -9,21 +9,25 @@ import { holdsData, type OfflineOptions, openOffline } from './offline.ts'
 import { type KeySelection, wantedBy } from './parts.ts'
 import { ExchangeRefusal } from './refusal.ts'
 
-/** The items of a directory, and their number with the keys that are left out. */
-export interface OpenDirectory {
-  readonly keyCount: number
+/** An open source of items. */
+export interface ItemSource {
+  /** The name for the report. */
+  readonly name: string
+  /** The number of keys, with those that are left out; null where it is not known. */
+  readonly keyCount: number | null
   /** Counts expired and unselected keys in the summary. */
   items(selection: KeySelection, summary: ExportSummary): ItemBatches
   close(): Promise<void>
 }
 
 /** Opens a directory as a server does, which replays its log. Throws ExchangeRefusal. */
-export async function openDirectoryItems(options: OfflineOptions): Promise<OpenDirectory> {
+export async function openDirectoryItems(options: OfflineOptions): Promise<ItemSource> {
   const { directory } = options
   if (!holdsData(directory)) throw ExchangeRefusal.ofUsage(`${directory} holds no data: it has no file CURRENT`)
   const node = await openOffline(options)
   const snapshot = await snapshotOf(node.parts.storage)
   return {
+    name: directory,
     keyCount: snapshot.keys,
     items: (selection, summary) => wantedItems(snapshot, selection, summary),
     async close() {

@@ -2,7 +2,8 @@
 import { rethrowAssertion } from '../../base/assert.ts'
 import { systemClock } from '../../base/clock.ts'
 import { errorText } from '../../base/error-text.ts'
-import { openDirectoryItems } from './directory-items.ts'
+import { itemsOfParts } from './collecting.ts'
+import { type ItemSource, openDirectoryItems } from './directory-items.ts'
 import { writeFile } from './file-output.ts'
 import { type ExportFormat, formatOf, type RdbVersion, rdbChunks } from './formats.ts'
 import type { ExchangeOutput } from './import-command.ts'
@@ -12,10 +13,11 @@ import type { KeySelection } from './parts.ts'
 import { Progress } from './progress.ts'
 import { ExchangeRefusal } from './refusal.ts'
 import { exportLines, reportObject } from './report.ts'
+import { openSource } from './sources.ts'
 
 export interface ExportOptions {
-  /** The data directory that is read. */
-  readonly directory: string
+  /** The data directory that is read, or the URL of the server. */
+  readonly source: { readonly directory: string } | { readonly server: string }
   readonly selection: KeySelection
   readonly databases?: number | undefined
   /** Undefined: the file's ending decides. */
@@ -27,20 +29,20 @@ export interface ExportOptions {
 
 /** Resolves with the exit status: 0 exported, 1 failed, 2 wrong words, directory or file. */
 export async function runExport(path: string, options: ExportOptions, output: ExchangeOutput): Promise<number> {
-  const { directory, isJson } = options
+  const { isJson } = options
   const format = options.format ?? formatOf(path)
   let progress: Progress | null = null
   try {
     if (format === undefined) throw ExchangeRefusal.ofUsage(`the ending of ${path} names no format: use --format`)
     const warn = (text: string) => output.error(`haypile: ${text}\n`)
-    const source = await openDirectoryItems({ directory, databases: options.databases ?? DEFAULT_DATABASES, warn })
+    const source = await openItems(options, warn)
     try {
       progress = progressOf(source.keyCount, output)
       const summary = emptySummary()
       const items = watched(source.items(options.selection, summary), summary, progress)
       const bytes = await writeFile(path, rdbChunks(items, options.rdbVersion, summary))
       progress.stop()
-      const outcome = { source: directory, target: path, bytes, seconds: progress.elapsedMs / 1000, summary }
+      const outcome = { source: source.name, target: path, bytes, seconds: progress.elapsedMs / 1000, summary }
       output.out(isJson ? `${JSON.stringify(reportObject(outcome))}\n` : exportLines(outcome))
     } finally {
       await source.close()
@@ -54,7 +56,23 @@ export async function runExport(path: string, options: ExportOptions, output: Ex
   }
 }
 
-function progressOf(total: number, { hasProgressBar: hasBar, error: write }: ExchangeOutput): Progress {
+async function openItems({ source, databases = DEFAULT_DATABASES }: ExportOptions, warn: (text: string) => void): Promise<ItemSource> {
+  if ('directory' in source) return openDirectoryItems({ directory: source.directory, databases, warn })
+  const server = await openSource(source.server)
+  return {
+    name: server.name,
+    keyCount: null,
+    items: ({ pattern, database = server.database }, summary) =>
+      itemsOfParts(
+        server.parts(() => {}),
+        { pattern, database },
+        summary,
+      ),
+    close: async () => {},
+  }
+}
+
+function progressOf(total: number | null, { hasProgressBar: hasBar, error: write }: ExchangeOutput): Progress {
   return new Progress({ clock: systemClock, write, hasBar, action: 'exporting', unit: 'keys', total })
 }
 

@@ -12,12 +12,18 @@ interface ReportContent<T> {
   readonly summary: T
 }
 
+/** The numbers of an import. Only a server refuses single keys, counted by its text. */
+export interface ImportSummary extends LoadSummary {
+  readonly refusals?: ReadonlyMap<string, number>
+}
+
 /** Returns the report of an import as lines for people. */
-export function importLines(outcome: ReportContent<LoadSummary>): string {
+export function importLines(outcome: ReportContent<ImportSummary>, done: 'imported' | 'would import'): string {
   const { summary } = outcome
-  const lines = [headline('imported', outcome), ...libraryLine(summary.libraries)]
+  const lines = [headline(done, outcome), ...libraryLine(summary.libraries)]
   lines.push(...leftOutLine([summary.expired, 'expired'], [summary.filtered, 'not selected'], [summary.empty, 'empty']))
   for (const what of new Set(summary.skipped)) lines.push(`skipped: ${what}`)
+  for (const [text, count] of summary.refusals ?? []) lines.push(`refused ${count} times: ${text}`)
   return `${lines.join('\n')}\n`
 }
 
@@ -33,8 +39,15 @@ export function exportLines(outcome: ReportContent<ExportSummary>): string {
 }
 
 /** Returns the report as an object for programs. */
-export function reportObject({ source, target, bytes, seconds, summary }: ReportContent<object>): object {
-  return { source, target, bytes, seconds, ...summary }
+export function reportObject({
+  source,
+  target,
+  bytes,
+  seconds,
+  summary,
+}: ReportContent<{ readonly keys: number; readonly refusals?: ReadonlyMap<string, number> }>): object {
+  const { refusals } = summary
+  return { source, target, bytes, seconds, ...summary, ...(refusals === undefined ? {} : { refusals: Object.fromEntries(refusals) }) }
 }
 
 function headline(done: string, { source, target, bytes, seconds, summary }: ReportContent<{ readonly keys: number }>): string {

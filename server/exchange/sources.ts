@@ -2,8 +2,10 @@
 import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs'
 import { rethrowAssertion } from '../../base/assert.ts'
 import { errorText } from '../../base/error-text.ts'
+import { addressOf, isServerUrl } from './connection.ts'
 import { type PartBatches, partsOfRdb } from './parts.ts'
 import { ExchangeRefusal } from './refusal.ts'
+import { takeServerSnapshot } from './server-snapshot.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 /** Bytes that tell the formats apart. */
@@ -16,18 +18,33 @@ export interface PartSource {
   readonly name: string
   /** Null where it is not known. */
   readonly sizeBytes: number | null
+  /** The database that the URL of a server names. */
+  readonly database?: number | undefined
   /** Returns the parts. `onRead` is called with the length of each chunk that was read. */
   parts(onRead: (bytes: number) => void): PartBatches
 }
 
-/** Returns the source that a path names. Throws ExchangeRefusal. */
-export function openSource(path: string): PartSource {
+/** Returns the source that a path or URL names. Throws ExchangeRefusal. */
+export async function openSource(path: string): Promise<PartSource> {
+  if (isServerUrl(path)) return openServer(path)
   const { head, sizeBytes } = headOf(path)
   if (/^(?:REDIS\d|VALKEY)/.test(head)) {
     return { format: 'rdb', name: path, sizeBytes, parts: (onRead) => partsOfRdb(chunksOf(path, onRead)) }
   }
   if (head.startsWith('\x1f\x8b')) throw ExchangeRefusal.ofUsage(`${path} is compressed: gunzip it first`)
   throw ExchangeRefusal.ofUsage(`${path} is no RDB file`)
+}
+
+async function openServer(url: string): Promise<PartSource> {
+  const address = addressOf(url)
+  const { sizeBytes, chunks } = await takeServerSnapshot(address)
+  return {
+    format: 'rdb',
+    name: address.name,
+    sizeBytes,
+    database: address.database,
+    parts: (onRead) => partsOfRdb(counted(chunks, onRead)),
+  }
 }
 
 function headOf(path: string): { readonly head: string; readonly sizeBytes: number } {
@@ -46,8 +63,12 @@ function headOf(path: string): { readonly head: string; readonly sizeBytes: numb
   }
 }
 
-async function* chunksOf(path: string, onRead: (bytes: number) => void): AsyncGenerator<Buffer> {
-  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES })) {
+function chunksOf(path: string, onRead: (bytes: number) => void): AsyncGenerator<Buffer> {
+  return counted(createReadStream(path, { highWaterMark: CHUNK_BYTES }), onRead)
+}
+
+async function* counted(chunks: AsyncIterable<Buffer>, onRead: (bytes: number) => void): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
     onRead(chunk.length)
     yield chunk
   }

@@ -12,7 +12,7 @@ import { commandsOf } from '../../support/rdb/client-view.ts'
 import { randomContent, TYPES } from '../../support/rdb/random-contents.ts'
 import { checkClean, exportFile, importFile } from '../../support/servers/imports.ts'
 import { RedisServer } from '../../support/servers/redis-server.ts'
-import { until } from '../../support/servers/running-server.ts'
+import { RunningServer, until } from '../../support/servers/running-server.ts'
 import { type WireClient, WireError } from '../../support/servers/wire-client.ts'
 import { haveTools, run } from '../tools.ts'
 
@@ -47,6 +47,8 @@ async function fill(client: WireClient, chance: Seeded): Promise<void> {
 async function digestOf(client: WireClient): Promise<unknown> {
   return client.call('DEBUG', 'DIGEST')
 }
+
+const urlOf = ({ port }: { readonly port: number }) => `redis://127.0.0.1:${port}`
 
 if (haveTools('import and export beside redis-server', 'redis-server', 'redis-check-rdb')) {
   const scratch = mkdtempSync(join(tmpdir(), 'haypile-exchange-'))
@@ -88,6 +90,50 @@ if (haveTools('import and export beside redis-server', 'redis-server', 'redis-ch
     } finally {
       await other.close()
       await again.stop()
+    }
+  })
+
+  test('the data of running servers goes from Redis to haypile and back to Redis', async () => {
+    const [redis, other, haypile] = await Promise.all([RedisServer.start(DEBUG), RedisServer.start(DEBUG), RunningServer.start()])
+    const [client, target] = [await redis.connect(), await other.connect()]
+    try {
+      await fill(client, seeded('exchange of servers'))
+      const digest = await digestOf(client)
+      const first = await importFile(urlOf(redis), '', { target: { server: urlOf(haypile) } })
+      assert.is(first.status, 0, first.error + first.out)
+      const second = await importFile(urlOf(haypile), '', { target: { server: urlOf(other) } })
+      assert.is(second.status, 0, second.error + second.out)
+      assert.equal(await dataset(target, 'redis 7.0'), await dataset(client, 'redis 7.0'))
+      assert.is(await digestOf(target), digest)
+      assert.is(await target.call('FCALL', 'f', 0), 1)
+
+      const refused = await importFile(urlOf(haypile), '', { target: { server: urlOf(other) }, selection: { pattern: 'large *' } })
+      assert.is(refused.status, 1)
+      assert.match(refused.out, /: 0 keys, [\s\S]*refused 5 times: BUSYKEY Target key name already exists\.\n/)
+      await target.call('SELECT', DATABASES - 1)
+      await target.call('SET', 'large list', 'changed')
+      await target.call('FUNCTION', 'FLUSH')
+      const replaced = await importFile(urlOf(redis), '', { target: { server: urlOf(other) }, mustReplace: true })
+      assert.is(replaced.status, 0, replaced.error + replaced.out)
+      assert.is(await digestOf(target), digest)
+
+      const directory = join(scratch, 'from redis')
+      assert.is((await importFile(`${urlOf(redis)}/1`, directory)).status, 0)
+      await checkClean(directory)
+      await client.call('SELECT', 1)
+      const count = await client.call('DBSIZE')
+      const { keys, filtered } = JSON.parse((await exportFile(join(scratch, 'x.rdb'), directory, { isJson: true })).out) as {
+        keys: number
+        filtered: number
+      }
+      assert.equal([keys, filtered], [count, 0])
+      const file = join(scratch, 'from-haypile.rdb')
+      assert.is((await exportFile(file, '', { source: { server: urlOf(haypile) } })).status, 0)
+      const { status, out } = await run('redis-check-rdb', [file])
+      assert.is(status, 0, out)
+    } finally {
+      await Promise.all([client.close(), target.close()])
+      await Promise.all([redis.stop(), other.stop(), haypile.stop()])
     }
   })
 }

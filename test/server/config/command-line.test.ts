@@ -121,7 +121,7 @@ test('an invalid command line exits with status 2 and one line that names the mi
     ['check', /^haypile: missing required argument 'directory'\n$/],
     ['check a b', /^haypile: too many arguments.*\n$/],
     ['check a --cat', /^haypile: unknown option '--cat'\n$/],
-    ['import a', /^haypile: required option '--dir <directory>' not specified\n$/],
+    ['import a', /^haypile: import needs --dir DIR or --to URL\n$/],
     ['import a --dir b --db x', /^haypile: option '--db <index>' argument 'x' is invalid\. not a whole number\.\n$/],
     ['check a --port 1', /^haypile: unknown option '--port'\n$/],
     ['check a --cut --new-identity', /^haypile: option '--cut' cannot be used with option '--new-identity'\n$/],
@@ -201,17 +201,31 @@ test('import takes its source, its directory and the selection of keys', async (
   assert.is(exitCode, 4)
   assert.is(config, undefined)
   const selection = { pattern: 'a*', database: 3 }
-  assert.equal(imported, { source: 'dump.rdb', directory: 'd', selection, databases: undefined, isJson: true })
-  assert.match((await run('help', 'import')).out, /^Usage: haypile import SOURCE --dir DIR/m)
+  const flags = { mustReplace: false, isDryRun: false, isJson: true }
+  assert.equal(imported, { source: 'dump.rdb', target: { directory: 'd' }, selection, databases: undefined, ...flags })
+  const all = { pattern: undefined, database: undefined }
+  const wanted = { source: 'a', target: { server: 'redis://h' }, selection: all, databases: undefined }
+  const into = await run('import', 'a', '--to', 'redis://h', '--replace', '--dry-run')
+  assert.equal(into.imported, { ...wanted, mustReplace: true, isDryRun: true, isJson: false })
+  assert.is((await run('import', 'a', '--to', 'redis://h', '--dir', 'd')).exitCode, 2)
+  assert.match((await run('help', 'import')).out, /^Usage: haypile import SOURCE \(--dir DIR \| --to URL\)/m)
 })
 
 test('export takes its file, its directory, a format and a version', async () => {
   const { exitCode, imported } = await run('export', 'a', '--dir', 'd', '--format', 'rdb', '--rdb-version', '12')
   assert.is(exitCode, 5)
   const selection = { pattern: undefined, database: undefined }
-  assert.equal(imported, { file: 'a', directory: 'd', selection, databases: undefined, format: 'rdb', rdbVersion: 12, isJson: false })
+  assert.equal(imported, {
+    file: 'a',
+    source: { directory: 'd' },
+    selection,
+    databases: undefined,
+    format: 'rdb',
+    rdbVersion: 12,
+    isJson: false,
+  })
   assert.is((await run('export', 'a', '--dir', 'd', '--rdb-version', '9')).exitCode, 2)
-  assert.match((await run('help', 'export')).out, /^Usage: haypile export FILE --dir DIR/m)
+  assert.match((await run('help', 'export')).out, /^Usage: haypile export FILE \(--dir DIR \| --from URL\)/m)
 })
 
 test('version prints the version', async () => {

@@ -30,12 +30,14 @@ async function printed(
 
 /** Imports a file into a data directory. */
 export function importFile(path: string, directory: string, options: Partial<ImportOptions> = {}): Promise<Printed> {
-  return printed((output) => runImport(path, { directory, selection: {}, isJson: false, ...options }, output))
+  const given = { target: { directory }, selection: {}, mustReplace: false, isDryRun: false, isJson: false, ...options }
+  return printed((output) => runImport(path, given, output))
 }
 
 /** Exports a data directory into a file. */
 export function exportFile(path: string, directory: string, options: Partial<ExportOptions> = {}): Promise<Printed> {
-  return printed((output) => runExport(path, { directory, selection: {}, rdbVersion: 10, isJson: false, ...options }, output))
+  const given = { source: { directory }, selection: {}, rdbVersion: 10, isJson: false, ...options } as const
+  return printed((output) => runExport(path, given, output))
 }
 
 /** Fails unless the checker finds the directory clean. */
