@@ -109,7 +109,9 @@ export class FullSyncSource {
   /** Returns a transfer of another form, of a snapshot that is of `fromOffset` or later. */
   join<T extends SnapshotUser>(replica: string, fromOffset: number, make: (begun: Begun) => T): T {
     const recent = this.joinable()
-    return this.use(recent === undefined || recent.offset < fromOffset ? this.create() : recent, replica, make)
+    if (recent !== undefined && recent.offset >= fromOffset) return this.use(recent, replica, make)
+    this.discardUnused()
+    return this.use(this.create(), replica, make)
   }
 
   private use<T extends SnapshotUser>(snapshot: Snapshot, replica: string, make: (begun: Begun) => T): T {
@@ -179,11 +181,15 @@ export class FullSyncSource {
     const newest = this.snapshots.at(-1)
     if (newest === undefined) return undefined
     if (newest.data === null || (this.behind(newest) <= MAX_JOIN_LAG_BYTES && this.canFollow(newest))) return newest
-    if (this.snapshots.length < MAX_SNAPSHOTS) return undefined
+    return this.discardUnused() ? undefined : newest
+  }
+
+  /** Makes room for another snapshot. Returns false if too many are in use. */
+  private discardUnused(): boolean {
+    if (this.snapshots.length < MAX_SNAPSHOTS) return true
     const unused = this.snapshots.find(({ users }) => users.size === 0)
-    if (unused === undefined) return newest
-    this.discard(unused, 'ERR', '')
-    return undefined
+    if (unused !== undefined) this.discard(unused, 'ERR', '')
+    return unused !== undefined
   }
 
   /** True if the binlog still has everything after the snapshot. */

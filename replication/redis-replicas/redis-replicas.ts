@@ -245,8 +245,10 @@ export class RedisReplicas {
     const { source, storage, settings, random, clock } = this.options
     const { connection, request } = replica
     const mark = handshake.canReadMark && settings.isDisklessSync ? randomHex(random, MARK_DIGITS) : null
-    // Who gets no stream after the RDB needs the data as it is now.
-    const fromOffset = replica.isRdbOnly ? storage.binlog.end.offset : this.untranslatableUntil
+    // The stream does not complete the data of a client that takes an RDB and leaves, as a backup
+    // does: its snapshot has to be of its request or later.
+    const mayLeave = request === 'sync' || handshake.isRdbOnly
+    const fromOffset = mayLeave ? storage.binlog.end.offset : this.untranslatableUntil
     return source.join(sourceNameOf(replica), fromOffset, (begun) => {
       const transfer: RdbTransfer = new RdbTransfer({
         ...begun,

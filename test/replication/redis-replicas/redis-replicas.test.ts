@@ -127,6 +127,25 @@ test('a Redis replica and a haypile replica share a snapshot', async () => {
   await bench.close()
 })
 
+for (const [title, handshake] of [
+  ['SYNC', {}],
+  ['a request for an RDB alone', { ...MODERN, isRdbOnly: true }],
+] as const) {
+  test(`the RDB of ${title} has every write before it, though an older snapshot is at hand`, async () => {
+    const bench = await filled()
+    await marked(bench, psync(bench))
+    bench.write('SET', 'late', '1')
+    const connection = title === 'SYNC' ? bench.connect() : psync(bench, -2, handshake)
+    if (title === 'SYNC') {
+      bench.master.redis.psync(connection, newHandshake(), null)
+      bench.turn()
+    }
+    const text = await received(bench, connection, (all) => /\$\d+\r\n|\$EOF/.test(all) && all.includes('late'))
+    assert.match(text, /late/)
+    await bench.close()
+  })
+}
+
 test('a replica continues after any command of a group, with the id of this node', async () => {
   const bench = await MasterBench.open()
   const commands = [
