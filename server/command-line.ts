@@ -16,8 +16,8 @@ import { ConfigError, type Item } from './config/file.ts'
 import { separatedFlags } from './config/flags.ts'
 import { fullHelp, shortHelp } from './config/help.ts'
 import type { ExportOptions } from './exchange/export-command.ts'
-import { type ExportFormat, FORMATS, RDB_VERSIONS } from './exchange/formats.ts'
 import type { ImportOptions } from './exchange/import-command.ts'
+import { type ExportFormat, FORMATS, RDB_VERSIONS } from './exchange/targets/formats.ts'
 import { machineOfProgram } from './process/heap.ts'
 
 /** The command line or the configuration is wrong. */

@@ -153,7 +153,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   server: folder(
     "The program and the embedded server; its parts assembled, a node's life; start with `node`, `assemble`",
     'base commands commands/acl commands/contract commands/execution commands/functions commands/pubsub ' +
-      'commands/scripting server/config server/exchange server/info server/logging server/loop server/metrics server/network ' +
+      'commands/scripting server/config server/exchange server/exchange/targets server/info server/logging server/loop server/metrics server/network ' +
       'server/process server/wiring storage storage/check storage/records',
   ),
   'server/config': folder(
@@ -162,9 +162,18 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   'server/config/keys': folder('Every configuration key, by subject', 'base server/config server/process'),
   'server/exchange': folder(
-    '`haypile import` and `haypile export`: sources and targets of keys; start with `parts`',
-    'base commands/functions commands/parsing rdb rdb/format server server/config server/logging storage storage/binlog storage/directory ' +
-      'storage/exchange storage/records',
+    '`haypile import` and `haypile export`: their words, progress and reports; start with `parts`',
+    'base commands/parsing rdb rdb/format server server/config server/exchange/sources server/exchange/targets server/logging ' +
+      'storage/exchange',
+  ),
+  'server/exchange/sources': folder(
+    'Sources of an import or export: files, logs of commands, running servers, data directories',
+    'base commands/parsing rdb server/exchange storage storage/binlog storage/exchange storage/records',
+  ),
+  'server/exchange/targets': folder(
+    'Targets: an empty data directory, a running server, a file',
+    'base commands/contract commands/functions rdb rdb/format server server/config server/exchange server/exchange/sources ' +
+      'server/wiring storage/directory storage/exchange storage/records',
   ),
   'server/info': folder(
     'INFO: a table of fields for each section',

@@ -22,6 +22,10 @@ export function logIneffective(config: Config, log: Log): void {
   }
   for (const name of ['dbfilename', 'appenddirname'] as const) {
     const path = join(config.path('dir'), config.path(name))
-    if (existsSync(path)) log.warn({ path }, 'the directory holds a Redis data file, which haypile does not read')
+    if (existsSync(path))
+      log.warn(
+        { path },
+        `the directory holds Redis data, which the server does not read; \`haypile import ${path} --dir DIR\` brings it into an empty directory`,
+      )
   }
 }

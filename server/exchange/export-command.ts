@@ -2,10 +2,6 @@
 import { rethrowAssertion } from '../../base/assert.ts'
 import { systemClock } from '../../base/clock.ts'
 import { errorText } from '../../base/error-text.ts'
-import { itemsOfParts } from './collecting.ts'
-import { type ItemSource, openDirectoryItems } from './directory-items.ts'
-import { writeFile } from './file-output.ts'
-import { type ExportFormat, formatOf, type RdbVersion, rdbChunks } from './formats.ts'
 import type { ExchangeOutput } from './import-command.ts'
 import { type ExportSummary, emptySummary, type ItemBatches } from './items.ts'
 import { DEFAULT_DATABASES } from './offline.ts'
@@ -13,7 +9,11 @@ import type { KeySelection } from './parts.ts'
 import { Progress } from './progress.ts'
 import { ExchangeRefusal } from './refusal.ts'
 import { exportLines, reportObject } from './report.ts'
-import { openSource } from './sources.ts'
+import { itemsOfParts } from './sources/collecting.ts'
+import { type ItemSource, openDirectoryItems } from './sources/directory-items.ts'
+import { openSource } from './sources/sources.ts'
+import { writeFile } from './targets/file-output.ts'
+import { type ExportFormat, formatOf, type RdbVersion, rdbChunks } from './targets/formats.ts'
 
 export interface ExportOptions {
   /** The data directory that is read, or the URL of the server. */
@@ -59,6 +59,7 @@ export async function runExport(path: string, options: ExportOptions, output: Ex
 async function openItems({ source, databases = DEFAULT_DATABASES }: ExportOptions, warn: (text: string) => void): Promise<ItemSource> {
   if ('directory' in source) return openDirectoryItems({ directory: source.directory, databases, warn })
   const server = await openSource(source.server)
+  if (server.kind !== 'parts') throw ExchangeRefusal.ofUsage(`${source.server} is no URL of a server`)
   return {
     name: server.name,
     keyCount: null,

@@ -7,17 +7,20 @@ import { systemClock } from '../../base/clock.ts'
 import { errorText } from '../../base/error-text.ts'
 import { RdbError } from '../../rdb/format/rdb-error.ts'
 import type { LoadSummary } from '../../storage/exchange/loader.ts'
-import { itemsOfParts } from './collecting.ts'
-import { addressOf } from './connection.ts'
-import { countParts } from './counting.ts'
-import { importIntoDirectory } from './directory-target.ts'
+import type { ItemBatches } from './items.ts'
 import { DEFAULT_DATABASES } from './offline.ts'
 import type { KeySelection } from './parts.ts'
 import { Progress } from './progress.ts'
 import { ExchangeRefusal } from './refusal.ts'
 import { type ImportSummary, importLines, reportObject } from './report.ts'
-import { importIntoServer, type ServerImportSummary } from './server-target.ts'
-import { openSource, type PartSource } from './sources.ts'
+import { itemsOfParts } from './sources/collecting.ts'
+import type { CommandSource } from './sources/command-log.ts'
+import { addressOf } from './sources/connection.ts'
+import { type LogSource, openSource, type PartSource } from './sources/sources.ts'
+import { countParts } from './targets/counting.ts'
+import { importIntoDirectory } from './targets/directory-target.ts'
+import { importIntoServer, type ServerImportSummary } from './targets/server-target.ts'
+import { importLogIntoDirectory } from './targets/staging.ts'
 
 export interface ExchangeOutput {
   out(text: string): void
@@ -53,6 +56,8 @@ export async function runImport(path: string, options: ImportOptions, output: Ex
   }
 }
 
+async function* nothing(): ItemBatches {}
+
 /** One import. */
 class Import {
   progress: Progress | null = null
@@ -63,7 +68,17 @@ class Import {
   constructor(options: ImportOptions, output: ExchangeOutput) {
     this.options = options
     this.output = output
-    this.summary = { keys: 0, libraries: 0, expired: 0, filtered: 0, lostDeadlines: 0, empty: 0, skipped: [], refusals: new Map() }
+    this.summary = {
+      keys: 0,
+      libraries: 0,
+      expired: 0,
+      filtered: 0,
+      lostDeadlines: 0,
+      empty: 0,
+      skipped: [],
+      commands: 0,
+      refusals: new Map(),
+    }
   }
 
   /** The part of the data that stays after a failure, as a text. */
@@ -87,24 +102,52 @@ class Import {
     return this.summary.refusals.size > 0 ? 1 : 0
   }
 
-  private async carry(source: PartSource, progress: Progress): Promise<ImportSummary> {
-    const { target, databases = DEFAULT_DATABASES, mustReplace, isDryRun } = this.options
-    const { summary } = this
-    const selection = { ...this.options.selection, database: this.options.selection.database ?? source.database }
-    const parts = source.parts((bytes) => {
+  private async carry(source: PartSource | LogSource, progress: Progress): Promise<ImportSummary> {
+    const onRead = (bytes: number) => {
       progress.done += bytes
-    })
-    const show = (keys: number) => {
-      progress.keys = keys
-      progress.show()
     }
+    return source.kind === 'parts' ? this.carryParts(source, onRead) : this.carryLog(source.open(onRead))
+  }
+
+  private async carryLog(log: CommandSource): Promise<ImportSummary> {
+    const { target, selection, databases = DEFAULT_DATABASES, mustReplace, isDryRun } = this.options
+    const { summary, show, warn } = this
+    if (selection.database !== undefined || selection.pattern !== undefined) {
+      throw ExchangeRefusal.ofUsage('--match and --db select keys, and a log has commands: import all of it')
+    }
+    if (isDryRun) throw ExchangeRefusal.ofUsage('--dry-run counts keys, and a log has commands')
+    let loaded: LoadSummary = summary
+    if ('server' in target) {
+      const items = (await log.hasRdb()) ? itemsOfParts(log.parts(), selection, summary) : nothing()
+      const request = { address: addressOf(target.server), mustReplace, onProgress: () => show(summary.keys) }
+      await importIntoServer(items, log.commands(), summary, request)
+    } else {
+      const request = { directory: target.directory, databases, selection, warn, onProgress: ({ keys }: { keys: number }) => show(keys) }
+      loaded = await importLogIntoDirectory(log, request, summary)
+    }
+    if (log.isCutShort) warn('the log ends within a command, which was left out')
+    return { ...loaded, commands: summary.commands, refusals: summary.refusals }
+  }
+
+  private readonly show = (keys: number) => {
+    if (this.progress === null) return
+    this.progress.keys = keys
+    this.progress.show()
+  }
+
+  private readonly warn = (text: string) => this.output.error(`haypile: ${text}\n`)
+
+  private async carryParts(source: PartSource, onRead: (bytes: number) => void): Promise<ImportSummary> {
+    const { target, databases = DEFAULT_DATABASES, mustReplace, isDryRun } = this.options
+    const { summary, show, warn } = this
+    const selection = { ...this.options.selection, database: this.options.selection.database ?? source.database }
+    const parts = source.parts(onRead)
     if (isDryRun) return countParts(parts, selection, (counts) => show(counts.keys))
     if ('server' in target) {
       const request = { address: addressOf(target.server), mustReplace, onProgress: () => show(summary.keys) }
-      await importIntoServer(itemsOfParts(parts, selection, summary), summary, request)
+      await importIntoServer(itemsOfParts(parts, selection, summary), null, summary, request)
       return summary
     }
-    const warn = (text: string) => this.output.error(`haypile: ${text}\n`)
     return importIntoDirectory(parts, { directory: target.directory, databases, selection, warn, onProgress: ({ keys }) => show(keys) })
   }
 }

@@ -15,6 +15,8 @@ interface ReportContent<T> {
 /** The numbers of an import. Only a server refuses single keys, counted by its text. */
 export interface ImportSummary extends LoadSummary {
   readonly refusals?: ReadonlyMap<string, number>
+  /** Commands that were run, of a log. */
+  readonly commands?: number
 }
 
 /** Returns the report of an import as lines for people. */
@@ -22,6 +24,7 @@ export function importLines(outcome: ReportContent<ImportSummary>, done: 'import
   const { summary } = outcome
   const lines = [headline(done, outcome), ...libraryLine(summary.libraries)]
   lines.push(...leftOutLine([summary.expired, 'expired'], [summary.filtered, 'not selected'], [summary.empty, 'empty']))
+  if (summary.commands !== undefined && summary.commands > 0) lines.push(`commands: ${summary.commands}`)
   for (const what of new Set(summary.skipped)) lines.push(`skipped: ${what}`)
   for (const [text, count] of summary.refusals ?? []) lines.push(`refused ${count} times: ${text}`)
   return `${lines.join('\n')}\n`

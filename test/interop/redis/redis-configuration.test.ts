@@ -44,7 +44,11 @@ if (haveTools('the configuration of Redis', 'redis-server')) {
     const server = await RunningServer.start({ words: [path, '--supervised', 'systemd'], directory: data })
     assert.is(await server.call('SET', 'a', '1'), 'OK')
     const log = readFileSync(join(directory, 'log', 'redis-server.log'), 'utf8')
-    for (const warning of ['daemonize has no effect', 'supervised has no effect', 'a Redis data file, which haypile does not read'])
+    for (const warning of [
+      'daemonize has no effect',
+      'supervised has no effect',
+      'holds Redis data, which the server does not read; `haypile import ',
+    ])
       assert.ok(log.includes(warning), `${warning}:\n${log}`)
     assert.is(Number(readFileSync(join(directory, 'redis-server.pid'), 'utf8')), server.pid)
     await server.stop()

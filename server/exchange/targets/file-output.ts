@@ -4,10 +4,10 @@
  */
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { rethrowAssertion } from '../../base/assert.ts'
-import { errorText } from '../../base/error-text.ts'
-import { realFiles } from '../../base/files.ts'
-import { ExchangeRefusal } from './refusal.ts'
+import { rethrowAssertion } from '../../../base/assert.ts'
+import { errorText } from '../../../base/error-text.ts'
+import { realFiles } from '../../../base/files.ts'
+import { ExchangeRefusal } from '../refusal.ts'
 
 /** Writes the chunks to a file, which replaces an existing one. Returns the number of bytes. */
 export async function writeFile(path: string, chunks: AsyncIterable<Buffer>): Promise<number> {

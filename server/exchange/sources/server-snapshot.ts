@@ -4,8 +4,8 @@
  * with others the connection is closed at the RDB's end.
  */
 
+import { ExchangeRefusal } from '../refusal.ts'
 import { type ServerAddress, ServerConnection } from './connection.ts'
-import { ExchangeRefusal } from './refusal.ts'
 
 const NEWLINE = 10
 const MARKED = '$EOF:'

@@ -1,19 +1,31 @@
 /** The sources of an import, told apart by their content. */
 import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs'
-import { rethrowAssertion } from '../../base/assert.ts'
-import { errorText } from '../../base/error-text.ts'
+import { rethrowAssertion } from '../../../base/assert.ts'
+import { errorText } from '../../../base/error-text.ts'
+import { type PartBatches, partsOfRdb } from '../parts.ts'
+import { ExchangeRefusal } from '../refusal.ts'
+import { CommandSource, chunksOfFiles, filesOfManifest } from './command-log.ts'
 import { addressOf, isServerUrl } from './connection.ts'
-import { type PartBatches, partsOfRdb } from './parts.ts'
-import { ExchangeRefusal } from './refusal.ts'
 import { takeServerSnapshot } from './server-snapshot.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 /** Bytes that tell the formats apart. */
-const HEAD_BYTES = 16
+const HEAD_BYTES = 512
+/** The fields of an RDB that say that commands follow, since Redis 7.0 and before. */
+const AOF_FIELDS = ['aof-base', 'aof-preamble'].map((name) => Buffer.from([...Buffer.from(name), 0xc0, 1]).latin1Slice())
 
-/** A file of parts. */
+/** A source of commands, which may begin with an RDB. */
+export interface LogSource {
+  readonly kind: 'log'
+  readonly name: string
+  readonly sizeBytes: number | null
+  /** Returns the log. `onRead` is called with the length of each chunk that was read. */
+  open(onRead: (bytes: number) => void): CommandSource
+}
+
+/** A source of parts. */
 export interface PartSource {
-  readonly format: 'rdb'
+  readonly kind: 'parts'
   /** The name for messages. */
   readonly name: string
   /** Null where it is not known. */
@@ -25,21 +37,38 @@ export interface PartSource {
 }
 
 /** Returns the source that a path or URL names. Throws ExchangeRefusal. */
-export async function openSource(path: string): Promise<PartSource> {
+export async function openSource(path: string): Promise<PartSource | LogSource> {
   if (isServerUrl(path)) return openServer(path)
+  if (path === '-') return { kind: 'log', name: 'standard input', sizeBytes: null, open: (onRead) => logOf(process.stdin, onRead) }
+  if (path.endsWith('.manifest') || isDirectory(path)) return logOfFiles(path, filesOfManifest(path))
   const { head, sizeBytes } = headOf(path)
+  if (/^(?:\*|#TS:)/.test(head) || (head.startsWith('REDIS') && AOF_FIELDS.some((field) => head.includes(field))))
+    return logOfFiles(path, [path])
   if (/^(?:REDIS\d|VALKEY)/.test(head)) {
-    return { format: 'rdb', name: path, sizeBytes, parts: (onRead) => partsOfRdb(chunksOf(path, onRead)) }
+    return { kind: 'parts', name: path, sizeBytes, parts: (onRead) => partsOfRdb(chunksOf(path, onRead)) }
   }
   if (head.startsWith('\x1f\x8b')) throw ExchangeRefusal.ofUsage(`${path} is compressed: gunzip it first`)
-  throw ExchangeRefusal.ofUsage(`${path} is no RDB file`)
+  throw ExchangeRefusal.ofUsage(`${path} is no RDB file, no AOF and no stream of commands`)
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+}
+
+function logOfFiles(path: string, files: readonly string[]): LogSource {
+  const sizeBytes = files.reduce((sum, file) => sum + headOf(file).sizeBytes, 0)
+  return { kind: 'log', name: path, sizeBytes, open: (onRead) => logOf(chunksOfFiles(files), onRead) }
+}
+
+function logOf(chunks: AsyncIterable<Buffer>, onRead: (bytes: number) => void): CommandSource {
+  return new CommandSource(counted(chunks, onRead))
 }
 
 async function openServer(url: string): Promise<PartSource> {
   const address = addressOf(url)
   const { sizeBytes, chunks } = await takeServerSnapshot(address)
   return {
-    format: 'rdb',
+    kind: 'parts',
     name: address.name,
     sizeBytes,
     database: address.database,

@@ -2,12 +2,12 @@
  * An import into a running server: RESTORE for each key and FUNCTION LOAD for each library, many at
  * a time. Replies are matched with requests in order; refusals are counted by their text.
  */
-import { rethrowAssertion } from '../../base/assert.ts'
-import type { Bytes } from '../../base/bytes.ts'
-import type { RdbItem, RdbValue } from '../../rdb/values.ts'
-import { payloadChunks } from '../../rdb/writer.ts'
-import { commandOf, type ServerAddress, ServerConnection } from './connection.ts'
-import type { ExportSummary, ItemBatches } from './items.ts'
+import { rethrowAssertion } from '../../../base/assert.ts'
+import type { Bytes } from '../../../base/bytes.ts'
+import type { RdbItem, RdbValue } from '../../../rdb/values.ts'
+import { payloadChunks } from '../../../rdb/writer.ts'
+import type { ExportSummary, ItemBatches } from '../items.ts'
+import { commandOf, type ServerAddress, ServerConnection } from '../sources/connection.ts'
 
 /** Requests and their bytes that may wait for replies. */
 const MAX_WAITING = 4096
@@ -28,19 +28,28 @@ export interface ServerImport {
 export interface ServerImportSummary extends ExportSummary {
   /** The refused keys and libraries, by the server's text. */
   readonly refusals: Map<string, number>
+  commands: number
 }
 
 /** A request that waits for its reply. */
 interface Waiting {
-  readonly kind: 'key' | 'library' | 'select'
+  readonly kind: 'key' | 'library' | 'select' | 'command'
   readonly bytes: number
 }
 
-/** Sends all items. Rejects if the connection breaks. */
-export async function importIntoServer(batches: ItemBatches, summary: ServerImportSummary, request: ServerImport): Promise<void> {
+/** Commands as they come from a log. */
+export type CommandBatches = AsyncIterable<readonly Bytes[][]>
+
+/** Sends all items, and then all commands. Rejects if the connection breaks. */
+export async function importIntoServer(
+  batches: ItemBatches,
+  commands: CommandBatches | null,
+  summary: ServerImportSummary,
+  request: ServerImport,
+): Promise<void> {
   const connection = await ServerConnection.open(request.address)
   try {
-    await new Sender(connection, summary, request).sendAll(batches)
+    await new Sender(connection, summary, request).sendAll(batches, commands)
   } finally {
     connection.close()
   }
@@ -69,7 +78,7 @@ class Sender {
     this.request = request
   }
 
-  async sendAll(batches: ItemBatches): Promise<void> {
+  async sendAll(batches: ItemBatches, commands: CommandBatches | null): Promise<void> {
     const reading = this.readReplies().catch((error: unknown) => {
       rethrowAssertion(error)
       this.failure = error
@@ -79,6 +88,7 @@ class Sender {
       for (const item of items) await this.sendItem(item)
       this.request.onProgress()
     }
+    if (commands !== null) await this.sendCommands(commands)
     await this.flush()
     this.hasSentAll = true
     this.wakeOther()
@@ -97,6 +107,15 @@ class Sender {
       this.selected = index
       if (item.value.type === 'hash' && item.value.count === 0) this.summary.expired++
       else await this.post('key', restoreOf(item.key, item.expireAtMs ?? 0, item.value, mustReplace))
+    }
+  }
+
+  private async sendCommands(batches: CommandBatches): Promise<void> {
+    // A log begins in database 0.
+    if (this.selected !== null) await this.post('select', [commandOf('SELECT', '0')])
+    for await (const batch of batches) {
+      for (const words of batch) await this.post('command', [commandOf(...words)])
+      this.request.onProgress()
     }
   }
 
@@ -144,7 +163,10 @@ class Sender {
       const { refusals } = summary
       const text = refusals.size < MAX_TEXTS || refusals.has(reply.slice(1)) ? reply.slice(1) : OTHER_TEXT
       refusals.set(text, (refusals.get(text) ?? 0) + 1)
-    } else if (kind === 'key') summary.keys++
+    }
+    if (kind === 'command') summary.commands++
+    else if (reply.startsWith('-')) return
+    else if (kind === 'key') summary.keys++
     else if (kind === 'library') summary.libraries++
   }
 

@@ -1,13 +1,13 @@
 /** The items of a data directory that no server has open. Reading them changes no key. */
-import { systemClock } from '../../base/clock.ts'
-import { snapshotItems } from '../../storage/exchange/snapshot-items.ts'
-import { type DataSnapshot, takeSnapshot } from '../../storage/records/data-snapshot.ts'
-import { META_KEY } from '../../storage/records/records.ts'
-import type { Storage } from '../../storage/storage.ts'
-import type { ExportSummary, ItemBatches } from './items.ts'
-import { holdsData, type OfflineOptions, openOffline } from './offline.ts'
-import { type KeySelection, wantedBy } from './parts.ts'
-import { ExchangeRefusal } from './refusal.ts'
+import { systemClock } from '../../../base/clock.ts'
+import { snapshotItems } from '../../../storage/exchange/snapshot-items.ts'
+import { type DataSnapshot, takeSnapshot } from '../../../storage/records/data-snapshot.ts'
+import { META_KEY } from '../../../storage/records/records.ts'
+import type { Storage } from '../../../storage/storage.ts'
+import type { ExportSummary, ItemBatches } from '../items.ts'
+import { holdsData, type OfflineOptions, openOffline } from '../offline.ts'
+import { type KeySelection, wantedBy } from '../parts.ts'
+import { ExchangeRefusal } from '../refusal.ts'
 
 /** An open source of items. */
 export interface ItemSource {
@@ -37,10 +37,14 @@ export async function openDirectoryItems(options: OfflineOptions): Promise<ItemS
   }
 }
 
-/** LevelDB has everything already if no group had to be replayed. */
-async function snapshotOf(storage: Storage): Promise<DataSnapshot> {
+/**
+ * Returns a snapshot of all data. LevelDB has everything already if no group was replayed and
+ * nothing was changed since.
+ */
+export async function snapshotOf(storage: Storage): Promise<DataSnapshot> {
   const { keyspace, recovery } = storage
-  if (recovery?.groups === 0 && keyspace.records.getSync(META_KEY) !== undefined) return takeSnapshot(keyspace.records)
+  if (recovery?.groups === 0 && keyspace.dirtyBytes === 0 && keyspace.changes === 0 && keyspace.records.getSync(META_KEY) !== undefined)
+    return takeSnapshot(keyspace.records)
   let isDone = false
   const snapshot = storage.snapshot().finally(() => {
     isDone = true

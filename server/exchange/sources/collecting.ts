@@ -2,12 +2,12 @@
  * Items from parts: the parts of a key are gathered until its value is whole. Where an item is
  * needed, the value has to be in memory in any case.
  */
-import { at, must } from '../../base/assert.ts'
-import { systemClock } from '../../base/clock.ts'
-import type { RdbPart, RdbPendingEntry, RdbStreamId, RdbValuePart } from '../../rdb/elements.ts'
-import type { RdbConsumer, RdbGroup, RdbItem, RdbStreamValue, RdbValue } from '../../rdb/values.ts'
-import type { ExportSummary, ItemBatches } from './items.ts'
-import { type KeySelection, type PartBatches, wantedBy } from './parts.ts'
+import { at, must } from '../../../base/assert.ts'
+import { systemClock } from '../../../base/clock.ts'
+import type { RdbPart, RdbPendingEntry, RdbStreamId, RdbValuePart } from '../../../rdb/elements.ts'
+import type { RdbConsumer, RdbGroup, RdbItem, RdbStreamValue, RdbValue } from '../../../rdb/values.ts'
+import type { ExportSummary, ItemBatches } from '../items.ts'
+import { type KeySelection, type PartBatches, wantedBy } from '../parts.ts'
 
 const NO_ID = '\0'.repeat(16)
 

@@ -3,20 +3,20 @@
  * filled beside the one in use and then takes its place, as in a full sync (installer.ts). A failed
  * or killed import therefore leaves the directory without keys, as it was.
  */
-import { rethrowAssertion } from '../../base/assert.ts'
-import { ClientError } from '../../base/client-error.ts'
-import { systemClock } from '../../base/clock.ts'
-import { readLibraryHeader } from '../../commands/functions/header.ts'
-import { refusedAt } from '../../rdb/format/rdb-error.ts'
-import type { IncomingDataSet } from '../../storage/directory/data-sets.ts'
-import { randomHex } from '../../storage/directory/identity.ts'
-import { type LoadSummary, RdbLoader } from '../../storage/exchange/loader.ts'
-import { META_KEY } from '../../storage/records/records.ts'
-import type { Config } from '../config/config.ts'
-import type { Node } from '../node.ts'
-import { holdsData, noteEntries, type OfflineOptions, openOffline } from './offline.ts'
-import { type KeySelection, type PartBatches, wantedBy } from './parts.ts'
-import { ExchangeRefusal } from './refusal.ts'
+import { rethrowAssertion } from '../../../base/assert.ts'
+import { ClientError } from '../../../base/client-error.ts'
+import { systemClock } from '../../../base/clock.ts'
+import { readLibraryHeader } from '../../../commands/functions/header.ts'
+import { refusedAt } from '../../../rdb/format/rdb-error.ts'
+import type { IncomingDataSet } from '../../../storage/directory/data-sets.ts'
+import { randomHex } from '../../../storage/directory/identity.ts'
+import { type LoadSummary, RdbLoader } from '../../../storage/exchange/loader.ts'
+import { META_KEY } from '../../../storage/records/records.ts'
+import type { Config } from '../../config/config.ts'
+import type { Node } from '../../node.ts'
+import { holdsData, noteEntries, type OfflineOptions, openOffline } from '../offline.ts'
+import { type KeySelection, type PartBatches, wantedBy } from '../parts.ts'
+import { ExchangeRefusal } from '../refusal.ts'
 
 /** Clean pages of large collections that stay in memory during an import. */
 const CACHE_BYTES = 32 * 1024 * 1024
@@ -26,18 +26,28 @@ const START = { offset: 0, crc: 0 }
 export interface DirectoryImport extends OfflineOptions {
   readonly selection: KeySelection
   /** Called with the numbers so far, often. */
-  readonly onProgress: (summary: LoadSummary) => void
+  readonly onProgress: (summary: Pick<LoadSummary, 'keys'>) => void
 }
 
 /** Fills an empty data directory. Throws ExchangeRefusal, or what reading the parts throws. */
-export async function importIntoDirectory(parts: PartBatches, request: DirectoryImport): Promise<LoadSummary> {
+export function importIntoDirectory(parts: PartBatches, request: DirectoryImport): Promise<LoadSummary> {
+  return replaceEmpty(request, (next, config) => fill(next, parts, request, config))
+}
+
+/** Fills a new data set, including its meta record for offset 0. */
+export type FillDataSet = (next: IncomingDataSet, config: Config) => Promise<LoadSummary>
+
+/**
+ * Puts a new data set in the place of an empty one. Throws ExchangeRefusal, or what `fill` throws.
+ */
+export async function replaceEmpty(request: DirectoryImport, fill: FillDataSet): Promise<LoadSummary> {
   const { directory } = request
   const removeNew = holdsData(directory) ? () => {} : noteEntries(directory)
   let node: Node | null = null
   try {
     node = await openOffline(request)
     mustBeEmpty(node, directory)
-    const summary = await replaceData(node, parts, request)
+    const summary = await replaceData(node, fill)
     await node.close('save', 'immediate')
     return summary
   } catch (error) {
@@ -62,13 +72,9 @@ function mustBeEmpty({ parts: { storage } }: Node, directory: string): void {
   )
 }
 
-async function replaceData(
-  { parts: { storage, config, random } }: Node,
-  batches: PartBatches,
-  request: DirectoryImport,
-): Promise<LoadSummary> {
+async function replaceData({ parts: { storage, config, random } }: Node, fill: FillDataSet): Promise<LoadSummary> {
   const next = await storage.beginDataSet()
-  const summary = await fill(next, batches, request, config)
+  const summary = await fill(next, config)
   await storage.installDataSet(next, START, { replicationId: randomHex(random, 40), past: [] }, 'master')
   return summary
 }

@@ -2,11 +2,11 @@
 import { once } from 'node:events'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
-import { must, rethrowAssertion } from '../../base/assert.ts'
-import { type Bytes, bytesOfText } from '../../base/bytes.ts'
-import { errorText } from '../../base/error-text.ts'
-import { encodedLength, writeCommand } from '../../storage/binlog/command-codec.ts'
-import { ExchangeRefusal } from './refusal.ts'
+import { must, rethrowAssertion } from '../../../base/assert.ts'
+import { type Bytes, bytesOfText } from '../../../base/bytes.ts'
+import { errorText } from '../../../base/error-text.ts'
+import { encodedLength, writeCommand } from '../../../storage/binlog/command-codec.ts'
+import { ExchangeRefusal } from '../refusal.ts'
 
 const DEFAULT_PORT = 6379
 const CONNECT_TIMEOUT_MS = 10_000
@@ -135,9 +135,10 @@ export class ServerConnection {
     }
   }
 
-  /** Returns the first line of the next reply, no array. The content of a string is skipped. */
+  /** Returns the first line of the next reply; the content of a string or an array is skipped. */
   async readReply(): Promise<Bytes> {
     const line = await this.readLine()
+    if (line.startsWith('*')) for (let left = Number(line.slice(1)); left > 0; left--) await this.readReply()
     if (!line.startsWith('$') || line === '$-1') return line
     let left = Number(line.slice(1)) + LINE_END.length
     while (left > this.pending.length) {

@@ -1,6 +1,6 @@
 /** The formats of exported files. */
-import { RdbWriter } from '../../rdb/writer.ts'
-import type { ExportSummary, ItemBatches } from './items.ts'
+import { RdbWriter } from '../../../rdb/writer.ts'
+import type { ExportSummary, ItemBatches } from '../items.ts'
 
 export const FORMATS = ['rdb'] as const
 export type ExportFormat = (typeof FORMATS)[number]

@@ -1,8 +1,8 @@
 /** A trial run of an import: its source is read, checked and counted. */
-import { systemClock } from '../../base/clock.ts'
-import { checkPart } from '../../storage/exchange/incoming.ts'
-import type { LoadSummary } from '../../storage/exchange/loader.ts'
-import { type KeySelection, type PartBatches, wantedBy } from './parts.ts'
+import { systemClock } from '../../../base/clock.ts'
+import { checkPart } from '../../../storage/exchange/incoming.ts'
+import type { LoadSummary } from '../../../storage/exchange/loader.ts'
+import { type KeySelection, type PartBatches, wantedBy } from '../parts.ts'
 
 /** Counts what an import would do. Throws RdbError. */
 export async function countParts(
