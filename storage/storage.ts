@@ -12,7 +12,6 @@
  * another data set (installer.ts).
  */
 import { assert, rethrowAssertion } from '../base/assert.ts'
-import type { Bytes } from '../base/bytes.ts'
 import type { Binlog } from './binlog/binlog.ts'
 import type { BinlogPosition } from './binlog/group.ts'
 import { GroupWriter } from './binlog/group-writer.ts'
@@ -29,6 +28,7 @@ import { IdentityStore } from './directory/identity-store.ts'
 import { DataSetInstaller } from './directory/installer.ts'
 import { type ExpiryHold, NodeRole } from './directory/node-role.ts'
 import type { Witness } from './directory/witness.ts'
+import { FollowedStream } from './followed-stream.ts'
 import type { Expiry } from './keyspace/expiry.ts'
 import { Keyspace } from './keyspace/keyspace.ts'
 import { type DataSnapshot, takeSnapshot } from './records/data-snapshot.ts'
@@ -42,9 +42,6 @@ import type { Recovery, StorageEvents, StorageOptions, StorageSettings } from '.
 export type { Recovery, StorageEvents, StorageOptions, StorageSettings } from './storage-options.ts'
 
 const SLICE_MS = 1
-/** The command of a pulse. */
-const PULSE: readonly Bytes[] = ['PING']
-
 /** One open data directory. */
 export class Storage {
   readonly keyspace: Keyspace
@@ -58,6 +55,8 @@ export class Storage {
   private readonly witness: Witness
   private readonly nodeRole: NodeRole
   readonly diskSpace: DiskSpace
+  /** The stream of a Redis master in this node's log. */
+  readonly followed: FollowedStream
   private readonly writer: GroupWriter
   private readonly installer: DataSetInstaller
   private started: EngineParts | null = null
@@ -80,6 +79,7 @@ export class Storage {
     this.keyspace.eviction.limits = settings
     this.keyspace.setClock(clock.wallMs())
     this.nodeRole = new NodeRole({ ...options, identities, keyspace: this.keyspace })
+    this.followed = new FollowedStream(this, this.nodeRole)
     this.writer = new GroupWriter(this.group, this.keyspace, log, freeDiskSpace)
     const onInstalled = () => {
       this.nodeRole.distrusted = null
@@ -219,7 +219,7 @@ export class Storage {
   pulse(): boolean {
     if (this.uncommitted !== null || this.started === null || this.isClosing || this.isDiskLow) return false
     this.beginTurn()
-    this.group.command(0, PULSE)
+    this.group.command(0, ['PING'])
     return this.commit() === 'written'
   }
 

@@ -6,7 +6,9 @@ import type { Bytes } from '../../base/bytes.ts'
 import { SUPERUSER } from '../../commands/acl/user.ts'
 import { type Client, type Session, SessionState } from '../../commands/contract/session.ts'
 import type { Executor } from '../../commands/execution/executor.ts'
+import { GROUP_HEAD_BYTES } from '../../storage/binlog/group.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
+import { readUpstream } from '../../storage/records/upstream.ts'
 import type { Replayer } from '../../storage/recovery/recovery.ts'
 
 /** A client that discards its replies. */
@@ -42,13 +44,20 @@ export class ReplayClient extends SessionState implements Client {
 /** Feeds recovered or received groups to the executor, each under its own clock. */
 export function replayer(executor: Executor, keyspace: Keyspace): Replayer & { knows(args: readonly Bytes[]): boolean } {
   const client = new ReplayClient()
+  let groupEnd = 0
   return {
     knows: (args) => executor.runtimes.resolve(args)?.command.run !== undefined,
     beginGroup(header) {
       keyspace.setClock(header.clockMs)
+      groupEnd = header.offset + GROUP_HEAD_BYTES + header.bodyLength
       client.database = 0
     },
     command(args) {
+      const upstream = readUpstream(args)
+      if (upstream !== null) {
+        keyspace.upstream = { ...upstream, at: groupEnd }
+        return
+      }
       executor.context.isReplayed = true
       try {
         executor.replay(client, args)

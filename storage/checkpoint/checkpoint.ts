@@ -15,6 +15,7 @@ import type { Frozen, Keyspace } from '../keyspace/keyspace.ts'
 import { encodeMeta } from '../records/meta.ts'
 import type { RecordBatch } from '../records/record-store.ts'
 import { GARBAGE_DATABASE, GARBAGE_OBJECT, garbageKey, META_KEY } from '../records/records.ts'
+import { upstreamAt } from '../records/upstream.ts'
 
 const EMPTY_VALUE = Buffer.alloc(0)
 
@@ -48,7 +49,10 @@ export class Checkpoint {
     const { databases, nextObjectId, nextDbId, libraries } = this.frozen
     for (const { id } of databases) assert(id < nextDbId, 'the next database id is above all that are in use')
     const { offset: binlogOffset, crc: binlogCrc } = position
-    this.meta = encodeMeta({ format: 1, binlogOffset, binlogCrc, nextObjectId, nextDbId, databases, libraries, atMs: keyspace.nowMs })
+    const upstream = upstreamAt(keyspace.upstream, binlogOffset)
+    const followed = upstream === null ? {} : { upstream }
+    const atMs = keyspace.nowMs
+    this.meta = encodeMeta({ format: 1, binlogOffset, binlogCrc, nextObjectId, nextDbId, databases, libraries, ...followed, atMs })
     batch.put(META_KEY, this.meta)
     extra?.(batch)
   }

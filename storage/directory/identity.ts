@@ -8,9 +8,10 @@
  * crash leaves none. The functions here that return an identity only compute it; `saveIdentity`
  * stores it.
  *
- * A master that cannot vouch for its history to the last byte ends it and begins another. A replica
- * never does, because its history is its master's. The master compares CRCs to decide whether the
- * replica's log is a prefix of its own (TRYSYNC).
+ * A node that writes its own history and cannot vouch for it to the last byte ends it and begins
+ * another. That is a master, or a replica of a Redis. A replica of a haypile never does, because
+ * its history is its master's. The master compares CRCs to decide whether the replica's log is a
+ * prefix of its own (TRYSYNC).
  */
 import { join } from 'node:path'
 import { assert } from '../../base/assert.ts'
@@ -44,8 +45,8 @@ export interface Identity {
    */
   readonly master: MasterAddress | null | undefined
   /**
-   * The offset from which on this node wrote the groups as a master; null if it wrote none. The
-   * synced watermark of these groups is that of its own disk.
+   * The offset from which on this node wrote the groups, as a master or as a replica of a Redis;
+   * null if it wrote none. The synced watermark of these groups is that of its own disk.
    */
   readonly ownFrom: number | null
   /** The name of this history's data set; empty if an older version has written the file. */
@@ -98,7 +99,8 @@ export function identityWithId(identity: Identity, random: Random): Identity {
 /** Returns the identity after a start that found `end` as the end of its binlog. */
 export function startedIdentity(identity: Identity, end: number, random: Random): Identity {
   const started = { ...identity, cleanEnd: null }
-  if (identity.cleanEnd === end || roleOf(identity) === 'replica') return started
+  const isReceived = roleOf(identity) === 'replica' && identity.ownFrom === null
+  if (identity.cleanEnd === end || isReceived) return started
   return { ...started, ...newHistory(identity, end, random), ownFrom: Math.min(identity.ownFrom ?? end, end) }
 }
 
@@ -112,9 +114,14 @@ export function followingIdentity(identity: Identity, master: MasterAddress): Id
   return { ...identity, master, ownFrom: null }
 }
 
+/** Returns the identity of a replica of a Redis, which writes its own history from `end` on. */
+export function ownIdentity(identity: Identity, end: number, random: Random): Identity {
+  return { ...identity, ...newHistory(identity, end, random), ownFrom: end }
+}
+
 /** Returns the identity of a replica that continues its master's history. */
 export function adoptedIdentity(identity: Identity, replicationId: string, past: readonly PastHistory[]): Identity {
-  return { ...identity, replicationId, past: trimmed(past, Number.POSITIVE_INFINITY) }
+  return { ...identity, replicationId, past: trimmed(past, Number.POSITIVE_INFINITY), ownFrom: null }
 }
 
 /**

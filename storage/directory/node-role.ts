@@ -15,6 +15,7 @@ import {
   followingIdentity,
   type Identity,
   type MasterAddress,
+  ownIdentity,
   type PastHistory,
   promotedIdentity,
   type Role,
@@ -102,6 +103,17 @@ export class NodeRole {
     const adopted = adoptedIdentity(this.identity, replicationId, past)
     if (JSON.stringify(adopted) !== JSON.stringify(this.identity)) this.save(adopted)
     binlog.replicationId = replicationId
+  }
+
+  /**
+   * Begins a history of this node's own, unless it is writing one. What other nodes wrote before is
+   * made durable first, because the watermark of later groups covers it.
+   */
+  beginOwnHistory(binlog: Binlog): void {
+    if (this.identity.ownFrom !== null) return
+    binlog.syncNow()
+    this.save(ownIdentity(this.identity, binlog.end.offset, this.options.random))
+    binlog.replicationId = this.identity.replicationId
   }
 
   clear(binlog: Binlog): void {

@@ -20,6 +20,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { DatabaseMeta, StoreMeta } from '../records/meta.ts'
 import type { RecordSink, RecordStore } from '../records/record-store.ts'
 import { DamageError } from '../records/records.ts'
+import type { UpstreamMark } from '../records/upstream.ts'
 import type { DirtyRecord } from '../residents/resident.ts'
 import type { TreeNode } from '../tree/node.ts'
 import type { OwnerKeyspace } from '../tree/owner.ts'
@@ -136,6 +137,8 @@ export class Keyspace implements OwnerKeyspace {
   /** `countedChanges` as of the checkpoint in flight. */
   private frozenChanges = 0
 
+  /** The last position in the stream of a Redis master that the log or the records named. */
+  upstream: UpstreamMark | null = null
   hits = 0
   misses = 0
   expiredKeys = 0
@@ -177,6 +180,7 @@ export class Keyspace implements OwnerKeyspace {
     this.nextDbId = this.databases.length + 1
     this.deadlines.clear()
     this.libraries.reset()
+    this.upstream = null
     this.landedChanges = this.countedChanges
   }
 
@@ -188,6 +192,7 @@ export class Keyspace implements OwnerKeyspace {
     this.nextObjectId = meta.nextObjectId
     this.nextDbId = meta.nextDbId
     this.libraries.restore(this.records, meta.libraries ?? [])
+    this.upstream = meta.upstream === undefined ? null : { ...meta.upstream, at: meta.binlogOffset }
     assert(this.nextObjectId > 0 && this.nextDbId > 0, 'the next ids are positive')
     for (const [index, { id, keys, volatile }] of meta.databases.entries()) {
       const db = new Database(this, id, index)

@@ -5,6 +5,7 @@
 import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { DamageError, readText, textRecord } from './records.ts'
+import { isUpstreamPosition, type UpstreamPosition } from './upstream.ts'
 
 /** A database in the meta record: its number of keys, and of those with a deadline. */
 export interface DatabaseMeta {
@@ -26,6 +27,8 @@ export interface StoreMeta {
   readonly databases: readonly DatabaseMeta[]
   /** Names of the libraries; absent in records of versions before libraries. */
   readonly libraries?: readonly Bytes[]
+  /** The data is the state at this position of a Redis master's stream; absent if it is not. */
+  readonly upstream?: UpstreamPosition
   /** Wall time of the freeze, ms. */
   readonly atMs: number
 }
@@ -60,5 +63,6 @@ export function decodeMeta(record: Buffer): StoreMeta {
   }
   const { libraries = [] } = meta
   if (!Array.isArray(libraries) || !libraries.every((name) => typeof name === 'string')) throw new DamageError('meta record: bad libraries')
+  if (meta.upstream !== undefined && !isUpstreamPosition(meta.upstream)) throw new DamageError('meta record: bad upstream position')
   return meta
 }
