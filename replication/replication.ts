@@ -44,7 +44,7 @@ export class Replication {
 
   constructor(options: ReplicationOptions) {
     this.options = options
-    const { storage, clock, random, log, settings, runId, databases, replayer, dial } = options
+    const { storage, clock, random, log, settings, runId, databases, replayer, redisPorts, dial } = options
     this.master = new Master({
       storage,
       clock,
@@ -65,6 +65,7 @@ export class Replication {
     this.link = new ReplicaLink({
       storage,
       replayer,
+      ...(redisPorts === undefined ? {} : { redisPorts }),
       dial,
       clock,
       random,

@@ -78,9 +78,13 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     "Replicas that speak Redis's protocol: PSYNC, an RDB, a stream; start with `redis-replicas`",
     'base rdb replication/master replication/protocol storage/binlog storage/directory storage/exchange storage/records',
   ),
+  'replication/redis-master': folder(
+    'A Redis as the master: the conversation, its RDB, its stream of commands',
+    'base rdb replication/protocol storage storage/binlog storage/directory storage/exchange storage/records',
+  ),
   'replication/replica': folder(
     "The replica's side: a state machine, the link that it drives, applying what arrives",
-    'base replication/protocol storage storage/binlog storage/directory storage/recovery',
+    'base replication/protocol replication/redis-master storage storage/binlog storage/directory storage/recovery',
   ),
   commands: folder(
     'The list of all families of commands',
@@ -202,7 +206,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'server/wiring': folder(
     'Parts joined to each other: replication, scripts, ACL, storage, sockets',
     'base commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting ' +
-      'lua lua/libraries replication replication/protocol server/config server/loop server/metrics ' +
+      'lua lua/libraries replication replication/protocol replication/redis-master server/config server/loop server/metrics ' +
       'server/network server/process server/protocol storage storage/binlog storage/directory storage/keyspace ' +
       'storage/records storage/recovery',
   ),

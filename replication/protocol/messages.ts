@@ -158,17 +158,22 @@ export type LinkReply = string | number | null | Buffer | Error | readonly LinkR
 /** Reads a reply. Returns what it says, or the reason why it was refused or is malformed. */
 export function interpret<T>(request: string, reply: LinkReply, reader: (reply: LinkReply) => T): { said: T } | { refusal: string } {
   try {
-    return reply instanceof Error ? { refusal: refusalOf(request, reply.message) } : { said: reader(reply) }
+    return reply instanceof Error ? { refusal: refusalOf(request, reply) } : { said: reader(reply) }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     return { refusal: `${request}: ${error.reason}` }
   }
 }
 
-/** Returns a refusal as a reason. A server that does not know METASYNC is not a haypile. */
-function refusalOf(request: string, text: string): string {
-  const isStranger = request === 'METASYNC' && /^ERR unknown command/i.test(text)
-  return isStranger ? `METASYNC: the master is a Redis or the like, not a haypile: ${text}` : `${request}: ${text}`
+/** True if a server does not know the command. One that does not know METASYNC is not a haypile. */
+export const isUnknownCommand = (reply: LinkReply) => reply instanceof Error && /^ERR unknown command/i.test(reply.message)
+
+/** Returns a refusal as a reason. */
+function refusalOf(request: string, error: Error): string {
+  const text = error.message
+  return request === 'METASYNC' && isUnknownCommand(error)
+    ? `METASYNC: the master is a Redis or the like, not a haypile: ${text}`
+    : `${request}: ${text}`
 }
 
 const ID = /^[0-9a-f]{40}$/

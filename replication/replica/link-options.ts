@@ -4,13 +4,16 @@ import type { Log } from '../../base/log.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { ReplicationSettings } from '../protocol/settings.ts'
 import type { Dial } from '../protocol/wire.ts'
+import { RedisLink, type RedisLinkOptions, type RedisMasterPorts } from '../redis-master/redis-link.ts'
 import type { LinkReplayer } from './applier.ts'
 import type { FullSyncTarget } from './full-sync-target.ts'
-import type { LinkFacts } from './machine-types.ts'
+import type { LinkEvent, LinkFacts } from './machine-types.ts'
 
 export interface ReplicaLinkOptions {
   readonly storage: Storage
   readonly replayer: LinkReplayer
+  /** The parts to follow a Redis; without them, a master that is a Redis is refused. */
+  readonly redisPorts?: RedisMasterPorts
   readonly dial: Dial
   readonly clock: Clock
   readonly random: Random
@@ -42,6 +45,7 @@ export function linkFacts(
     settings,
     runId,
     databases,
+    mayFollowRedis: options.redisPorts !== undefined,
     get monotonicMs() {
       return clock.monotonicMs()
     },
@@ -73,4 +77,25 @@ export function linkFacts(
       return link.isPaused()
     },
   }
+}
+
+/** Returns the part of a link that speaks with a Redis; null if this node cannot follow one. */
+export function redisLinkOf(
+  options: ReplicaLinkOptions,
+  calls: Pick<RedisLinkOptions, 'onCopied' | 'onInstalled' | 'onCopyFailed' | 'onRoom'>,
+  link: { send(bytes: Buffer): void; handle(event: LinkEvent): void },
+): RedisLink | null {
+  const { redisPorts: ports } = options
+  if (ports === undefined) return null
+  return new RedisLink({
+    ...options,
+    ...calls,
+    ports,
+    requestTurn: () => options.wake(),
+    port: () => options.port(),
+    syncAlways: () => options.syncAlways(),
+    send: (bytes) => link.send(bytes),
+    onStreaming: () => link.handle({ type: 'streaming' }),
+    onFailed: (reason) => link.handle({ type: 'failed', reason }),
+  })
 }

@@ -1,9 +1,13 @@
 /** The link to the master as INFO shows it. Times are monotonic, ms. */
+import type { RedisLink, RedisLinkView } from '../redis-master/redis-link.ts'
 import type { FullSyncProgress } from './full-sync-target.ts'
 import type { LinkState, LinkStatus } from './machine-types.ts'
 
+/** A link to a Redis is shown in the states of a link to a haypile. */
+type ShownState = Exclude<LinkState, 'redis'>
+
 export interface LinkView {
-  readonly state: LinkState
+  readonly state: ShownState
   readonly isUp: boolean
   /** Empty and 0 without a master. */
   readonly masterHost: string
@@ -24,12 +28,25 @@ export interface LinkView {
   readonly fullSync: FullSyncProgress | null
   /** The binlog offset received so far. */
   readonly readOffset: number
+  /** The conversation with a Redis master; null with any other. */
+  readonly redis: RedisLinkView | null
 }
 
-export function linkView(status: LinkStatus, fullSync: FullSyncProgress | null, readOffset: number): LinkView {
+const SHOWN = { handshake: 'try_sync', sync: 'db_sync', stream: 'binlog_sync' } as const satisfies Record<
+  RedisLinkView['phase'],
+  ShownState
+>
+
+export function linkView(
+  status: LinkStatus,
+  copy: FullSyncProgress | null,
+  readOffset: number,
+  redisLink: Pick<RedisLink, 'view' | 'progress'> | null,
+): LinkView {
   const { isStreaming, master, lastIoMs, reason, reasonSinceMs, retryAtMs, downSinceMs, attempts, fullSyncs, partialSyncs } = status
-  // the master may still refuse
-  const state = status.state === 'binlog_sync' && !isStreaming ? 'try_sync' : status.state
+  const redis = redisLink?.view ?? null
+  const progress = redisLink?.progress ?? null
+  const state = shownState(status, redis)
   const nextTryMs = state === 'connect' ? retryAtMs : null
   return {
     state,
@@ -44,7 +61,14 @@ export function linkView(status: LinkStatus, fullSync: FullSyncProgress | null, 
     attempts,
     fullSyncs,
     partialSyncs,
-    fullSync,
+    fullSync: progress === null ? copy : { ...progress, records: 0, bytesPerSecond: 0, etaSeconds: null },
     readOffset,
+    redis,
   }
+}
+
+function shownState({ state, isStreaming }: LinkStatus, redis: RedisLinkView | null): ShownState {
+  const shown = state === 'redis' ? SHOWN[redis?.phase ?? 'handshake'] : state
+  // the master may still refuse
+  return shown === 'binlog_sync' && !isStreaming ? 'try_sync' : shown
 }

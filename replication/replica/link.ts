@@ -19,11 +19,12 @@ import type { MasterAddress } from '../../storage/directory/identity.ts'
 import { Arrivals } from '../protocol/arrivals.ts'
 import { ackWords } from '../protocol/messages.ts'
 import type { Wire, WireEvents } from '../protocol/wire.ts'
+import type { RedisLink } from '../redis-master/redis-link.ts'
 import { FullSyncTarget } from './full-sync-target.ts'
-import { linkFacts, type ReplicaLinkOptions } from './link-options.ts'
+import { linkFacts, type ReplicaLinkOptions, redisLinkOf } from './link-options.ts'
 import { type LinkView, linkView } from './link-view.ts'
 import { ReplicaMachine } from './machine.ts'
-import type { LinkAction, LinkEvent, LinkState } from './machine-types.ts'
+import type { LinkAction, LinkEvent, LinkState, SyncAction } from './machine-types.ts'
 import { StreamReceiver } from './stream-receiver.ts'
 
 export type { LinkReplayer } from './applier.ts'
@@ -43,6 +44,7 @@ export class ReplicaLink {
   private readonly machine: ReplicaMachine
   private readonly target: FullSyncTarget
   private readonly receiver: StreamReceiver
+  private readonly redis: RedisLink | null
   private readonly arrivals: Arrivals
   private wire: Wire | null = null
   /** The present connection; events of others are ignored. */
@@ -63,17 +65,17 @@ export class ReplicaLink {
     this.options = options
     const { storage, clock } = options
     this.arrivals = new Arrivals(clock.monotonicMs())
-    this.target = new FullSyncTarget({
-      storage,
-      clock,
+    const calls = {
       onCopied: () => this.copied(),
       onInstalled: () => {
         this.unfit = null
         this.handle({ type: 'installed' })
       },
-      onFailed: (reason) => this.handle({ type: 'copy-failed', reason }),
+      onCopyFailed: (reason: string) => this.handle({ type: 'copy-failed', reason }),
       onRoom: () => this.regulate(),
-    })
+    }
+    this.target = new FullSyncTarget({ storage, clock, ...calls, onFailed: calls.onCopyFailed })
+    this.redis = redisLinkOf(options, calls, { send: (bytes) => this.wire?.send(bytes), handle: (event) => this.handle(event) })
     this.receiver = new StreamReceiver(options, (reason) => {
       this.unfit = reason
     })
@@ -91,12 +93,17 @@ export class ReplicaLink {
 
   /** True if the link is in step with the master, or about to be. */
   get isJoined(): boolean {
-    return this.state === 'binlog_sync'
+    return this.state === 'binlog_sync' || (this.state === 'redis' && this.redis?.isStreaming === true)
   }
 
   /** True if the link is in step and the master has begun to stream. */
   get isUp(): boolean {
     return this.machine.isStreaming
+  }
+
+  /** True while a command of a Redis master runs. */
+  get isApplyingRedis(): boolean {
+    return this.redis?.isApplying === true
   }
 
   /** The known run ids upstream, the master first. */
@@ -106,7 +113,7 @@ export class ReplicaLink {
 
   get view(): LinkView {
     const readOffset = this.receiver.readOffset ?? this.options.storage.binlog.end.offset
-    return linkView(this.machine, this.target.progress, readOffset)
+    return linkView(this.machine, this.target.progress, readOffset, this.redis)
   }
 
   /** Follows a master at once, from any state. REQUIRES: the identity has the master already. */
@@ -151,7 +158,7 @@ export class ReplicaLink {
    * yet in memory, and must not be acknowledged.
    */
   flush(): void {
-    if (this.isClosed || this.receiver.isApplying) return
+    if (this.isClosed || this.receiver.isApplying || this.isApplyingRedis) return
     this.processItems()
     this.acknowledge()
   }
@@ -222,24 +229,42 @@ export class ReplicaLink {
       case 'stream':
         this.beginStream(action.offset)
         break
-      case 'copy':
-        this.target.beginTransfer(action.head)
-        break
-      case 'chunk':
-        this.target.add(action.chunk)
-        break
-      case 'abandon-copy':
-        this.hasCopied = false
-        this.target.abandon()
-        break
-      case 'install':
-        this.target.install()
-        break
       case 'log':
         log[action.level](action.fields, action.text)
         break
       case 'changed':
         onChanged()
+        break
+      default:
+        this.performSync(action)
+    }
+  }
+
+  private performSync(action: SyncAction): void {
+    const { target, redis } = this
+    switch (action.type) {
+      case 'copy':
+        target.beginTransfer(action.head)
+        break
+      case 'chunk':
+        target.add(action.chunk)
+        break
+      case 'abandon-copy':
+        this.hasCopied = false
+        target.abandon()
+        redis?.abandon()
+        break
+      case 'install':
+        target.install()
+        redis?.install()
+        break
+      case 'redis':
+        this.parser = null
+        target.abandon()
+        redis?.startConversation(this.options.storage.identity.fullSync ?? this.unfit)
+        break
+      case 'redis-installed':
+        redis?.installed()
         break
     }
   }
@@ -295,6 +320,7 @@ export class ReplicaLink {
     this.wire = null
     this.parser = null
     this.receiver.end()
+    this.redis?.close()
     this.hasCopied = false
     this.target.cut()
   }
@@ -309,7 +335,10 @@ export class ReplicaLink {
     if (source !== this.source || this.isClosed) return
     this.handle({ type: 'received', atMs: this.arrivals.dateOf(this.options.clock.monotonicMs()) }, source)
     const { receiver, parser } = this
-    if (receiver.isOpen) {
+    if (this.redis?.isOpen === true) {
+      this.redis.received(buffer)
+      this.processItems()
+    } else if (receiver.isOpen) {
       receiver.push(buffer)
       if (receiver.hasBegun && !this.machine.isStreaming) this.handle({ type: 'streaming' }, source)
       this.processItems()
@@ -324,6 +353,7 @@ export class ReplicaLink {
   /** Processes the received items of the stream as far as possible now. */
   private processItems(): void {
     while (this.receiver.hasItems && !this.isBlocked && !this.options.isHeld()) this.receiver.processNext()
+    if (this.state === 'redis' && !this.isBlocked && !this.options.isHeld() && this.redis?.applyBatch() === true) this.options.wake()
     this.regulate()
   }
 
@@ -335,7 +365,7 @@ export class ReplicaLink {
   /** True while groups cannot be applied. */
   private get isBlocked(): boolean {
     const { storage } = this.options
-    return this.isSuspended || storage.isReloading || storage.isOverloaded || storage.checkpointer.isReopening
+    return this.isSuspended || storage.stalled !== null || storage.isReloading || storage.isOverloaded || storage.checkpointer.isReopening
   }
 
   /** True while clients are paused and MAX_HELD_BYTES of the stream wait. */
@@ -348,7 +378,9 @@ export class ReplicaLink {
   private regulate(): void {
     const { wire } = this
     if (wire === null) return
-    const mayNot = (this.state === 'db_sync' && this.target.isFull) || (this.receiver.isOpen && (this.isBlocked || this.isHeldUp))
+    const isRedisFull = this.redis?.isOpen === true && (this.redis.isFull || this.state === 'installing')
+    const mayNot =
+      isRedisFull || (this.state === 'db_sync' && this.target.isFull) || (this.receiver.isOpen && (this.isBlocked || this.isHeldUp))
     if (mayNot === this.isPaused) return
     this.isPaused = mayNot
     if (mayNot) wire.pause()
@@ -357,8 +389,9 @@ export class ReplicaLink {
 
   private acknowledge(): void {
     if (this.wire === null) return
+    this.redis?.acknowledge()
     const { state, receiver } = this
-    const isCopying = state === 'db_sync' || state === 'installing'
+    const isCopying = (state === 'db_sync' || state === 'installing') && this.redis?.isOpen !== true
     const ack = state === 'binlog_sync' ? receiver.nextAck('ack') : isCopying ? receiver.nextAck('heartbeat') : null
     if (ack !== null) this.send(ackWords(ack))
   }

@@ -84,6 +84,13 @@ export const TABLE: Readonly<Record<LinkState, Cells>> = {
     installed: (machine) => machine.installed(),
     tick: nothing,
   },
+  redis: {
+    ...wired,
+    copied: (machine) => machine.install(),
+    'copy-failed': copyFailed,
+    streaming: (machine) => machine.streamBegins(),
+    tick: (machine) => machine.checkLink(),
+  },
   binlog_sync: {
     ...wired,
     reply: (machine) => machine.fail('the master sent a reply after BINLOGSYNC'),

@@ -9,9 +9,19 @@ import type { ReplicationSettings } from '../protocol/settings.ts'
 /**
  * none: no master. connect: waits for the next try. connecting ... try_sync: waits for a reply.
  * db_sync: receives a full sync. installing: installs the received data. binlog_sync: in step, or
- * about to be.
+ * about to be. redis: the master is a Redis, and redis-link.ts speaks with it.
  */
-export type LinkState = 'none' | 'connect' | 'connecting' | 'auth' | 'meta_sync' | 'try_sync' | 'db_sync' | 'installing' | 'binlog_sync'
+export type LinkState =
+  | 'none'
+  | 'connect'
+  | 'connecting'
+  | 'auth'
+  | 'meta_sync'
+  | 'try_sync'
+  | 'db_sync'
+  | 'installing'
+  | 'binlog_sync'
+  | 'redis'
 
 /** REQUIRES: events of earlier connections are filtered out. */
 export type LinkEvent =
@@ -56,15 +66,24 @@ export type LinkAction =
   | { readonly type: 'chunk'; readonly chunk: Buffer }
   | { readonly type: 'abandon-copy' }
   | { readonly type: 'install' }
+  /** Begin the conversation with a Redis on this connection. */
+  | { readonly type: 'redis' }
+  /** Begin the stream of the Redis whose full sync was installed. */
+  | { readonly type: 'redis-installed' }
   | { readonly type: 'log'; readonly level: 'debug' | 'info' | 'warn'; readonly fields: object; readonly text: string }
   /** The state, the chain or the ids have changed. */
   | { readonly type: 'changed' }
+
+/** The actions of a full sync, and of a conversation with a Redis. */
+export type SyncAction = Extract<LinkAction, { readonly type: 'copy' | 'chunk' | 'abandon-copy' | 'install' | 'redis' | 'redis-installed' }>
 
 /** The state of the node at the time of the call. */
 export interface LinkFacts {
   /** Monotonic time. */
   readonly monotonicMs: number
   readonly random: Random
+  /** True if this node can follow a Redis. */
+  readonly mayFollowRedis?: boolean
   readonly settings: ReplicationSettings
   readonly runId: string
   readonly databases: number

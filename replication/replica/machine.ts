@@ -6,6 +6,9 @@
  *                     |                       |  '--------. v           |
  *                  connect <- any failure     '-> db_sync -> installing -> try_sync
  *
+ * A master that does not know METASYNC is a Redis. The state `redis` then takes the place of those
+ * from try_sync on, and redis-link.ts has the conversation.
+ *
  * No state is final. Any failure leads to `connect` with its reason, and to another try after a
  * delay. Requests that a master answers at once time out after ten seconds, all others after
  * repl-timeout without data. A new reason is logged, and forgotten once the link has held for a
@@ -18,6 +21,7 @@ import {
   binlogSyncWords,
   dbSyncWords,
   interpret,
+  isUnknownCommand,
   type LinkReply,
   MAX_ATTEMPT,
   readMeta,
@@ -26,15 +30,14 @@ import {
   type TrySyncReply,
 } from '../protocol/messages.ts'
 import { backoffMs, MIN_STABLE_MS, PROMPT_TIMEOUT_MS } from './backoff.ts'
+import { BadGroups } from './bad-groups.ts'
 import { CopyRoom } from './copy-room.ts'
+import { downLine, upLine } from './link-lines.ts'
 import { TABLE } from './machine-table.ts'
 import type { LinkAction, LinkEvent, LinkFacts, LinkState, LinkStatus } from './machine-types.ts'
 import { chainAbove, objectionTo } from './objection.ts'
 import { continuation, fullSyncNeed, introduction } from './requests.ts'
 import { kindOf, ToldReasons } from './told-reasons.ts'
-
-/** Consecutive non-matching groups tolerated at one offset before a full sync is requested. */
-const MAX_BAD_GROUPS = 3
 
 const WAIT = Buffer.from('WAIT')
 
@@ -57,6 +60,8 @@ export class ReplicaMachine implements LinkStatus {
   private actions: LinkAction[] = []
   /** In `installing`: true while the connection is open. */
   private isWired = false
+  /** True if the server at the other end of the connection is a Redis. */
+  private isRedis = false
   /** True once the master was asked to take over: it may have done so. */
   hasAskedToTakeOver = false
   private session = 0
@@ -70,7 +75,7 @@ export class ReplicaMachine implements LinkStatus {
   private readonly room = new CopyRoom()
   /** Since when the master has been silent while this node was reading. */
   private quietSinceMs = 0
-  private badGroup = { offset: -1, count: 0 }
+  private readonly badGroups = new BadGroups()
 
   constructor(facts: LinkFacts) {
     this.facts = facts
@@ -104,6 +109,7 @@ export class ReplicaMachine implements LinkStatus {
     const { host, port } = must(this.master)
     this.enter('connecting')
     this.room.beginTry()
+    this.isRedis = false
     this.isWired = true
     this.actions.push({ type: 'dial', host, port })
   }
@@ -132,6 +138,10 @@ export class ReplicaMachine implements LinkStatus {
   }
 
   metaReplied(reply: LinkReply): void {
+    if (isUnknownCommand(reply) && this.facts.mayFollowRedis === true && !this.isFailover) {
+      this.speakToRedis('redis')
+      return
+    }
     if (reply instanceof Error) this.lastAttempt = Math.max(this.lastAttempt, attemptSeen(reply.message))
     const meta = this.read('METASYNC', reply, readMeta)
     if (meta === null) return
@@ -182,7 +192,8 @@ export class ReplicaMachine implements LinkStatus {
     this.log('info', { offset: this.facts.end.offset }, 'full sync done: the new data is installed')
     if (this.isWired) {
       this.heard()
-      this.trySync()
+      if (this.isRedis) this.speakToRedis('redis-installed')
+      else this.trySync()
     } else this.dial()
   }
 
@@ -198,7 +209,7 @@ export class ReplicaMachine implements LinkStatus {
     this.downSinceMs = null
     if (!this.hasInstalled) this.partialSyncs++
     this.hasInstalled = false
-    if (this.reason === null) this.logUp()
+    if (this.reason === null) this.actions.push(upLine(must(this.master), this.facts.end.offset))
   }
 
   streamEnded(text: string): void {
@@ -207,12 +218,8 @@ export class ReplicaMachine implements LinkStatus {
   }
 
   badGroupCame(offset: number, reason: string): void {
-    const count = this.badGroup.offset === offset ? this.badGroup.count + 1 : 1
-    this.badGroup = { offset, count }
-    if (count >= MAX_BAD_GROUPS) {
-      this.badGroup = { offset: -1, count: 0 }
-      this.actions.push({ type: 'require-full-sync', reason: `the master sent ${count} times in a row ${reason}` })
-    }
+    const text = this.badGroups.add(offset, reason)
+    if (text !== null) this.actions.push({ type: 'require-full-sync', reason: text })
     this.fail(`the master sent ${reason}`)
   }
 
@@ -249,7 +256,7 @@ export class ReplicaMachine implements LinkStatus {
   checkLink(): void {
     const isStable = this.isStreaming && this.facts.monotonicMs - this.enteredMs >= MIN_STABLE_MS
     if (isStable && (this.reason !== null || this.failures > 0)) {
-      if (this.reason !== null) this.logUp()
+      if (this.reason !== null) this.actions.push(upLine(must(this.master), this.facts.end.offset))
       this.failures = 0
       this.reason = null
       this.told.clear()
@@ -260,6 +267,14 @@ export class ReplicaMachine implements LinkStatus {
 
   get isFailover(): boolean {
     return this.master?.failover === true
+  }
+
+  /** Leaves the conversation to redis-link.ts: the master is a Redis. */
+  private speakToRedis(type: 'redis' | 'redis-installed'): void {
+    if (this.chain.length > 0) this.chain = []
+    this.isRedis = true
+    this.enter('redis')
+    this.actions.push({ type })
   }
 
   private metaSync(): void {
@@ -335,7 +350,7 @@ export class ReplicaMachine implements LinkStatus {
     this.master = null
     if (this.chain.length > 0) this.chain = []
     this.failures = 0
-    this.badGroup = { offset: -1, count: 0 }
+    this.badGroups.clear()
     this.hasInstalled = false
     this.reason = null
     this.told.clear()
@@ -354,28 +369,17 @@ export class ReplicaMachine implements LinkStatus {
     this.isStreaming = false
   }
 
-  private tell(reason: string): void {
-    if (!this.told.add(reason)) return
-    const { host, port } = must(this.master)
-    this.log('warn', { master: `${host}:${port}`, state: this.state, reason }, 'connection to master failed, retrying')
-  }
-
   private disconnect(reason: string): void {
     const { facts } = this
     this.hangUp()
     if (this.reason === null || kindOf(reason) !== kindOf(this.reason)) {
-      this.tell(reason)
+      if (this.told.add(reason)) this.actions.push(downLine(must(this.master), this.state, reason))
       this.reasonSinceMs = facts.monotonicMs
     }
     this.reason = reason
     this.retryAtMs = facts.monotonicMs + backoffMs(this.failures, facts.random)
     if (this.failures === 0) this.dial()
     else this.enter('connect')
-  }
-
-  private logUp(): void {
-    const { host, port } = must(this.master)
-    this.log('info', { master: `${host}:${port}`, offset: this.facts.end.offset }, 'in step with the master')
   }
 
   private enter(state: LinkState): void {

@@ -27,7 +27,7 @@ const STATES = {
   db_sync: 'DB_SYNC',
   installing: 'DB_SYNC',
   binlog_sync: 'BINLOG_SYNC',
-} as const satisfies Readonly<Record<Replication['link']['state'], string>>
+} as const satisfies Readonly<Record<Replication['link']['view']['state'], string>>
 
 /** Makes a text safe for a line with commas and equals signs. */
 const item = (text: Bytes) => oneLine(text).replace(/[,=]/g, '_')
@@ -101,8 +101,9 @@ const linkRows: Rows<LinkSource> = [
   ['master_link_status', ({ isUp }) => (isUp ? 'up' : 'down')],
   ['master_last_io_seconds_ago', ({ isUp, view, since }) => seconds(isUp ? since(view.lastIoMs) : null)],
   ['master_sync_in_progress', ({ state }) => flag(state === 'DB_SYNC')],
-  ['slave_read_repl_offset', ({ view, end }) => Math.max(end, view.readOffset)],
-  ['slave_repl_offset', ({ end }) => end],
+  // With a Redis master the offsets are those of its stream, which monitors compare with its own.
+  ['slave_read_repl_offset', ({ view, end }) => view.redis?.read ?? Math.max(end, view.readOffset)],
+  ['slave_repl_offset', ({ view, end }) => view.redis?.applied ?? end],
   group(progressOf, [
     ['master_sync_total_bytes', ({ total }) => total],
     ['master_sync_read_bytes', ({ bytes }) => bytes],
@@ -128,6 +129,8 @@ const ownLinkRows: Rows<LinkSource> = [
     ['repl_full_sync_bytes_per_second', ({ bytesPerSecond }) => Math.round(bytesPerSecond)],
     ['repl_full_sync_eta_seconds', ({ etaSeconds }) => etaSeconds],
   ]),
+  ['repl_master_replid', ({ view }) => view.redis?.replicationId ?? null],
+  ['repl_apply_errors', ({ view }) => view.redis?.failures ?? null],
   ['repl_full_syncs', ({ view }) => view.fullSyncs],
   ['repl_partial_syncs', ({ view }) => view.partialSyncs],
 ]

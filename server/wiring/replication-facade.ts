@@ -57,7 +57,9 @@ export class ReplicationFacade implements ReplicationPort {
 
   get mustLogMessages(): boolean {
     const { storage, state } = this.options
-    if (state.replication === null || this.isReplica || storage.stalled !== null || storage.isDiskLow) return false
+    if (state.replication === null || storage.stalled !== null || storage.isDiskLow) return false
+    // A replica logs no message, except those of a Redis master, for its own replicas.
+    if (this.isReplica && !state.replication.link.isApplyingRedis) return false
     return state.replication.master.replicas.hasAttached && !state.replication.isWritingPaused
   }
 

@@ -6,6 +6,7 @@ import type { Log } from '../../base/log.ts'
 import { ClientError, UNBLOCKED_BY_CLIENT_TEXT, UNBLOCKED_BY_ROLE_TEXT } from '../../commands/contract/errors.ts'
 import type { Session } from '../../commands/contract/session.ts'
 import type { Executor } from '../../commands/execution/executor.ts'
+import { readLibraryHeader } from '../../commands/functions/header.ts'
 import { Replication } from '../../replication/replication.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Config } from '../config/config.ts'
@@ -18,6 +19,7 @@ import type { ClientRegistry, WaitingClients } from '../network/client-registry.
 import { dialer } from '../network/dialer.ts'
 import type { NodeState } from './node-state.ts'
 import { ReplayClient, replayer } from './replay-client.ts'
+import { upstreamRunner } from './upstream-runner.ts'
 
 export interface ReplicationParts {
   readonly config: Config
@@ -55,6 +57,11 @@ export function startReplication(parts: ReplicationParts): void {
     runId: state.runId,
     databases: config.number('databases'),
     replayer: replayer(executor, storage.keyspace),
+    redisPorts: {
+      runner: upstreamRunner(executor, storage.keyspace),
+      limits: config,
+      libraryName: (code) => readLibraryHeader(code).name,
+    },
     dial: dialer(config, {
       onReceived: (bytes) => {
         statistics.replicationInputBytes += bytes

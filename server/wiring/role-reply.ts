@@ -22,8 +22,9 @@ export function roleReply(storage: Storage, replication: Replication | null): Re
   const { master, past } = identity
   const end = storage.isReady ? storage.binlog.end.offset : 0
   if (role === 'replica' && master !== undefined && master !== null) {
-    const state = replication?.link.view.state ?? 'connect'
-    return ['slave', master.host, master.port, STATES[state] ?? state, replication?.link.isUp === true ? end : -1]
+    const { state = 'connect', redis = null } = replication?.link.view ?? {}
+    const applied = redis?.applied ?? end
+    return ['slave', master.host, master.port, STATES[state] ?? state, replication?.link.isUp === true ? applied : -1]
   }
   const online = replication?.master.replicas.online() ?? []
   // Redis counts from its first replica on: a master that never had a replica or a master answers

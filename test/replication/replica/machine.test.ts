@@ -92,6 +92,16 @@ const EXPECTED: Readonly<Record<LinkState, Partial<Record<LinkEvent['type'], str
     'copy-failed': BACK,
     installed: 'try_sync: send changed',
   },
+  redis: {
+    follow: FOLLOW,
+    leave: LEAVE,
+    reconnect: REDIAL,
+    closed: BACK,
+    failed: BACK,
+    copied: 'installing: install changed',
+    'copy-failed': BACK,
+    streaming: 'redis: changed',
+  },
   binlog_sync: {
     follow: FOLLOW,
     leave: LEAVE,

@@ -21,6 +21,7 @@ const LINK: LinkView = {
   reason: null,
   reasonSinceMs: null,
   nextTryMs: null,
+  redis: null,
 }
 
 const NO_PROGRESS = { bytes: 0, totalBytes: 0, records: 0, bytesPerSecond: 0, etaSeconds: null }

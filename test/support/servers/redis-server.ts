@@ -20,23 +20,35 @@ process.on('exit', () => {
 /** A process of redis-server. */
 export class RedisServer {
   readonly port: number
-  private readonly child: ChildProcess
-  private readonly ended: Promise<void>
+  private child: ChildProcess
+  private ended: Promise<void>
   private readonly directory: string
+  private readonly words: readonly string[]
+  private readonly fileBlocks: number | 'unlimited'
 
   private constructor(port: number, words: readonly string[], fileBlocks: number | 'unlimited') {
     this.port = port
+    this.words = words
+    this.fileBlocks = fileBlocks
     this.directory = mkdtempSync(join(tmpdir(), 'haypile-redis-'))
+    const { child, ended } = this.spawn()
+    this.child = child
+    this.ended = ended
+  }
+
+  private spawn(): { child: ChildProcess; ended: Promise<void> } {
+    const { port, words, fileBlocks } = this
     const where = ['--port', String(port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', '']
     const limited = `ulimit -f ${fileBlocks} && trap '' XFSZ && exec "$0" "$@"`
-    this.child = spawn('sh', ['-c', limited, 'redis-server', ...where, ...words], { stdio: 'ignore' })
-    running.add(this.child)
-    this.ended = new Promise((resolve) =>
-      this.child.on('close', () => {
-        running.delete(this.child)
+    const child = spawn('sh', ['-c', limited, 'redis-server', ...where, ...words], { stdio: 'ignore' })
+    running.add(child)
+    const ended = new Promise<void>((resolve) =>
+      child.on('close', () => {
+        running.delete(child)
         resolve()
       }),
     )
+    return { child, ended }
   }
 
   /**
@@ -50,6 +62,14 @@ export class RedisServer {
       await server.stop()
       if (attempt === ATTEMPTS) throw new Error(`redis-server does not start with ${words.join(' ')}`)
     }
+  }
+
+  /** Ends the process with SIGKILL and starts it again on the same directory and port. */
+  async restart(): Promise<void> {
+    this.child.kill('SIGKILL')
+    await this.ended
+    Object.assign(this, this.spawn())
+    if (!(await this.isUp())) throw new Error('redis-server does not start again')
   }
 
   connect(): Promise<WireClient> {
