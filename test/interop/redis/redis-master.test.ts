@@ -6,7 +6,7 @@ import { randomCommand } from '../../support/generators/random-commands.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 import { RedisServer } from '../../support/servers/redis-server.ts'
 import { assertEqual, fieldOf, follow, linked, startReplica, stopAll } from '../../support/servers/replicated-servers.ts'
-import { type RunningServer, until } from '../../support/servers/running-server.ts'
+import { RunningServer, until } from '../../support/servers/running-server.ts'
 import type { WireClient, WireReply } from '../../support/servers/wire-client.ts'
 import { haveTools } from '../tools.ts'
 
@@ -266,6 +266,51 @@ if (haveTools('replication from redis-server', 'redis-server')) {
     await replica.call('CONFIG', 'SET', 'masterauth', 'secret')
     await linked(replica)
     assert.is(await replica.call('GET', 'key'), 'value')
+    await replica.stop()
+    await client.close()
+    await redis.stop()
+  })
+
+  test('an RDB that is refused leaves the data as it is, and the reason is named', async () => {
+    const redis = await RedisServer.start([...DISKLESS, '--databases', '32'])
+    const client = await redis.connect()
+    await client.call('SELECT', 20)
+    await client.call('SET', 'key', 'value')
+    const replica = await RunningServer.start()
+    await replica.call('SET', 'own', 'data')
+    await follow(replica, redis)
+    await until('the reason', async () => /RDB refused.*database 20 does not exist/.test(await fieldOf(replica, 'repl_last_error')))
+    assert.is(await replica.call('GET', 'own'), 'data')
+    assert.is(await fieldOf(replica, 'master_link_status'), 'down')
+    await client.call('FLUSHALL')
+    await linked(replica)
+    assert.is(await replica.call('GET', 'own'), null)
+    await client.call('SET', 'key', 'value')
+    await until('the reason', async () => /writes to database 20/.test(await fieldOf(replica, 'repl_last_error')))
+    await replica.stop()
+    await client.close()
+    await redis.stop()
+  })
+
+  test('a full sync that is given up, by a change of role, a stop or a kill, starts over', async () => {
+    const redis = await RedisServer.start([...DISKLESS, '--enable-debug-command', 'yes'])
+    const client = await redis.connect()
+    assert.is(await client.call('DEBUG', 'POPULATE', 200_000, 'key', 100), 'OK')
+    const replica = await RunningServer.start()
+    await replica.call('SET', 'own', 'data')
+    const syncing = () => until('a full sync', async () => Number((await fieldOf(replica, 'master_sync_read_bytes')) || 0) > 0)
+    await follow(replica, redis)
+    await syncing()
+    assert.is(await replica.call('GET', 'own'), 'data')
+    assert.is(await replica.call('REPLICAOF', 'NO', 'ONE'), 'OK')
+    assert.is(await replica.call('SET', 'own', 'more'), 'OK')
+    await follow(replica, redis)
+    await syncing()
+    await replica.restart('SIGTERM')
+    await syncing()
+    await replica.restart('SIGKILL')
+    await inStep(client, replica)
+    assert.is(String(await replica.call('DBSIZE')), '200000')
     await replica.stop()
     await client.close()
     await redis.stop()
