@@ -320,6 +320,11 @@ export interface MigrationOutcome {
 }
 
 export interface MigrationPort {
-  /** Sends keys to another server. Never rejects. */
-  transfer(target: MigrationTarget, keys: readonly TransferredKey[], settings: TransferSettings): Promise<MigrationOutcome>
+  /** Sends keys to another server, until `abandoned` is aborted. Never rejects. */
+  transfer(
+    target: MigrationTarget,
+    keys: readonly TransferredKey[],
+    settings: TransferSettings,
+    abandoned: AbortSignal,
+  ): Promise<MigrationOutcome>
 }

@@ -62,6 +62,8 @@ class MigratedKeys implements KeyObserver {
   readonly isCopy: boolean
   readonly keys: readonly Bytes[]
   outcome: MigrationOutcome | null = null
+  /** Aborted when the client no longer waits. */
+  readonly abandonment = new AbortController()
   /** The index of the keys' database, also after SWAPDB. */
   readonly database: number
   private readonly keyspace: Keyspace
@@ -131,7 +133,7 @@ function begin(context: Context, args: Args): Reply {
   transfers.set(session, transfer)
   const target = { host: args[1], port: args[2], database: String(database), credentials }
   const waitKey = waitKeyOf(session)
-  void server.migrations.transfer(target, values, { mayReplace, timeoutMs }).then((outcome) => {
+  void server.migrations.transfer(target, values, { mayReplace, timeoutMs }, transfer.abandonment.signal).then((outcome) => {
     transfer.outcome = outcome
     keyspace.keyWaiters?.onKeyChanged(transfer.database, waitKey)
   })
@@ -151,6 +153,7 @@ function wait(context: Context, transfer: MigratedKeys): Reply {
     wakesOnDelete: true,
     ended() {
       transfer.end()
+      transfer.abandonment.abort()
       if (transfers.get(session) === transfer) transfers.delete(session)
     },
   })

@@ -1,9 +1,13 @@
 /**
- * Connections to the servers that MIGRATE sends keys to. One for each address stays open for ten
- * seconds after its use; a transfer that finds it in use opens another one.
+ * Connections to the servers that MIGRATE sends keys to. One for each address and its AUTH stays
+ * open for ten seconds after its use; a transfer that finds it in use opens another one.
  *
- *   request   [AUTH words] [SELECT database] (RESTORE key ttl payload [REPLACE])*
- *   reply     a line for each
+ *   new connection, other database   [AUTH words] [SELECT database]
+ *   then                             (RESTORE key ttl payload [REPLACE])*
+ *   reply                            a line for each
+ *
+ * The keys are sent only after AUTH and SELECT have succeeded. Otherwise they would come into the
+ * wrong database, where REPLACE overwrites others.
  *
  * A kept connection may have been closed by the other side. A transfer that fails before its first
  * reply is therefore tried again, once, and not after a time-out.
@@ -38,6 +42,7 @@ class TargetConnection {
   readonly address: string
   /** The database that is selected there; null where it is not known. */
   database: Bytes | null = null
+  isAuthenticated = false
   isOpen = true
   private expiry: NodeJS.Timeout | undefined
 
@@ -108,18 +113,28 @@ export class Migrations implements MigrationPort {
   private readonly used = new Set<TargetConnection>()
   private isClosed = false
 
-  async transfer(target: MigrationTarget, keys: readonly TransferredKey[], settings: TransferSettings): Promise<MigrationOutcome> {
-    const outcome = await this.tryTwice(target, keys, settings)
+  async transfer(
+    target: MigrationTarget,
+    keys: readonly TransferredKey[],
+    settings: TransferSettings,
+    abandoned: AbortSignal,
+  ): Promise<MigrationOutcome> {
+    const outcome = await this.tryTwice(target, keys, settings, abandoned)
     // A server that is closing deletes no keys any more.
     return this.isClosed ? new Promise<never>(() => {}) : outcome
   }
 
-  private async tryTwice(target: MigrationTarget, keys: readonly TransferredKey[], settings: TransferSettings): Promise<MigrationOutcome> {
-    const first = await this.attempt(target, keys, settings)
-    if (first.lines.length > 0 || first.failure === null || first.failure === CONNECTING || first.isTimeout) {
+  private async tryTwice(
+    target: MigrationTarget,
+    keys: readonly TransferredKey[],
+    settings: TransferSettings,
+    abandoned: AbortSignal,
+  ): Promise<MigrationOutcome> {
+    const first = await this.attempt(target, keys, settings, abandoned)
+    if (first.lines.length > 0 || first.failure === null || first.failure === CONNECTING || first.isTimeout || abandoned.aborted) {
       return outcomeOf(first, keys.length)
     }
-    return outcomeOf(await this.attempt(target, keys, settings), keys.length)
+    return outcomeOf(await this.attempt(target, keys, settings, abandoned), keys.length)
   }
 
   /** Closes all connections; transfers under way never end. */
@@ -129,26 +144,55 @@ export class Migrations implements MigrationPort {
     this.kept.clear()
   }
 
-  private async attempt(target: MigrationTarget, keys: readonly TransferredKey[], settings: TransferSettings): Promise<TransferAttempt> {
+  private async attempt(
+    target: MigrationTarget,
+    keys: readonly TransferredKey[],
+    settings: TransferSettings,
+    abandoned: AbortSignal,
+  ): Promise<TransferAttempt> {
     const peer = await this.peerOf(target, settings.timeoutMs)
     if (peer === null) return { lines: [], failure: CONNECTING, isTimeout: false, headCount: 0 }
     this.used.add(peer)
-    const heads: Buffer[] = []
-    if (target.credentials !== null) heads.push(requestOf(['AUTH', ...target.credentials]))
-    if (peer.database !== target.database) heads.push(requestOf(['SELECT', target.database]))
-    const requests = [...heads, ...keys.flatMap((key) => restoreOf(key, settings.mayReplace))]
-    const attempt = await peer.exchange(requests, heads.length + keys.length, settings.timeoutMs)
+    const close = () => peer.close()
+    if (abandoned.aborted) close()
+    else abandoned.addEventListener('abort', close)
+    const attempt = await this.send(peer, target, keys, settings)
+    abandoned.removeEventListener('abort', close)
     this.used.delete(peer)
-    const isRefused = attempt.lines.some((line) => line.startsWith('-'))
-    peer.database = isRefused ? null : target.database
     if (attempt.failure !== null || this.isClosed) peer.close()
     else this.keep(peer)
-    return { ...attempt, headCount: heads.length }
+    return attempt
+  }
+
+  private async send(
+    peer: TargetConnection,
+    target: MigrationTarget,
+    keys: readonly TransferredKey[],
+    { mayReplace, timeoutMs }: TransferSettings,
+  ): Promise<TransferAttempt> {
+    const heads: Buffer[] = []
+    if (target.credentials !== null && !peer.isAuthenticated) heads.push(requestOf(['AUTH', ...target.credentials]))
+    if (peer.database !== target.database) heads.push(requestOf(['SELECT', target.database]))
+    const headCount = heads.length
+    const head = headCount === 0 ? null : await peer.exchange(heads, headCount, timeoutMs)
+    if (head !== null && (head.failure !== null || head.lines.some(isError))) {
+      peer.database = null
+      return { ...head, headCount }
+    }
+    peer.isAuthenticated = true
+    peer.database = target.database
+    const requests = keys.flatMap((key) => restoreOf(key, mayReplace))
+    const attempt = await peer.exchange(requests, keys.length, timeoutMs)
+    if (attempt.lines.some(isError)) {
+      peer.database = null
+      peer.isAuthenticated = false
+    }
+    return { ...attempt, lines: [...(head?.lines ?? []), ...attempt.lines], headCount }
   }
 
   /** Returns a connection; null where there is none within the time-out. */
   private peerOf(target: MigrationTarget, timeoutMs: number): Promise<TargetConnection | null> {
-    const address = `${target.host} ${target.port}`
+    const address = [target.host, target.port, ...(target.credentials ?? [])].map(bulk).join('')
     const kept = this.kept.get(address)
     this.kept.delete(address)
     kept?.use()
@@ -189,13 +233,14 @@ export class Migrations implements MigrationPort {
   }
 }
 
-/** Returns which keys are stored there. A refused AUTH or SELECT counts for every key. */
+const isError = (line: Bytes): boolean => line.startsWith('-')
+
+/** Returns which keys are stored there. */
 function outcomeOf({ lines, failure, headCount }: TransferAttempt, count: number): MigrationOutcome {
-  const refused = lines.find((line) => line.startsWith('-'))
-  const isHeadRefused = lines.slice(0, headCount).some((line) => line.startsWith('-'))
+  const refused = lines.find(isError)
   const isStored = Array.from({ length: count }, (_, index) => {
     const line = lines[headCount + index]
-    return line !== undefined && !line.startsWith('-') && !isHeadRefused
+    return line !== undefined && !isError(line)
   })
   return { isStored, refusal: refused === undefined ? null : `ERR Target instance replied with error: ${refused.slice(1)}`, failure }
 }

@@ -168,9 +168,55 @@ test('a target that never answers is a time-out, and other clients are served me
   }
 })
 
+test('no key is sent before the database is accepted', async () => {
+  const [server, other] = [await RunningServer.start(), await RunningServer.start()]
+  const [haypile, target] = [await server.connect(), await other.connect()]
+  try {
+    await haypile.call('SET', 'k', 'new')
+    await target.call('SET', 'k', 'old')
+    const reply = await textOf(haypile.call('MIGRATE', '127.0.0.1', other.port, 'k', '99', '5000', 'REPLACE'))
+    assert.is(reply, 'ERR Target instance replied with error: ERR DB index is out of range')
+    assert.is(await target.call('GET', 'k'), 'old')
+    assert.is(await haypile.call('GET', 'k'), 'new')
+  } finally {
+    await haypile.close()
+    await target.close()
+    await other.stop()
+    await server.stop()
+  }
+})
+
+test('a client that leaves closes the connection of its transfer', async () => {
+  const server = await RunningServer.start()
+  let closed = 0
+  let received = 0
+  const silent = await listen((socket) => {
+    socket.on('data', (data) => {
+      received += data.length
+    })
+    socket.on('close', () => closed++)
+  })
+  const [haypile, another] = [await server.connect(), await server.connect()]
+  try {
+    await another.call('SET', 'k', '1')
+    haypile.call('MIGRATE', '127.0.0.1', silent.port, 'k', '0', '2000000000').catch(() => {})
+    await until('the transfer to begin', () => received > 0)
+    await haypile.close()
+    await until('the connection to be closed', () => closed === 1)
+    assert.is(await another.call('EXISTS', 'k'), 1)
+  } finally {
+    await another.close()
+    await silent.close()
+    await server.stop()
+  }
+})
+
 test('a target that stops reading is a time-out of writing', async () => {
   const server = await RunningServer.start()
-  const full = await listen((socket) => void socket.pause())
+  const full = await listen((socket) => {
+    socket.pause()
+    socket.write('+OK\r\n')
+  })
   const haypile = await server.connect()
   try {
     await haypile.call('SETRANGE', 'k', LARGE_BYTES, 'x')
@@ -208,7 +254,10 @@ test('a link that is cut after some replies deletes the keys that were acknowled
   let connections = 0
   const cutter = await listen((socket) => {
     connections++
-    socket.once('data', () => socket.end('+OK\r\n+OK\r\n'))
+    socket.once('data', () => {
+      socket.write('+OK\r\n')
+      socket.once('data', () => socket.end('+OK\r\n'))
+    })
   })
   const haypile = await server.connect()
   try {
@@ -228,7 +277,7 @@ test('a link that is cut before any reply is tried once more', async () => {
   let connections = 0
   const flaky = await listen((socket) => {
     const isFirst = ++connections === 1
-    socket.once('data', () => (isFirst ? socket.destroy() : socket.write('+OK\r\n+OK\r\n')))
+    socket.on('data', () => (isFirst ? socket.destroy() : socket.write('+OK\r\n')))
   })
   const haypile = await server.connect()
   try {
