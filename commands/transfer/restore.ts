@@ -2,11 +2,12 @@
  * RESTORE and RESTORE-ASKING. Every payload is checked as Redis checks one with
  * `sanitize-dump-payload yes`, and only then is anything changed.
  *
- * Redis 7.0 has to understand the log. A payload of a later version is logged as one of version 10,
- * and deadlines of fields as HPEXPIREAT.
+ * Redis 7.0 has to understand the log. A payload of a later version or type is logged as one of
+ * version 10, and deadlines of fields as HPEXPIREAT.
  */
+import { must } from '../../base/assert.ts'
 import { type Bytes, bufferOf } from '../../base/bytes.ts'
-import { VERSION_REDIS_7_0 } from '../../rdb/format/codes.ts'
+import { TYPE_STREAM_LISTPACKS_2, VERSION_REDIS_7_0 } from '../../rdb/format/codes.ts'
 import { RdbError } from '../../rdb/format/rdb-error.ts'
 import { readVerified, type VerifiedPayload, verifyPayload } from '../../rdb/payload.ts'
 import { buildValue, type DecodedValue, decodeValue, VALUE_BUDGET } from '../../storage/exchange/incoming.ts'
@@ -22,7 +23,7 @@ import { payloadOf } from './dump.ts'
 
 const MAX_DEADLINE_MS = Number.MAX_SAFE_INTEGER
 const MAX_FREQUENCY = 255
-/** A payload of a later version is written again, and may not become longer than a request. */
+/** The limit of payloads that are written again: none may become longer than a request. */
 const MAX_REWRITTEN_BYTES = 384 * 1024 * 1024
 
 interface RestoreOptions {
@@ -69,9 +70,16 @@ function reading<T>(read: () => T, refusal: () => ClientError): T {
   }
 }
 
+/** The types beyond this one came with version 11. A payload may claim an earlier version. */
+const LAST_TYPE_OF_REDIS_7_0 = TYPE_STREAM_LISTPACKS_2
+
+function isReadByRedis70({ version, body }: VerifiedPayload): boolean {
+  return version <= VERSION_REDIS_7_0 && must(body[0]) <= LAST_TYPE_OF_REDIS_7_0
+}
+
 function decode(verified: VerifiedPayload): DecodedValue {
   const decoded = decodeValue(readVerified(verified, VALUE_BUDGET).parts)
-  if (verified.version > VERSION_REDIS_7_0 && decoded.sizeBytes > MAX_REWRITTEN_BYTES) throw badFormat()
+  if (!isReadByRedis70(verified) && decoded.sizeBytes > MAX_REWRITTEN_BYTES) throw badFormat()
   return decoded
 }
 
@@ -99,7 +107,7 @@ function restore(context: Context, args: Args): SimpleString {
   noteIdleTime(context, entry, options)
   // The replaced key counts as deleted first.
   if (before !== undefined) context.notify(EVENT_NEW, 'new', key)
-  logRestore(context, entry, verified.version > VERSION_REDIS_7_0 ? rewritten(context, entry) : payload, options)
+  logRestore(context, entry, isReadByRedis70(verified) ? payload : rewritten(context, entry), options)
   context.notify(EVENT_GENERIC, 'restore', key)
   return OK
 }

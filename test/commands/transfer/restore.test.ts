@@ -6,7 +6,7 @@ import { ClientError } from '../../../commands/contract/errors.ts'
 import { OK } from '../../../commands/contract/reply.ts'
 import { objects } from '../../../commands/keys/object.ts'
 import { transferCommands } from '../../../commands/transfer/commands.ts'
-import { TYPE_HASH_METADATA_PRE_GA } from '../../../rdb/format/codes.ts'
+import { TYPE_HASH_METADATA_PRE_GA, TYPE_SET } from '../../../rdb/format/codes.ts'
 import { Rope } from '../../../storage/values/rope.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
 import { makeRequest, READS, WRITES } from '../../support/generators/request-grammar.ts'
@@ -140,6 +140,16 @@ test('RESTORE of a list wakes a client that waits for it, and spoils a transacti
   assert.equal(waiting.replies, [['other', 'a']])
   watching.send('EXEC')
   assert.not.instance(watching.replies.at(-1), Array)
+})
+
+test('a payload whose type Redis 7.0 lacks is logged as one that it has, whatever version it claims', () => {
+  const made = start()
+  // A set as a listpack: "fl", "0.1". The type came with version 11.
+  const payload = Buffer.from('141010000000020082666c0383302e3104ff0a001d7c13d9fa8553ed', 'hex').latin1Slice()
+  assert.is(made.run('RESTORE', 'k', '0', payload), OK)
+  const [words = []] = made.logged()
+  assert.is(words[3], dumpOf(made, 'k'))
+  assert.is(words[3]?.charCodeAt(0), TYPE_SET)
 })
 
 test('deadlines of fields come back, and are logged for Redis 7.0 to leave out', () => {
