@@ -167,7 +167,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'server/config/keys': folder('Every configuration key, by subject', 'base server/config server/process'),
   'server/exchange': folder(
     '`haypile import` and `haypile export`: their words, progress and reports; start with `parts`',
-    'base commands/parsing rdb rdb/format server server/config server/exchange/sources server/exchange/targets server/logging ' +
+    'base commands/parsing rdb rdb/encodings rdb/format server server/config server/exchange/sources server/exchange/targets server/logging ' +
       'storage/exchange',
   ),
   'server/exchange/sources': folder(

@@ -13,7 +13,7 @@ import { itemsOfParts } from './sources/collecting.ts'
 import { type ItemSource, openDirectoryItems } from './sources/directory-items.ts'
 import { openSource } from './sources/sources.ts'
 import { writeFile } from './targets/file-output.ts'
-import { type ExportFormat, formatOf, type RdbVersion, rdbChunks } from './targets/formats.ts'
+import { chunksIn, type ExportFormat, formatOf, type RdbVersion } from './targets/formats.ts'
 
 export interface ExportOptions {
   /** The data directory that is read, or the URL of the server. */
@@ -40,7 +40,7 @@ export async function runExport(path: string, options: ExportOptions, output: Ex
       progress = progressOf(source.keyCount, output)
       const summary = emptySummary()
       const items = watched(source.items(options.selection, summary), summary, progress)
-      const bytes = await writeFile(path, rdbChunks(items, options.rdbVersion, summary))
+      const bytes = await writeFile(path, chunksIn(format, items, options.rdbVersion, summary))
       progress.stop()
       const outcome = { source: source.name, target: path, bytes, seconds: progress.elapsedMs / 1000, summary }
       output.out(isJson ? `${JSON.stringify(reportObject(outcome))}\n` : exportLines(outcome))

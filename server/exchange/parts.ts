@@ -6,6 +6,7 @@ import { type Bytes, bytesOfText } from '../../base/bytes.ts'
 import { globOf } from '../../commands/parsing/glob.ts'
 import type { RdbPart } from '../../rdb/elements.ts'
 import { RdbReader } from '../../rdb/reader.ts'
+import { partsOfLine } from './json-lines.ts'
 
 /** Parts as they come from a source. Each batch is read to its end before the next is asked for. */
 export type PartBatches = AsyncIterable<Iterable<RdbPart>>
@@ -35,6 +36,33 @@ export async function* partsOfRdb(chunks: AsyncIterable<Buffer>): AsyncGenerator
   }
   reader.end()
   yield availableParts(reader)
+}
+
+const NEWLINE = 10
+
+/** Yields the parts of lines of JSON. Throws ExchangeRefusal. */
+export async function* partsOfJson(chunks: AsyncIterable<Buffer>): AsyncGenerator<Iterable<RdbPart>> {
+  let lineNumber = 0
+  let pending: Buffer[] = []
+  for await (const chunk of chunks) {
+    const end = chunk.lastIndexOf(NEWLINE) + 1
+    if (end === 0) {
+      pending.push(chunk)
+      continue
+    }
+    const lines = Buffer.concat([...pending, chunk.subarray(0, end)])
+      .toString()
+      .split('\n')
+    pending = [chunk.subarray(end)]
+    yield partsOfLines(lines, lineNumber)
+    lineNumber += lines.length - 1
+  }
+  yield partsOfLines([Buffer.concat(pending).toString()], lineNumber)
+  yield [{ kind: 'end', isVerified: false }]
+}
+
+function* partsOfLines(lines: readonly string[], before: number): Generator<RdbPart> {
+  for (const [index, line] of lines.entries()) if (line.trim() !== '') yield* partsOfLine(line, before + index + 1)
 }
 
 function* availableParts(reader: RdbReader): Generator<RdbPart> {

@@ -2,7 +2,7 @@
 import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs'
 import { rethrowAssertion } from '../../../base/assert.ts'
 import { errorText } from '../../../base/error-text.ts'
-import { type PartBatches, partsOfRdb } from '../parts.ts'
+import { type PartBatches, partsOfJson, partsOfRdb } from '../parts.ts'
 import { ExchangeRefusal } from '../refusal.ts'
 import { CommandSource, chunksOfFiles, filesOfManifest } from './command-log.ts'
 import { addressOf, isServerUrl } from './connection.ts'
@@ -47,6 +47,7 @@ export async function openSource(path: string): Promise<PartSource | LogSource> 
   if (/^(?:REDIS\d|VALKEY)/.test(head)) {
     return { kind: 'parts', name: path, sizeBytes, parts: (onRead) => partsOfRdb(chunksOf(path, onRead)) }
   }
+  if (head.startsWith('{')) return { kind: 'parts', name: path, sizeBytes, parts: (onRead) => partsOfJson(chunksOf(path, onRead)) }
   if (head.startsWith('\x1f\x8b')) throw ExchangeRefusal.ofUsage(`${path} is compressed: gunzip it first`)
   throw ExchangeRefusal.ofUsage(`${path} is no RDB file, no AOF and no stream of commands`)
 }

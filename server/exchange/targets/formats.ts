@@ -1,8 +1,11 @@
 /** The formats of exported files. */
+
+import type { RdbItem } from '../../../rdb/values.ts'
 import { RdbWriter } from '../../../rdb/writer.ts'
 import type { ExportSummary, ItemBatches } from '../items.ts'
+import { lineOf } from '../json-lines.ts'
 
-export const FORMATS = ['rdb'] as const
+export const FORMATS = ['rdb', 'jsonl', 'ndjson'] as const
 export type ExportFormat = (typeof FORMATS)[number]
 
 export type RdbVersion = 10 | 11 | 12
@@ -17,25 +20,44 @@ export function formatOf(path: string): ExportFormat | undefined {
   return FORMATS.find((format) => format === ending)
 }
 
+/** Yields a file of the items in a format, and counts them. */
+export function chunksIn(format: ExportFormat, batches: ItemBatches, version: RdbVersion, summary: ExportSummary): AsyncGenerator<Buffer> {
+  return format === 'rdb' ? rdbChunks(batches, version, summary) : jsonChunks(batches, summary)
+}
+
+async function* jsonChunks(batches: ItemBatches, summary: ExportSummary): AsyncGenerator<Buffer> {
+  let database = 0
+  for await (const items of batches) {
+    const lines: string[] = []
+    for (const item of items) {
+      if (item.kind === 'database') database = item.index
+      if (!counts(item, summary)) continue
+      const line = lineOf(item, database)
+      if (line !== null) lines.push(line)
+    }
+    yield Buffer.from(lines.join(''))
+  }
+}
+
+/** Counts an item. Returns false for a hash all of whose fields are expired. */
+function counts(item: RdbItem, summary: ExportSummary): boolean {
+  if (item.kind === 'library') summary.libraries++
+  if (item.kind !== 'key') return true
+  const isEmpty = item.value.type === 'hash' && item.value.count === 0
+  if (isEmpty) summary.expired++
+  else summary.keys++
+  return !isEmpty
+}
+
 /** Yields an RDB of the items and counts them. */
-export async function* rdbChunks(batches: ItemBatches, version: RdbVersion, summary: ExportSummary): AsyncGenerator<Buffer> {
+async function* rdbChunks(batches: ItemBatches, version: RdbVersion, summary: ExportSummary): AsyncGenerator<Buffer> {
   const writer = new RdbWriter({ version })
   writer.begin()
   yield* writer.write({ kind: 'aux', name: 'redis-ver', value: REDIS_VERSIONS[version] })
   yield* writer.write({ kind: 'aux', name: 'redis-bits', value: '64' })
   for await (const items of batches) {
     for (const item of items) {
-      if (item.kind === 'key') {
-        const { value } = item
-        // All fields of a hash may be expired.
-        if (value.type === 'hash' && value.count === 0) {
-          summary.expired++
-          continue
-        }
-        summary.keys++
-      }
-      if (item.kind === 'library') summary.libraries++
-      for (const chunk of writer.write(item)) yield chunk
+      if (counts(item, summary)) for (const chunk of writer.write(item)) yield chunk
     }
     summary.lostDeadlines = writer.lostDeadlineCount
   }
