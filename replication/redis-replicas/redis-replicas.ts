@@ -28,7 +28,7 @@ import { RdbTransfer } from './rdb-transfer.ts'
 import { faultOf, minAllowedOffset } from './redis-limits.ts'
 import { nameOf, neededFrom, type RedisReplica, viewOf } from './redis-replica.ts'
 import { RedisStream } from './redis-stream.ts'
-import { Untranslatable } from './stream-translator.ts'
+import { NoCommand, Untranslatable } from './stream-translator.ts'
 
 const MARK_DIGITS = 40
 /** The interval of repeated warnings, ms. */
@@ -52,6 +52,8 @@ export class RedisReplicas {
   private beginning: { readonly replica: RedisReplica; readonly greeting: string | null }[] = []
   /** Streams from before this offset meet what a Redis cannot be sent. */
   private untranslatableUntil = -1
+  /** The last offset of a PSYNC at which no command begins. */
+  private wrongOffset = -1
   /** The last warning about a replica that was cut off. */
   private lastCut = { text: '', loggedMs: 0 }
   private lossesLoggedMs = Number.NEGATIVE_INFINITY
@@ -77,7 +79,7 @@ export class RedisReplicas {
     if (request === null) mustHaveData(history)
     const decision = request === null ? null : decidePsync(history, request)
     const offset = decision?.type === 'continue' ? decision.offset : -1
-    const goesOn = offset >= 0 && offset >= this.untranslatableUntil
+    const goesOn = offset >= 0 && offset >= this.untranslatableUntil && offset !== this.wrongOffset
     const reason = decision?.type === 'full-sync' ? decision.reason : 'requested'
     const replica = this.add(connection, handshake, request === null ? 'sync' : 'psync', reason)
     const name = nameOf(replica)
@@ -96,7 +98,9 @@ export class RedisReplicas {
           ? decision.text
           : decision === null
             ? 'SYNC asks for all of the data'
-            : 'its stream has a command that Redis 7.0 lacks'
+            : offset === this.wrongOffset
+              ? 'no command begins at its offset'
+              : 'its stream has a command that Redis 7.0 lacks'
       log.info({ replica: name, reason, text }, 'a Redis replica needs a full sync')
       replica.transfer = this.transferTo(replica, handshake)
       this.beginning.push({ replica, greeting: null })
@@ -167,6 +171,7 @@ export class RedisReplicas {
   /** Closes all connections after a change of history or data: the replicas send PSYNC again. */
   dropAll(reason: string): void {
     this.untranslatableUntil = -1
+    this.wrongOffset = -1
     for (const replica of [...this.replicas.values()]) {
       this.options.log.info({ replica: nameOf(replica), reason }, 'a Redis replica has to connect again')
       this.close(replica)
@@ -323,7 +328,11 @@ export class RedisReplicas {
   }
 
   private cannotSend(replica: RedisReplica, stream: RedisStream, error: unknown): void {
-    if (error instanceof Untranslatable) {
+    if (error instanceof NoCommand) {
+      // Other replicas have offsets at which commands begin.
+      this.wrongOffset = replica.startOffset
+      this.cut(replica, `no command begins at offset ${replica.startOffset} of the binlog`)
+    } else if (error instanceof Untranslatable) {
       this.untranslatableUntil = Math.max(this.untranslatableUntil, stream.offset)
       this.cut(replica, `the binlog before offset ${stream.offset} has ${error.message}, which Redis 7.0 lacks`)
     } else this.cut(replica, `the binlog cannot be read for it: ${errorText(error)}`)

@@ -45,6 +45,13 @@ export class Untranslatable extends Error {
   override readonly name = 'Untranslatable'
 }
 
+/** A stream that does not begin at a command: the replica's offset was never one of this binlog. */
+export class NoCommand extends Untranslatable {
+  constructor() {
+    super('no command')
+  }
+}
+
 /** How deadlines of fields are treated: left out, or reason to end the stream. */
 export type Compatibility = ReplicationSettings['psyncCompatibility']
 
@@ -179,7 +186,7 @@ export class StreamTranslator {
     const count = sizeLine(buffer, at, ASTERISK)
     const size = count === null ? null : sizeLine(buffer, count.end, DOLLAR)
     if (count === null || size === null || size.end + size.value + 2 > buffer.length) {
-      if (buffer.length - at > MAX_HEAD_BYTES || (size !== null && size.value > MAX_HEAD_BYTES)) throw new Untranslatable('no command')
+      if (buffer.length - at > MAX_HEAD_BYTES || (size !== null && size.value > MAX_HEAD_BYTES)) throw new NoCommand()
       return null
     }
     const name = buffer.latin1Slice(size.end, size.end + size.value).toLowerCase()
@@ -208,7 +215,7 @@ export class StreamTranslator {
   private group(buffer: Buffer, at: number): { end: number; instead: Buffer[] | null } | null {
     if (buffer.length - at < GROUP_HEAD_BYTES) return null
     const header = readGroupHead(buffer, at)
-    if (header === undefined) throw new Untranslatable('no group head')
+    if (header === undefined) throw new NoCommand()
     const { newlines } = this
     let end = at + GROUP_HEAD_BYTES
     assert(newlines <= MAX_NEWLINES, 'a group head has room for the newlines before it')
@@ -235,13 +242,13 @@ function wordAt(buffer: Buffer, start: number): string | null {
 /** Reads `kind number CRLF`. Returns null if it goes on after the buffer. */
 function sizeLine(buffer: Buffer, start: number, kind: number): SizeLine | null {
   if (start >= buffer.length) return null
-  if (buffer[start] !== kind) throw new Untranslatable('no command')
+  if (buffer[start] !== kind) throw new NoCommand()
   let value = 0
   for (let at = start + 1; at < buffer.length; at++) {
     const byte = must(buffer[at])
     if (byte === CR) return at + 2 > buffer.length ? null : { value, end: at + 2 }
     const digit = byte - ZERO
-    if (!(digit >= 0 && digit <= 9) || value > Number.MAX_SAFE_INTEGER / 16) throw new Untranslatable('no command')
+    if (!(digit >= 0 && digit <= 9) || value > Number.MAX_SAFE_INTEGER / 16) throw new NoCommand()
     value = value * 10 + digit
   }
   return null

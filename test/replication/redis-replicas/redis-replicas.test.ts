@@ -348,6 +348,21 @@ test('deadlines of fields end the stream with psync-compatibility refuse, and a 
   await bench.close()
 })
 
+test('an offset inside a command ends in a full sync for its replica, and for no other', async () => {
+  const bench = await filled({}, 10)
+  const from = endOf(bench)
+  bench.write('SET', 'k', 'value')
+  const wrong = psync(bench, endOf(bench) - 5)
+  assert.ok(wrong.isClosed)
+  assert.match(bench.textsAt('warn').join(), /no command begins at offset \d+ of the binlog/)
+  const other = psync(bench, from, { ...MODERN, port: 7002 })
+  assert.equal(stateOf(bench), ['online'])
+  bench.disconnect(other)
+  psync(bench, endOf(bench) - 5)
+  assert.equal(stateOf(bench), ['wait_bgsave'])
+  await bench.close()
+})
+
 test('a change of history closes Redis replicas', async () => {
   const bench = await MasterBench.open()
   const connections = [online(bench), psync(bench, -2, { ...MODERN, port: 7002 })]
