@@ -60,7 +60,7 @@ export function readVerified({ version, body }: VerifiedPayload, budget: Partial
 function* partsOf(input: RdbInput, value: { next(input: RdbInput): RdbValuePart | null }): Generator<RdbValuePart> {
   let hasElements = false
   for (let part = value.next(input); part !== null; part = value.next(input)) {
-    hasElements ||= !isEmpty(part)
+    hasElements ||= !isEmptyPart(part)
     yield part
   }
   if (!hasElements) throw damagedAt(1, 'a collection is empty')
@@ -68,7 +68,7 @@ function* partsOf(input: RdbInput, value: { next(input: RdbInput): RdbValuePart 
 }
 
 /** Returns true for a part of a list, set, sorted set or hash without elements. */
-function isEmpty(part: RdbValuePart): boolean {
+export function isEmptyPart(part: RdbValuePart): boolean {
   if (part.kind === 'list') return part.elements.length === 0
   if (part.kind === 'set' || part.kind === 'sorted-set') return part.members.length === 0
   return part.kind === 'hash' && part.fields.length === 0

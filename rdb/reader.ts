@@ -26,6 +26,7 @@ import * as codes from './format/codes.ts'
 import { NEEDS_MORE, RdbInput } from './format/input.ts'
 import { readModuleName, skipModuleItem } from './format/modules.ts'
 import { damagedAt, refusedAt } from './format/rdb-error.ts'
+import { isEmptyPart } from './payload.ts'
 
 const MAGIC_BYTES = 9
 const KEY_END: RdbPart = { kind: 'key-end' }
@@ -81,7 +82,12 @@ export class RdbReader {
 
   private read(): RdbPart {
     if (this.value !== null) {
-      const part = this.value.next(this.input)
+      let part = this.value.next(this.input)
+      // A packed collection may have no elements. Its key is then one without a value.
+      while (part !== null && isEmptyPart(part)) {
+        this.input.commit()
+        part = this.value.next(this.input)
+      }
       if (part !== null) return part
       this.value = null
       return KEY_END

@@ -198,6 +198,23 @@ test('a member that occurs twice in a collection that grows is refused', async (
   }
 })
 
+test('packed collections without elements are left out', async () => {
+  const packed = { list: '120102', hash: '10', 'sorted set': '11', set: '14', intset: '0b' }
+  for (const [name, head] of Object.entries(packed)) {
+    const [type, ...count] = Buffer.from(head, 'hex')
+    const body = name === 'intset' ? '080200000000000000' : '07070000000000ff'
+    const bytes = Buffer.concat([
+      Buffer.from('REDIS0011'),
+      Buffer.from([type!, 1, 0x6b, ...count]),
+      Buffer.from(body, 'hex'),
+      Buffer.from('ff0000000000000000', 'hex'),
+    ])
+    const { loader, meta } = await load(bytes)
+    assert.equal([loader.summary.keys, loader.summary.empty], [0, 1], name)
+    assert.is(decodeMeta(meta).databases[0]?.keys, 0, name)
+  }
+})
+
 test('a database that the server does not have is refused', async () => {
   assert.match(await refusalOf(fileOf([aString('a', { database: 16 })])), /database 16 does not exist/)
 })
