@@ -24,7 +24,7 @@ const POLL_MS = 20
  */
 const UNFIT = new Set(
   `quit hello subscribe psubscribe ssubscribe unsubscribe punsubscribe sunsubscribe monitor client|reply client|kill client|pause client|tracking
-  shutdown slaveof replicaof failover metasync trysync dbsync binlogsync multi exec discard acl|setuser`.split(/\s+/),
+  shutdown slaveof replicaof failover metasync trysync dbsync binlogsync sync psync replconf multi exec discard acl|setuser`.split(/\s+/),
 )
 const DEBUG_WORDS: readonly Bytes[] = [
   ...['object', 'digest-value', 'digest', 'populate', 'htstats', 'htstats-key', 'listpack', 'quicklist', 'sdslen', 'protocol', 'error'],

@@ -46,6 +46,9 @@ test('replication settings follow CONFIG SET, in milliseconds and bytes', () => 
     ['slave-announce-port', '7000'],
     ['masteruser', 'repl'],
     ['masterauth', 'secret'],
+    ['repl-diskless-sync', 'no'],
+    ['rdbcompression', 'no'],
+    ['psync-compatibility', 'refuse'],
   ])
   assert.equal(settings, {
     timeoutMs: 5000,
@@ -59,6 +62,9 @@ test('replication settings follow CONFIG SET, in milliseconds and bytes', () => 
     announcePort: 7000,
     masterUser: 'repl',
     masterPassword: 'secret',
+    isDisklessSync: false,
+    mustCompressRdb: false,
+    psyncCompatibility: 'refuse',
   })
 })
 

@@ -33,7 +33,7 @@ test('every record key is decoded as encoded', () => {
     assert.equal(records.readRecordKey(records.pageKey(number, page)), { type: 'page', objectId: number, pageNumber: page })
     assert.equal(records.readRecordKey(records.libraryKey(key)), { type: 'library', name: key })
     assert.is(records.readLibrary(records.libraryRecord(key)), key)
-    assert.equal(records.readRecordKey(records.garbageKey(1, number)), { type: 'garbage', what: 1, id: number })
+    assert.equal(records.readRecordKey(records.garbageKey(1, number)), { type: 'garbage', kind: 1, id: number })
   }
   assert.equal(records.readRecordKey(records.META_KEY), { type: 'meta' })
   assert.equal(records.readRecordKey(records.CURSORS_KEY), { type: 'cursors' })
