@@ -29,6 +29,8 @@ const FULL = 1
 const FIRST = 2
 const MIDDLE = 3
 const LAST = 4
+/** More bytes than one record of MANIFEST takes after LevelDB has opened. */
+const MAX_TORN_BYTES = 2 * BLOCK_BYTES
 /** Bytes for files beside logs and MANIFEST, and for the rounding of file systems. */
 const OPENING_BYTES = 256 * 1024
 
@@ -38,15 +40,28 @@ export interface LevelVersion {
   readonly tables: ReadonlyMap<number, number>
   /** Logs from this number on are not in the tables; 0 before the first one. */
   readonly logNumber: number
+  /** The offset of a damaged last record of MANIFEST; null if there is none. */
+  readonly tornOffset: number | null
+}
+
+/** A MANIFEST whose last record is damaged, from an offset on. */
+export interface TornManifest {
+  readonly path: string
+  readonly offset: number
 }
 
 /**
  * Checks a directory. Throws DamageError, naming the file, if LevelDB would fail to open it or
  * would show less data than it holds.
+ *
+ * Returns the MANIFEST if it has to be cut first, else null. A power loss between LevelDB's write
+ * of a record and its sync may leave the record damaged, and LevelDB then refuses to open. LevelDB
+ * deletes a file only after the record that replaces it is durable. If all files of the version
+ * before the record exist, that version is therefore whole.
  */
-export function checkLevelDirectory(files: Files, directory: string): void {
+export function checkLevelDirectory(files: Files, directory: string): TornManifest | null {
   const manifest = manifestOf(files, directory)
-  const { tables, logNumber } = readVersion(contentOf(files, manifest), manifest)
+  const { tables, logNumber, tornOffset } = readVersion(contentOf(files, manifest), manifest)
   const names = new Set(files.listSync(directory))
   for (const [number, sizeBytes] of tables) {
     const name = tableNames(number).find((candidate) => names.has(candidate))
@@ -54,8 +69,19 @@ export function checkLevelDirectory(files: Files, directory: string): void {
     const found = sizeOf(files, join(directory, name))
     if (found !== sizeBytes) throw damaged(join(directory, name), `has ${found} bytes; ${manifest} states ${sizeBytes}`)
   }
-  if (logNumber === 0 || names.has(numbered(logNumber, 'log'))) return
+  if (logNumber === 0 || names.has(numbered(logNumber, 'log'))) return tornOffset === null ? null : { path: manifest, offset: tornOffset }
   throw damaged(manifest, `names ${numbered(logNumber, 'log')}, which is missing: one of the two was removed, or MANIFEST is an older copy`)
+}
+
+/** Cuts the damaged last record off. REQUIRES: no process has the database open. */
+export function cutManifest(files: Files, { path, offset }: TornManifest): void {
+  const file = files.openSync(path, 'update')
+  try {
+    file.truncateSync(offset)
+    file.datasyncSync()
+  } finally {
+    file.closeSync()
+  }
 }
 
 /**
@@ -191,13 +217,17 @@ function sizeOf(files: Files, path: string): number {
 
 /** Returns the version that a MANIFEST describes. A torn record at its end was never in force. */
 export function readVersion(manifest: Buffer, path: string): LevelVersion {
-  const version = { tables: new Map<number, number>(), logNumber: -1 }
-  for (const record of recordsOf(manifest, path)) applyEdit(record, version, path)
+  const version = { tables: new Map<number, number>(), logNumber: -1, tornOffset: null as number | null }
+  const onTorn = (at: number) => {
+    version.tornOffset = at
+  }
+  for (const record of recordsOf(manifest, path, onTorn)) applyEdit(record, version, path)
   if (version.logNumber < 0) throw damaged(path, 'is cut short: it names no log')
   return version
 }
 
-function* recordsOf(log: Buffer, path: string): Generator<Buffer> {
+/** Iterates over the whole records. Calls `onTorn` with the offset of a damaged last one. */
+function* recordsOf(log: Buffer, path: string, onTorn: (at: number) => void): Generator<Buffer> {
   let parts: Buffer[] = []
   for (let at = 0; at + FRAGMENT_HEAD_BYTES <= log.length; ) {
     const left = BLOCK_BYTES - (at % BLOCK_BYTES)
@@ -213,8 +243,11 @@ function* recordsOf(log: Buffer, path: string): Generator<Buffer> {
       continue
     }
     if (end > log.length) return
-    if (length > left - FRAGMENT_HEAD_BYTES || log.readUInt32LE(at) !== maskedCrc(log.subarray(at + 6, end)))
-      throw damaged(path, `is damaged at byte ${at}`)
+    if (!isWholeFragment(log, at)) {
+      if (hasFragmentAfter(log, at)) throw damaged(path, `is damaged at byte ${at}`)
+      onTorn(at)
+      return
+    }
     const data = log.subarray(at + FRAGMENT_HEAD_BYTES, end)
     if (type === FULL || type === FIRST) parts = []
     parts.push(data)
@@ -222,6 +255,23 @@ function* recordsOf(log: Buffer, path: string): Generator<Buffer> {
     else if (type !== FIRST && type !== MIDDLE) throw damaged(path, `is damaged at byte ${at}`)
     at = end
   }
+}
+
+/** True if the bytes at an offset are a fragment with a correct checksum. */
+function isWholeFragment(log: Buffer, at: number): boolean {
+  const end = at + FRAGMENT_HEAD_BYTES + log.readUInt16LE(at + 4)
+  if (end > Math.min(log.length, at - (at % BLOCK_BYTES) + BLOCK_BYTES)) return false
+  return log.readUInt32LE(at) === maskedCrc(log.subarray(at + 6, end))
+}
+
+/** True if a whole fragment follows a damaged one, or may follow in more than `MAX_TORN_BYTES`. */
+function hasFragmentAfter(log: Buffer, damagedAt: number): boolean {
+  if (log.length - damagedAt > MAX_TORN_BYTES) return true
+  for (let at = damagedAt + 1; at + FRAGMENT_HEAD_BYTES < log.length; at++) {
+    const type = must(log[at + 6])
+    if (type >= FULL && type <= LAST && isWholeFragment(log, at)) return true
+  }
+  return false
 }
 
 /** Tags of version edits: LevelDB never changes them. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { contentOf, realFiles, realPathOf } from '../../base/files.ts'
 import { iterateLevel, LevelBatch } from './level-batch.ts'
-import { checkLevelDirectory, openingBytes, syncLevelDirectory, syncLevelLogs, syncLogNames } from './level-directory.ts'
+import { checkLevelDirectory, cutManifest, openingBytes, syncLevelDirectory, syncLevelLogs, syncLogNames } from './level-directory.ts'
 import { type RecordPair, RecordReader } from './record-reader.ts'
 import type { OpenMode, RecordBatch, RecordIterator, RecordRange, RecordSnapshot, RecordStore } from './record-store.ts'
 import { DamageError } from './records.ts'
@@ -213,21 +213,29 @@ export class LevelRecords implements RecordStore {
 
 /**
  * Throws DamageError for a damaged directory. While another process has the database open, its
- * files change at any time, so damage does not count then.
+ * files change at any time, so damage does not count then. Cuts a torn end of MANIFEST off.
  */
 async function mustBeWhole(path: string): Promise<void> {
   try {
-    checkLevelDirectory(realFiles, path)
+    const torn = checkLevelDirectory(realFiles, path)
+    if (torn === null) return
+    await mustBeUnlocked(path)
+    cutManifest(realFiles, torn)
   } catch (error) {
-    if (!realFiles.existsSync(path)) throw error
-    // takes the lock and opens nothing
-    const probe = new ClassicLevel(path, { createIfMissing: false, errorIfExists: true })
-    const refusal = await probe.open().then(
-      () => null,
-      (reason: Error & { cause?: { code?: string } }) => reason,
-    )
-    throw refusal?.cause?.code === 'LEVEL_LOCKED' ? refusal : error
+    if (!(error instanceof DamageError) || !realFiles.existsSync(path)) throw error
+    await mustBeUnlocked(path)
+    throw error
   }
+}
+
+/** Rejects if a process has the database open. Takes the lock for a moment and opens nothing. */
+async function mustBeUnlocked(path: string): Promise<void> {
+  const probe = new ClassicLevel(path, { createIfMissing: false, errorIfExists: true })
+  const refusal = await probe.open().then(
+    () => null,
+    (reason: Error & { cause?: { code?: string } }) => reason,
+  )
+  if (refusal?.cause?.code === 'LEVEL_LOCKED') throw refusal
 }
 
 /**

@@ -199,6 +199,56 @@ test('a torn record at the end of MANIFEST is ignored, as in LevelDB', async () 
   }
 })
 
+/** A fragment of MANIFEST with a wrong checksum. */
+function damagedFragment(content: Buffer): Buffer {
+  const head = Buffer.alloc(7)
+  head.writeUInt16LE(content.length, 4)
+  head[6] = 1
+  return Buffer.concat([head, content])
+}
+
+/** Returns all records of a database. */
+async function recordsIn(directory: string): Promise<readonly unknown[]> {
+  const records = await LevelRecords.open(directory, SETTINGS, 'existing')
+  const iterator = records.iterate({ from: Buffer.alloc(0), before: Buffer.from([255]) })
+  const found: unknown[] = []
+  for (let some = await iterator.next(1000); some.length > 0; some = await iterator.next(1000)) found.push(...some)
+  await iterator.close()
+  await records.close()
+  return found
+}
+
+test('a damaged last record of MANIFEST is cut off, since it was never durable', async () => {
+  for (const content of [Buffer.alloc(40), noise(40), noise(1)]) {
+    await withDirectory(async (directory) => {
+      await makeDatabase(directory)
+      const before = await recordsIn(directory)
+      const path = join(directory, named(directory, /^MANIFEST/)[0])
+      writeFileSync(path, Buffer.concat([readFileSync(path), damagedFragment(content)]))
+      assert.equal(await recordsIn(directory), before)
+    })
+  }
+})
+
+test('a damaged record of MANIFEST before a whole one is refused', () =>
+  withDirectory(async (directory) => {
+    await makeDatabase(directory)
+    const path = join(directory, named(directory, /^MANIFEST/)[0])
+    const whole = readFileSync(path)
+    writeFileSync(path, Buffer.concat([damagedFragment(noise(40)), whole]))
+    assert.match(await fails(directory), /MANIFEST-\d+ is damaged at byte 0/)
+    assert.is(readFileSync(path).length, whole.length + 47, 'nothing is cut')
+  }))
+
+test('a damaged last record of MANIFEST is refused where a file of the version before is gone', () =>
+  withDirectory(async (directory) => {
+    await makeDatabase(directory)
+    const path = join(directory, named(directory, /^MANIFEST/)[0])
+    writeFileSync(path, Buffer.concat([readFileSync(path), damagedFragment(noise(40))]))
+    rmSync(join(directory, named(directory, /\.log$/)[0]))
+    assert.match(await fails(directory), /is missing/)
+  }))
+
 test('a directory that another process holds is reported as in use, whatever files are missing', () =>
   withDirectory(async (directory) => {
     const records = await LevelRecords.open(directory, SETTINGS, 'create')
