@@ -328,7 +328,7 @@ export class RedisReplicas {
   }
 
   private cannotSend(replica: RedisReplica, stream: RedisStream, error: unknown): void {
-    if (error instanceof NoCommand) {
+    if (error instanceof NoCommand && replica.transfer === null) {
       // Other replicas have offsets at which commands begin.
       this.wrongOffset = replica.startOffset
       this.cut(replica, `no command begins at offset ${replica.startOffset} of the binlog`)

@@ -6,6 +6,7 @@
  *   a pulse (Storage.pulse)     filler, then REPLCONF GETACK
  *   HPEXPIREAT, HPERSIST        filler: Redis 7.0 has no deadlines of fields. A field ends when the
  *                               master deletes it
+ *   PING with a position        as it is: a Redis ignores it (storage/records/upstream.ts)
  *   any other command that Redis 7.0 lacks, RESTORE and FUNCTION RESTORE of a newer payload
  *                               nothing: the stream ends there, and a full sync has the result
  *
@@ -190,8 +191,13 @@ export class StreamTranslator {
       return null
     }
     const name = buffer.latin1Slice(size.end, size.end + size.value).toLowerCase()
-    if (name === 'ping') return this.group(buffer, at)
     const end = size.end + size.value + 2
+    if (name === 'ping') {
+      const mark = count.value === 2 ? sizeLine(buffer, end, DOLLAR) : undefined
+      if (mark === null) return null
+      // A group that follows a Redis ends with a shorter text: its position (records/upstream.ts).
+      if (mark === undefined || mark.end + mark.value + 2 - at === GROUP_HEAD_BYTES) return this.group(buffer, at)
+    }
     this.payloadWord = -1
     if (name === 'restore') this.payloadWord = RESTORE_WORD
     else if (name === 'function') {

@@ -248,6 +248,7 @@ if (haveTools('replication from redis-server', 'redis-server')) {
     await assertSame(client, middle)
     await client.call('SET', 'last', 'write')
     await until('the last write', async () => (await end.call('GET', 'last')) === 'write')
+    assert.is(await fieldOf(middle, 'sync_full', 'stats'), '1', 'the stream reaches the last Redis, not only full syncs')
     await client.call('PUBLISH', 'channel', 'message')
     assert.is(String(await end.call('DBSIZE')), String(await client.call('DBSIZE')))
     await middle.stop()

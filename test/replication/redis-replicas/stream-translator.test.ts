@@ -5,6 +5,7 @@ import type { Bytes } from '../../../base/bytes.ts'
 import { filler, MIN_FILLER_BYTES } from '../../../replication/redis-replicas/filler.ts'
 import { StreamTranslator, Untranslatable } from '../../../replication/redis-replicas/stream-translator.ts'
 import { readCommand } from '../../../storage/binlog/command-codec.ts'
+import { upstreamWords } from '../../../storage/records/upstream.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 import { encoded, groupsOf, START } from '../../support/replication/groups.ts'
 
@@ -69,6 +70,22 @@ test('groups of commands that Redis 7.0 knows go out byte for byte', () => {
   ])
   const binlog = Buffer.concat(groups.map(({ bytes }) => bytes))
   assert.ok(translated(binlog).equals(binlog))
+})
+
+test('a position in the stream of a Redis master passes, wherever a piece ends', () => {
+  for (const [offset, database] of [
+    [0, 0],
+    [2 ** 50, 999_999_999],
+  ] as const) {
+    const mark = upstreamWords({ replicationId: 'f'.repeat(40), offset, database })
+    const [group] = groupsOf(START, [[['SET', 'key', 'value'], mark]])
+    const { bytes } = group!
+    for (let cut = 0; cut <= bytes.length; cut++) {
+      const translator = new StreamTranslator(() => 'refuse')
+      const out = [bytes.subarray(0, cut), bytes.subarray(cut)].flatMap((piece) => translator.push(piece).map((part) => Buffer.from(part)))
+      assert.ok(Buffer.concat(out).equals(bytes), String(cut))
+    }
+  }
 })
 
 test('a group that changes nothing asks for an acknowledgement', () => {
