@@ -33,6 +33,12 @@ test('a replica behind by more than replica-lag-limit is disconnected once, and 
   assert.match(isCutOff(master)[0]?.msg ?? '', 'a replica is cut off')
   await fill(master, 'lag', 4000, 1000)
   assert.is(isCutOff(master).length, 1)
+  const reached = Number(await fieldOf(replica, 'slave_repl_offset'))
+  await until('the binlog that the replica lacks to be purged', async () => {
+    await fill(master, 'lag', 100, 1000)
+    return Number(await fieldOf(master, 'repl_backlog_first_byte_offset')) > reached + 1
+  })
+  assert.is(isCutOff(master).length, 1)
   proxy.isOpen = true
   link.cut()
   await assertEqual(master, replica)
