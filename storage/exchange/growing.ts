@@ -4,14 +4,13 @@
  */
 import { at } from '../../base/assert.ts'
 import type { RdbValuePart } from '../../rdb/elements.ts'
-import { damagedAt, type RdbError } from '../../rdb/format/rdb-error.ts'
 import type { OwnerDatabase } from '../tree/owner.ts'
 import { type Collection, newCollection } from '../values/collection.ts'
 import { Hash } from '../values/hash.ts'
 import { List } from '../values/list.ts'
 import { SetValue } from '../values/set.ts'
 import { SortedSet } from '../values/sorted-set.ts'
-import type { ValueLimits } from './incoming.ts'
+import { duplicateElement, type ValueLimits } from './incoming.ts'
 import { StreamBuilder } from './incoming-streams.ts'
 
 /** A collection that takes checked parts until it is complete. */
@@ -83,8 +82,4 @@ function growingHash(hash: Hash): GrowingValue {
       }
     },
   }
-}
-
-function duplicateElement(): RdbError {
-  return damagedAt(0, 'an element occurs twice in a collection')
 }

@@ -6,7 +6,7 @@ import { at } from '../../base/assert.ts'
 import { type Bytes, MAX_BYTES_LENGTH } from '../../base/bytes.ts'
 import type { RdbPart, RdbValuePart } from '../../rdb/elements.ts'
 import type { Budget } from '../../rdb/format/budget.ts'
-import { damagedAt, refusedAt } from '../../rdb/format/rdb-error.ts'
+import { damagedAt, type RdbError, refusedAt } from '../../rdb/format/rdb-error.ts'
 import type { OwnerDatabase } from '../tree/owner.ts'
 import { newCollection } from '../values/collection.ts'
 import { Hash } from '../values/hash.ts'
@@ -190,11 +190,16 @@ function mustBeUnique<T>(elements: readonly T[], nameOf: (element: T) => Bytes):
   let before: Bytes | null = null
   for (const element of elements) {
     const name = nameOf(element)
-    if (name === before) throw damagedAt(0, 'an element occurs twice in a collection')
+    if (name === before) throw duplicateElement()
     before = name
   }
 }
 
 function inByteOrder(a: Bytes, b: Bytes): number {
   return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** Returns the error for an element that an RDB has twice in one collection. */
+export function duplicateElement(): RdbError {
+  return damagedAt(0, 'an element occurs twice in a collection')
 }

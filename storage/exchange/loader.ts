@@ -13,7 +13,7 @@
 import { assert, at, must, rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { RdbPart, RdbValuePart } from '../../rdb/elements.ts'
-import { RdbError, refusedAt } from '../../rdb/format/rdb-error.ts'
+import { damagedAt, type RdbError, refusedAt } from '../../rdb/format/rdb-error.ts'
 import type { BinlogPosition } from '../binlog/group.ts'
 import { Checkpoint } from '../checkpoint/checkpoint.ts'
 import type { Database } from '../keyspace/database.ts'
@@ -311,7 +311,7 @@ export class RdbLoader {
 }
 
 function duplicateKey(): RdbError {
-  return new RdbError('damaged', 0, 'a key occurs twice')
+  return damagedAt(0, 'a key occurs twice')
 }
 
 /** Returns the root record of a value that needs no other record; null if it needs pages. */
