@@ -32,6 +32,8 @@ const LOW_WATER_BYTES = 1024 * 1024
 const LOADER_CACHE_BYTES = 16 * 1024 * 1024
 const SLICE_MS = 1
 const MARK_BYTES = 40
+/** The end of the reason of a failed load; copy-room.ts has the waits. */
+const RETRIES = 'the next tries are up to five minutes apart, and REPLICAOF with FORCE tries at once'
 
 export interface RdbTargetOptions {
   readonly storage: Storage
@@ -133,7 +135,7 @@ export class RdbTarget {
       rethrowAssertion(error)
       const isWanted = this.transfer === transfer
       await transfer.next?.abandon()
-      if (isWanted) this.fail(`the RDB of the master cannot be loaded: ${errorText(error)}`)
+      if (isWanted) this.fail(`the RDB of the master cannot be loaded: ${errorText(error)}; ${RETRIES}`)
     }
   }
 

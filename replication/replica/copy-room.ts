@@ -4,6 +4,9 @@
  * fills up on the way, the replica waits. Each wait is longer than the one before. A try is
  * expensive: it costs the master a snapshot, and the network all bytes that fit on the disk. A wait
  * ends early once there is room.
+ *
+ * The same waits, with a longer first one, follow an RDB of a Redis that cannot be loaded. Each try
+ * makes the Redis fork and send all of its data, and a refused value is refused again.
  */
 import type { Random } from '../../base/clock.ts'
 import type { SnapshotHead } from '../protocol/messages.ts'
@@ -20,7 +23,9 @@ const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
  */
 const MIN_GROWTH = 1.1
 
+/** The first wait for room, and the first one after an RDB that could not be loaded. */
 const FIRST_WAIT_MS = 1000
+export const FIRST_RDB_WAIT_MS = 10_000
 const MAX_WAIT_MS = 300_000
 
 /** Tracks whether the disk has room for a full sync, and how long to wait if not. */
@@ -54,17 +59,18 @@ export class CopyRoom {
    * same text and is logged once.
    */
   get fullReason(): string {
-    return `no room for a full sync: the disk was full before its end, with ${this.freeBytes ?? 0} bytes free at its beginning`
+    const reason = 'no room for a full sync: the disk was full before its end'
+    return this.freeBytes === null ? reason : `${reason}, with ${this.freeBytes} bytes free at its beginning`
   }
 
   /**
    * Returns the delay after a failure: doubles each time, up to five minutes. Up to half of it is
    * random.
    */
-  waitMs(random: Random): number {
+  waitMs(random: Random, firstMs = FIRST_WAIT_MS): number {
     this.failures++
     if (this.neededBytes === null && this.freeBytes !== null) this.neededBytes = this.freeBytes * MIN_GROWTH
-    return Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(this.failures - 1, 30)) * (0.5 + 0.5 * random())
+    return Math.min(MAX_WAIT_MS, firstMs * 2 ** Math.min(this.failures - 1, 30)) * (0.5 + 0.5 * random())
   }
 
   /** True if the space that was missing is free now. */

@@ -2,7 +2,7 @@
  * The transition table of a link, for each event in each state. An incomplete table does not
  * compile.
  */
-import { isOutOfSpace } from './copy-room.ts'
+import { FIRST_RDB_WAIT_MS, isOutOfSpace } from './copy-room.ts'
 import type { ReplicaMachine } from './machine.ts'
 import type { LinkEvent, LinkState } from './machine-types.ts'
 
@@ -16,7 +16,11 @@ const always = {
   leave: (machine) => machine.leave(),
 } satisfies Partial<Cells>
 
-const copyFailed: Cells['copy-failed'] = (machine, { reason }) => (isOutOfSpace(reason) ? machine.waitForRoom() : machine.fail(reason))
+const copyFailed: Cells['copy-failed'] = (machine, { reason }) => {
+  if (isOutOfSpace(reason)) machine.waitForRoom()
+  else if (machine.isRedis) machine.waitForRoom(reason, FIRST_RDB_WAIT_MS)
+  else machine.fail(reason)
+}
 
 /** The cells of a state without a connection. */
 const alone: Cells = {

@@ -61,7 +61,7 @@ export class ReplicaMachine implements LinkStatus {
   /** In `installing`: true while the connection is open. */
   private isWired = false
   /** True if the server at the other end of the connection is a Redis. */
-  private isRedis = false
+  isRedis = false
   /** True once the master was asked to take over: it may have done so. */
   hasAskedToTakeOver = false
   private session = 0
@@ -209,6 +209,7 @@ export class ReplicaMachine implements LinkStatus {
     this.downSinceMs = null
     if (!this.hasInstalled) this.partialSyncs++
     this.hasInstalled = false
+    this.room.reset()
     if (this.reason === null) this.actions.push(upLine(must(this.master), this.facts.end.offset))
   }
 
@@ -315,10 +316,10 @@ export class ReplicaMachine implements LinkStatus {
     this.actions.push({ type: 'copy', head })
   }
 
-  /** Drops the link for lack of space. Tries again after a delay, or once there is room. */
-  waitForRoom(reason = this.room.fullReason): void {
+  /** Drops the link after an expensive try. The waits grow, and end early once there is room. */
+  waitForRoom(reason = this.room.fullReason, firstMs?: number): void {
     this.fail(reason)
-    this.retryAtMs = this.facts.monotonicMs + this.room.waitMs(this.facts.random)
+    this.retryAtMs = this.facts.monotonicMs + this.room.waitMs(this.facts.random, firstMs)
   }
 
   private continueStream({ offset, replicationId, past }: Extract<TrySyncReply, { type: 'continue' }>): void {

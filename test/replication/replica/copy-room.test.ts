@@ -118,6 +118,49 @@ test('a disk that fills up during a full sync makes the replica wait as long; ot
   assert.is(bench.machine.retryAtMs - bench.facts.monotonicMs, 100)
 })
 
+test('an RDB of a Redis that cannot be loaded is asked for again ever later, until a stream begins', () => {
+  const bench = new Bench()
+  bench.facts.mayFollowRedis = true
+  const converse = () => {
+    bench.facts.monotonicMs = bench.machine.retryAtMs
+    bench.do({ type: 'tick' })
+    bench.do({ type: 'connected' })
+    bench.reply(new Error("ERR unknown command 'METASYNC', with args beginning with: "))
+    assert.is(bench.machine.state, 'redis')
+  }
+  const waitAfter = (reason: string) => {
+    bench.do({ type: 'copy-failed', reason })
+    return bench.machine.retryAtMs - bench.facts.monotonicMs
+  }
+  const refusal = 'the RDB of the master cannot be loaded: RDB refused at byte 9: version 99 is not known'
+  bench.do({ type: 'follow', master: { host: 'upstream', port: 6380, failover: false } })
+  const waits: number[] = []
+  for (let i = 0; i < 7; i++) {
+    converse()
+    waits.push(waitAfter(refusal))
+    assert.is(bench.machine.reason, refusal)
+  }
+  assert.equal(waits, [10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000])
+  bench.do({ type: 'tick' })
+  assert.is(bench.machine.state, 'connect', 'free space does not end the wait')
+
+  converse()
+  bench.do({ type: 'copied' })
+  assert.is(bench.machine.state, 'installing')
+  assert.is(waitAfter('the data of the master cannot be installed: EIO'), 300_000)
+  converse()
+  bench.do({ type: 'closed', reason: 'cut' })
+  assert.ok(bench.machine.retryAtMs - bench.facts.monotonicMs <= 5000, 'a cut transfer is tried again soon')
+  converse()
+  bench.do({ type: 'streaming' })
+  bench.do({ type: 'closed', reason: 'cut' })
+  converse()
+  assert.is(waitAfter(refusal), 10_000)
+  converse()
+  assert.is(waitAfter(FULL), 2000, 'a full disk has waits of its own')
+  assert.is(bench.machine.reason, 'no room for a full sync: the disk was full before its end')
+})
+
 test('on a small disk no chunk of a snapshot is written before there is room for all of it', async () => {
   const bench = await LinkBench.open({ writes: 3 })
   const { files } = bench.engine.disk
