@@ -19,6 +19,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'interop/redis/replication-benchmark': 27,
   'integration/replication/commands': 26,
   'integration/replication/security': 24,
+  'interop/round-trip/round-trip': 24,
   'integration/clients/transactions': 22,
   'interop/redis/redis-cli': 22,
   'interop/libraries/bullmq-recovery': 21,

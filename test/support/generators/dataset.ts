@@ -27,17 +27,26 @@ export async function dataset(client: WireClient, dialect: Dialect = 'haypile'):
   for (let database = 0; database < DATABASES; database++) {
     await client.call('SELECT', database)
     const keys = ((await client.call('KEYS', '*')) as Bytes[]).sort()
-    const types = (await client.pipeline(keys.map((key) => ['TYPE', key]))) as Bytes[]
-    const deadlines = await client.pipeline(keys.map((key) => ['PEXPIRETIME', key]))
-    const values = await client.pipeline(keys.map((key, i) => READERS[types[i] as Bytes]?.(key) ?? ['GET', key]))
-    const fieldDeadlines = await client.pipeline(keys.map((key, i) => fieldReader(key, types[i], values[i] as WireReply, dialect)))
-    for (const [i, key] of keys.entries()) {
-      const type = types[i] as Bytes
-      const fields = type === 'hash' && dialect === 'haypile' ? [inOrder(type, withNames(values[i], fieldDeadlines[i]))] : []
-      all.set(`${database} ${key}`, [type, deadlines[i] as WireReply, inOrder(type, values[i] as WireReply), ...fields])
-    }
+    const described = await contentOf(client, keys, dialect)
+    for (const [i, key] of keys.entries()) all.set(`${database} ${key}`, described[i] as readonly WireReply[])
   }
   return all
+}
+
+/**
+ * The type, deadline and value of each key of the selected database; for hashes also the deadlines
+ * of fields.
+ */
+export async function contentOf(client: WireClient, keys: readonly Bytes[], dialect: Dialect): Promise<(readonly WireReply[])[]> {
+  const types = (await client.pipeline(keys.map((key) => ['TYPE', key]))) as Bytes[]
+  const deadlines = await client.pipeline(keys.map((key) => ['PEXPIRETIME', key]))
+  const values = await client.pipeline(keys.map((key, i) => READERS[types[i] as Bytes]?.(key) ?? ['GET', key]))
+  const fieldDeadlines = await client.pipeline(keys.map((key, i) => fieldReader(key, types[i], values[i] as WireReply, dialect)))
+  return keys.map((_, i) => {
+    const type = types[i] as Bytes
+    const fields = type === 'hash' && dialect === 'haypile' ? [inOrder(type, withNames(values[i], fieldDeadlines[i]))] : []
+    return [type, deadlines[i] as WireReply, inOrder(type, values[i] as WireReply), ...fields]
+  })
 }
 
 function fieldReader(key: Bytes, type: Bytes | undefined, value: WireReply, dialect: Dialect): Words {
