@@ -3,6 +3,7 @@ import type { ReplicaConnection } from '../master/replica-connection.ts'
 import type { GivenFullSyncReason, ReplicaView, ViewMoment } from '../master/replica-view.ts'
 import type { RdbTransfer } from './rdb-transfer.ts'
 import type { RedisStream } from './redis-stream.ts'
+import type { StreamRequest } from './stream-translator.ts'
 
 /** A connection that has sent PSYNC or SYNC. */
 export interface RedisReplica {
@@ -11,7 +12,7 @@ export interface RedisReplica {
   readonly ip: string
   readonly port: number
   /** Its request. A replica that has sent SYNC need not acknowledge anything. */
-  readonly request: 'psync' | 'sync'
+  readonly request: StreamRequest
   readonly isRdbOnly: boolean
   readonly reason: GivenFullSyncReason
   transfer: RdbTransfer | null

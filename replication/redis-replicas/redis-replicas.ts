@@ -114,8 +114,9 @@ export class RedisReplicas {
     if (replica === undefined) return
     replica.ackedMs = this.monotonicMs
     if (replica.isStreamAwaited) this.beginStream(replica)
-    const { stream } = replica
-    if (stream === null) return
+    const { stream, request } = replica
+    // The stream after SYNC has no offsets that an ACK could name.
+    if (stream === null || request === 'sync') return
     // No replica has more than it was sent, whatever its ACK says.
     const has = Math.min(applied, stream.offset)
     if (has <= replica.applied && synced <= replica.synced) return
@@ -304,7 +305,7 @@ export class RedisReplicas {
 
   private beginStream(replica: RedisReplica): void {
     const { storage, tail, settings, log } = this.options
-    const { connection, startOffset: offset } = replica
+    const { connection, request, startOffset: offset } = replica
     const { binlog } = storage
     replica.isStreamAwaited = false
     if (offset < binlog.startOffset || offset > binlog.end.offset) {
@@ -316,6 +317,7 @@ export class RedisReplicas {
     replica.stream = new RedisStream({
       connection,
       offset,
+      request,
       tail,
       open: (from) => storage.openTailReader(from),
       compatibility: () => settings.psyncCompatibility,

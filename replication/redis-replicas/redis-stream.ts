@@ -6,7 +6,7 @@ import { assert } from '../../base/assert.ts'
 import type { TailReader } from '../../storage/binlog/tail-reader.ts'
 import type { FeedTail } from '../master/feed-tail.ts'
 import type { ReplicaConnection } from '../master/replica-connection.ts'
-import { type Compatibility, StreamTranslator } from './stream-translator.ts'
+import { type Compatibility, type StreamRequest, StreamTranslator } from './stream-translator.ts'
 
 /** The stream pauses while this many bytes are unsent. */
 const UNSENT_BYTES = 1024 * 1024
@@ -16,6 +16,7 @@ const TURN_BYTES = 256 * 1024
 export interface RedisStreamOptions {
   readonly connection: ReplicaConnection
   readonly offset: number
+  readonly request: StreamRequest
   readonly tail: FeedTail
   open(offset: number): TailReader
   compatibility(): Compatibility
@@ -36,7 +37,7 @@ export class RedisStream {
     this.options = options
     this.offset = options.offset
     this.sentMs = Number.NEGATIVE_INFINITY
-    this.translator = new StreamTranslator(options.compatibility)
+    this.translator = new StreamTranslator(options.compatibility, options.request)
   }
 
   /** Fields whose deadline the replica was not sent. */

@@ -1,6 +1,6 @@
 /**
- * Turns the binlog into the stream of a Redis replica. Output has the length of the input, so the
- * offsets of the replica are those of the binlog.
+ * Turns the binlog into the stream of a Redis replica. After PSYNC the output has the length of the
+ * input, so the offsets of the replica are those of the binlog:
  *
  *   a group                     goes out as it is: its head is a PING
  *   a pulse (Storage.pulse)     filler, then REPLCONF GETACK
@@ -9,6 +9,10 @@
  *   PING with a position        as it is: a Redis ignores it (storage/records/upstream.ts)
  *   any other command that Redis 7.0 lacks, RESTORE and FUNCTION RESTORE of a newer payload
  *                               nothing: the stream ends there, and a full sync has the result
+ *
+ * After SYNC there are no offsets, and the stream has commands alone, as that of a Redis: no group
+ * head, no filler, PING for a pulse, and SELECT only where the database changes. Programs that show
+ * or forward the stream, such as redis-cli --replica, therefore see nothing of haypile's own.
  *
  * A piece of the binlog may end anywhere. The translator keeps the head of a command that is cut
  * off; what it lets pass is not copied.
@@ -31,8 +35,9 @@ const MAX_NEWLINES = GROUP_HEAD_BYTES - GETACK.length - MIN_FILLER_BYTES
 /** The limit of `*n $k NAME`: no command has a longer name. */
 const MAX_HEAD_BYTES = 128
 
-/** The body of a group that changes nothing. */
+/** The body of a group that changes nothing, and the heartbeat of a stream without offsets. */
 const PULSE_BODY = Buffer.from('*1\r\n$4\r\nPING\r\n')
+const MULTI = Buffer.from('*1\r\n$5\r\nMULTI\r\n')
 
 const ASTERISK = 0x2a
 const DOLLAR = 0x24
@@ -56,6 +61,9 @@ export class NoCommand extends Untranslatable {
 /** How deadlines of fields are treated: left out, or reason to end the stream. */
 export type Compatibility = ReplicationSettings['psyncCompatibility']
 
+/** The request that began the stream: only that of PSYNC has offsets. */
+export type StreamRequest = 'psync' | 'sync'
+
 /** A number in a line of its own, and the offset after the line. */
 interface SizeLine {
   readonly value: number
@@ -67,6 +75,12 @@ export class StreamTranslator {
   /** Fields whose deadline was set or removed, which the replica was not sent. */
   deadlinesLeftOut = 0
   private readonly compatibility: () => Compatibility
+  private readonly hasOffsets: boolean
+  /** The database of the next command in the binlog, and the one that the replica has selected. */
+  private database = '0'
+  private selected = ''
+  /** True for a MULTI that goes out after the SELECT of its first command. */
+  private isMultiDue = false
   /** The head of a command that was cut off. */
   private carry: Buffer = NOTHING
   private mode: 'pass' | 'replace' = 'pass'
@@ -85,8 +99,9 @@ export class StreamTranslator {
   /** Newlines sent since the last group. */
   private newlines = 0
 
-  constructor(compatibility: () => Compatibility) {
+  constructor(compatibility: () => Compatibility, request: StreamRequest) {
     this.compatibility = compatibility
+    this.hasOffsets = request === 'psync'
   }
 
   /** Bytes taken and not returned yet. */
@@ -98,7 +113,9 @@ export class StreamTranslator {
    * Returns a heartbeat to send between two groups; null if no more fit before the next group.
    */
   heartbeat(): Buffer | null {
-    if (this.newlines >= MAX_NEWLINES || this.heldBytes > 0 || this.isWithin) return null
+    if (this.heldBytes > 0 || this.isWithin) return null
+    if (!this.hasOffsets) return PULSE_BODY
+    if (this.newlines >= MAX_NEWLINES) return null
     this.newlines++
     return LINE_FEED
   }
@@ -143,7 +160,7 @@ export class StreamTranslator {
   }
 
   private endReplaced(out: Buffer[]): void {
-    out.push(...filler(this.replacedBytes))
+    if (this.hasOffsets) out.push(...filler(this.replacedBytes))
     this.replacedBytes = 0
   }
 
@@ -197,13 +214,27 @@ export class StreamTranslator {
       if (mark === null) return null
       // A group that follows a Redis ends with a shorter text: its position (records/upstream.ts).
       if (mark === undefined || mark.end + mark.value + 2 - at === GROUP_HEAD_BYTES) return this.group(buffer, at)
+      if (!this.hasOffsets) this.mode = 'replace'
+    } else if (!this.hasOffsets) {
+      if (name === 'select') {
+        const database = wordAt(buffer, end)
+        if (database === null) return null
+        this.database = database.word
+        return { end: database.end, instead: [] }
+      }
+      if (name === 'multi') {
+        this.isMultiDue = true
+        return { end, instead: [] }
+      }
+      const before = this.dueBefore(name, count.value)
+      if (before.length > 0) return { end: at, instead: before }
     }
     this.payloadWord = -1
     if (name === 'restore') this.payloadWord = RESTORE_WORD
     else if (name === 'function') {
       const subcommand = wordAt(buffer, end)
       if (subcommand === null) return null
-      if (subcommand === 'restore') this.payloadWord = FUNCTION_RESTORE_WORD
+      if (subcommand.word === 'restore') this.payloadWord = FUNCTION_RESTORE_WORD
     }
     this.payloadEnd = NOTHING
     this.wordsLeft = count.value - 1
@@ -215,6 +246,19 @@ export class StreamTranslator {
       this.mode = 'replace'
     } else if (!isKnownToRedis(name)) throw new Untranslatable(name.toUpperCase())
     return { end, instead: null }
+  }
+
+  /** Takes what a stream without offsets has to send before a command: SELECT and MULTI. */
+  private dueBefore(name: string, words: number): Buffer[] {
+    const due: Buffer[] = []
+    if (deadlinesChangedBy(name, words) !== null) return due
+    if (this.selected !== this.database && name !== 'exec') {
+      this.selected = this.database
+      due.push(Buffer.from(`*2\r\n$6\r\nSELECT\r\n$${this.database.length}\r\n${this.database}\r\n`))
+    }
+    if (this.isMultiDue) due.push(MULTI)
+    this.isMultiDue = false
+    return due
   }
 
   /** Reads a group head, and a pulse as a whole. */
@@ -230,19 +274,22 @@ export class StreamTranslator {
       if (buffer.compare(PULSE_BODY, 0, PULSE_BODY.length, end, end + PULSE_BODY.length) === 0) {
         this.newlines = 0
         end += PULSE_BODY.length
+        if (!this.hasOffsets) return { end, instead: [PULSE_BODY] }
         return { end, instead: [...filler(end - at - GETACK.length - newlines), GETACK] }
       }
     }
     this.newlines = 0
+    if (!this.hasOffsets) return { end, instead: [] }
     return { end, instead: newlines === 0 ? null : filler(GROUP_HEAD_BYTES - newlines) }
   }
 }
 
-/** Returns a word in lower case; null if it goes on after the buffer. */
-function wordAt(buffer: Buffer, start: number): string | null {
+/** Returns a word in lower case and the offset after it; null if it goes on after the buffer. */
+function wordAt(buffer: Buffer, start: number): { word: string; end: number } | null {
   const size = sizeLine(buffer, start, DOLLAR)
   if (size === null || size.end + size.value + 2 > buffer.length) return null
-  return buffer.latin1Slice(size.end, size.end + size.value).toLowerCase()
+  const end = size.end + size.value
+  return { word: buffer.latin1Slice(size.end, end).toLowerCase(), end: end + 2 }
 }
 
 /** Reads `kind number CRLF`. Returns null if it goes on after the buffer. */

@@ -1,4 +1,7 @@
-/** The stream of a Redis replica: what it is sent, and that offsets stay those of the binlog. */
+/**
+ * The stream of a Redis replica: what it is sent, and that offsets stay those of the binlog unless
+ * SYNC began it.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
@@ -34,14 +37,14 @@ function read(stream: Buffer): Read[] {
 const isFiller = ({ words }: Read) => words[0] === 'PING' && /^\.*$/.test(words[1] ?? '')
 const joined = (commands: readonly Read[]) => commands.map(({ words }) => words.join(' '))
 
-function translated(stream: Buffer, translator = new StreamTranslator(() => 'translate')): Buffer {
+function translated(stream: Buffer, translator = new StreamTranslator(() => 'translate', 'psync')): Buffer {
   return Buffer.concat(translator.push(stream))
 }
 
 function refusalOf(commands: readonly (readonly Bytes[])[], compatibility: 'translate' | 'refuse' = 'translate'): string {
   const [group] = groupsOf(START, [commands])
   try {
-    translated(group!.bytes, new StreamTranslator(() => compatibility))
+    translated(group!.bytes, new StreamTranslator(() => compatibility, 'psync'))
   } catch (error) {
     assert.instance(error, Untranslatable)
     return (error as Error).message
@@ -81,7 +84,7 @@ test('a position in the stream of a Redis master passes, wherever a piece ends',
     const [group] = groupsOf(START, [[['SET', 'key', 'value'], mark]])
     const { bytes } = group!
     for (let cut = 0; cut <= bytes.length; cut++) {
-      const translator = new StreamTranslator(() => 'refuse')
+      const translator = new StreamTranslator(() => 'refuse', 'psync')
       const out = [bytes.subarray(0, cut), bytes.subarray(cut)].flatMap((piece) => translator.push(piece).map((part) => Buffer.from(part)))
       assert.ok(Buffer.concat(out).equals(bytes), String(cut))
     }
@@ -104,7 +107,7 @@ test('deadlines of fields are left out and counted, or refused', () => {
     ['HDEL', 'h', 'a'],
   ]
   const [group] = groupsOf(START, [commands])
-  const translator = new StreamTranslator(() => 'translate')
+  const translator = new StreamTranslator(() => 'translate', 'psync')
   const out = translated(group!.bytes, translator)
   assert.is(out.length, group!.bytes.length)
   assert.is(translator.deadlinesLeftOut, 3)
@@ -140,7 +143,7 @@ test('bytes that are no command end the stream', () => {
 
 test('newlines sent between groups make the next head shorter by as much, up to a limit', () => {
   const groups = groupsOf(START, [[['SET', 'a', '1']], [['SET', 'b', '2']], [['PING']]])
-  const translator = new StreamTranslator(() => 'translate')
+  const translator = new StreamTranslator(() => 'translate', 'psync')
   const out: Buffer[] = [...translator.push(groups[0]!.bytes)]
   let newlines = 0
   for (let newline = translator.heartbeat(); newline !== null; newline = translator.heartbeat()) {
@@ -186,7 +189,7 @@ test('any cutting of the binlog gives a stream of its length with the known comm
       return integer(4) === 0 ? [['PING']] : Array.from({ length: 1 + integer(5) }, () => randomCommand(chance))
     })
     const binlog = Buffer.concat(groupsOf(START, commands).map(({ bytes }) => bytes))
-    const translator = new StreamTranslator(() => 'translate')
+    const translator = new StreamTranslator(() => 'translate', 'psync')
     const out: Buffer[] = []
     for (let at = 0; at < binlog.length; ) {
       const end = Math.min(binlog.length, at + 1 + integer(integer(3) === 0 ? 2000 : 40))
@@ -211,6 +214,65 @@ test('a stream may begin after any command', () => {
     from -= encoded(words).length
     assert.is(translated(group!.bytes.subarray(from)).length, group!.bytes.length - from)
   }
+})
+
+/** A binlog with everything that the stream after SYNC leaves out, and what it has instead. */
+const LOGGED: readonly (readonly (readonly Bytes[])[])[] = [
+  [['SET', 'a', '1']],
+  [
+    ['SELECT', '3'],
+    ['SET', 'b', '1'],
+    ['SELECT', '0'],
+  ],
+  [['MULTI'], ['SELECT', '3'], ['SET', 'c', '1'], ['SELECT', '4'], ['DEL', 'd'], ['EXEC'], ['SELECT', '0']],
+  [['PING']],
+  [
+    ['SELECT', '11'],
+    ['HPERSIST', 'h', 'FIELDS', '1', 'f'],
+    ['SELECT', '0'],
+  ],
+  [
+    ['SELECT', '4'],
+    ['SET', 'e', '*2\r\n$4\r\nPING\r\n'],
+    ['SELECT', '0'],
+  ],
+  [['MULTI'], ['SET', 'f', '1'], ['EXEC'], upstreamWords({ replicationId: 'f'.repeat(40), offset: 1, database: 0 })],
+]
+const AFTER_SYNC = [
+  'SELECT 0',
+  'SET a 1',
+  'SELECT 3',
+  'SET b 1',
+  'MULTI',
+  'SET c 1',
+  'SELECT 4',
+  'DEL d',
+  'EXEC',
+  'PING',
+  'SET e *2\r\n$4\r\nPING\r\n',
+  'SELECT 0',
+  'MULTI',
+  'SET f 1',
+  'EXEC',
+]
+
+test('the stream after SYNC has commands alone, wherever a piece ends, and selects databases as Redis does', () => {
+  const binlog = Buffer.concat(groupsOf(START, LOGGED).map(({ bytes }) => bytes))
+  for (let cut = 0; cut <= binlog.length; cut++) {
+    const translator = new StreamTranslator(() => 'translate', 'sync')
+    const out = [binlog.subarray(0, cut), binlog.subarray(cut)].flatMap((piece) => translator.push(piece).map((part) => Buffer.from(part)))
+    assert.equal(joined(read(Buffer.concat(out))), AFTER_SYNC, String(cut))
+    assert.is(translator.deadlinesLeftOut, 1)
+  }
+})
+
+test('heartbeats of a stream after SYNC are PINGs between commands, as many as are due', () => {
+  const [group] = groupsOf(START, [[['SET', 'a', '1']]])
+  const translator = new StreamTranslator(() => 'translate', 'sync')
+  for (let i = 0; i < 200; i++) assert.equal(joined(read(translator.heartbeat()!)), ['PING'])
+  assert.equal(joined(read(translated(group!.bytes, translator))), ['SELECT 0', 'SET a 1'])
+  translator.push(group!.bytes.subarray(0, group!.bytes.length - 3))
+  assert.is(translator.heartbeat(), null)
 })
 
 test.run()
