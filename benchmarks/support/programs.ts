@@ -13,8 +13,18 @@ const START_TIMEOUT_MS = 120_000
 
 export type ProgramName = 'haypile' | 'redis'
 
+/** A server that can be started: redis-server, this build of haypile or another build. */
+export interface Build {
+  readonly name: ProgramName
+  /** The name of the build in tables. */
+  readonly label: string
+  /** The path of haypile's main.js; redis-server has none. */
+  readonly mainPath: string | null
+}
+
 export interface Program {
   readonly name: ProgramName
+  readonly label: string
   readonly version: string
   readonly port: number
   readonly directory: string
@@ -37,17 +47,27 @@ export function isInstalled(program: string): boolean {
   }
 }
 
+/** Returns this build of haypile, or the installed redis-server. */
+export function buildOf(name: ProgramName): Build {
+  return { name, label: name, mainPath: name === 'haypile' ? HAYPILE_MAIN : null }
+}
+
+/** Starts this build of haypile, or the installed redis-server. */
+export function startProgram(name: ProgramName, flags: readonly string[] = [], directory?: string): Promise<Program> {
+  return startBuild(buildOf(name), flags, directory)
+}
+
 /**
  * Starts a server and waits for its first PONG. `directory` is the data directory of an earlier
  * run; without it the server gets a new one.
  */
-export async function startProgram(name: ProgramName, flags: readonly string[] = [], directory?: string): Promise<Program> {
+export async function startBuild({ name, label, mainPath }: Build, flags: readonly string[] = [], directory?: string): Promise<Program> {
   const port = await freePort()
   const dir = directory ?? mkdtempSync(join(tmpdir(), `haypile-bench-${name}-`))
   const common = ['--port', String(port), '--dir', dir, '--appendfsync', 'everysec', ...flags]
   const child =
-    name === 'haypile'
-      ? spawn(process.execPath, [HAYPILE_MAIN, ...common, '--loglevel', 'warning'], { stdio: ['ignore', 'inherit', 'inherit'] })
+    mainPath !== null
+      ? spawn(process.execPath, [mainPath, ...common, '--loglevel', 'warning'], { stdio: ['ignore', 'inherit', 'inherit'] })
       : spawn('redis-server', [...common, '--bind', '127.0.0.1', '--appendonly', 'yes', '--save', ''], {
           stdio: ['ignore', 'ignore', 'inherit'],
         })
@@ -64,7 +84,7 @@ export async function startProgram(name: ProgramName, flags: readonly string[] =
   const startMs = performance.now() - startedAtMs
   const info = await ask(port, 'INFO server')
   const version = /^haypile_version:(\S+)/m.exec(info)?.[1] ?? /^redis_version:(\S+)/m.exec(info)?.[1] ?? '?'
-  return { name, version, port, directory: dir, process: child, startMs }
+  return { name, label, version, port, directory: dir, process: child, startMs }
 }
 
 /** Ends a server. Removes its directory unless `directory` is `keep`. */

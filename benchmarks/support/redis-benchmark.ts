@@ -22,13 +22,18 @@ export interface Load {
   readonly clients: number
   readonly valueBytes: number
   readonly keys: number
+  /** The version of RESP; 2 unless given. */
+  readonly protocol?: Protocol
 }
+
+export type Protocol = 2 | 3
 
 const TIMEOUT_MS = 300_000
 
 /** Runs redis-benchmark. Rejects if it fails or reports nothing. */
 export async function redisBenchmark(port: number, load: Load): Promise<Measurement[]> {
   const words = ['-p', port, '-n', load.requests, '-P', load.pipeline, '-c', load.clients, '-d', load.valueBytes, '-r', load.keys, '--csv']
+  if (load.protocol === 3) words.push('-3')
   const selection = load.command?.words ?? ['-t', load.tests.join(',')]
   const output = await run('redis-benchmark', [...words, ...selection].map(String))
   const measurements: Measurement[] = []

@@ -1,5 +1,5 @@
 /** Markdown tables, and the formats of their cells. */
-import { cpus, totalmem } from 'node:os'
+import { cpus, loadavg, totalmem } from 'node:os'
 
 /** Returns a table with aligned columns: the first to the left, the others to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -28,3 +28,18 @@ export function percentile(sorted: readonly number[], share: number): number {
 
 /** Describes the machine that the figures were measured on. */
 export const machine = () => `${cpus().length} x ${cpus()[0]?.model ?? '?'}, ${mebibytes(totalmem())}, Node ${process.version}`
+
+/** When and where figures were measured. The load average is that of the last minute. */
+export interface Environment {
+  readonly date: string
+  readonly machine: string
+  readonly loadAverage: number
+}
+
+export function environment(): Environment {
+  return { date: new Date().toISOString(), machine: machine(), loadAverage: loadavg()[0] ?? 0 }
+}
+
+export function environmentText(each: Environment): string {
+  return `${each.date.slice(0, 10)}, ${each.machine}, load average ${each.loadAverage.toFixed(1)}`
+}
