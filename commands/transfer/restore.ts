@@ -28,20 +28,21 @@ const MAX_REWRITTEN_BYTES = 384 * 1024 * 1024
 
 interface RestoreOptions {
   readonly mayReplace: boolean
-  readonly isAbsolute: boolean
+  /** The word ABSTTL as it was given; null without it. */
+  readonly absoluteWord: Bytes | null
   readonly idleSeconds: Int64 | null
   readonly frequency: Int64 | null
 }
 
 function optionsOf(args: Args): RestoreOptions {
   let mayReplace = false
-  let isAbsolute = false
+  let absoluteWord: Bytes | null = null
   let idleSeconds: Int64 | null = null
   let frequency: Int64 | null = null
   const options = new Options(args, 4)
   while (options.more) {
     if (options.take('replace')) mayReplace = true
-    else if (options.take('absttl')) isAbsolute = true
+    else if (options.take('absttl')) absoluteWord ??= must(args[options.at - 1])
     else if (frequency === null && options.left > 1 && options.take('idletime')) {
       idleSeconds = requireInteger(options.value())
       if (idleSeconds < 0) throw clientError('ERR Invalid IDLETIME value, must be >= 0')
@@ -50,7 +51,7 @@ function optionsOf(args: Args): RestoreOptions {
       if (frequency < 0 || frequency > MAX_FREQUENCY) throw clientError('ERR Invalid FREQ value, must be >= 0 and <= 255')
     } else throw syntaxError()
   }
-  return { mayReplace, isAbsolute, idleSeconds, frequency }
+  return { mayReplace, absoluteWord, idleSeconds, frequency }
 }
 
 /** Returns the deadline in ms since the epoch; 0 for none. */
@@ -93,7 +94,7 @@ function restore(context: Context, args: Args): SimpleString {
   if (ttl < 0) throw clientError('ERR Invalid TTL value, must be >= 0')
   const verified = reading(() => verifyPayload(bufferOf(payload)), wrongPayload)
   const decoded = reading(() => decode(verified), badFormat)
-  const deadlineMs = deadlineOf(ttl, options.isAbsolute, context.nowMs)
+  const deadlineMs = deadlineOf(ttl, options.absoluteWord !== null, context.nowMs)
   if (deadlineMs !== 0 && keyspace.isPast(deadlineMs)) {
     if (before === undefined) return OK
     db.remove(before)
@@ -127,7 +128,7 @@ function logRestore(context: Context, entry: Entry, payload: Bytes, options: Res
   const { key, expireAtMs, value } = entry
   const words = ['RESTORE', key, String(expireAtMs), payload]
   if (options.mayReplace) words.push('REPLACE')
-  if (expireAtMs !== 0) words.push('ABSTTL')
+  if (expireAtMs !== 0) words.push(options.absoluteWord ?? 'ABSTTL')
   if (options.idleSeconds !== null) words.push('IDLETIME', String(options.idleSeconds))
   if (options.frequency !== null) words.push('FREQ', String(options.frequency))
   context.effectList(words)

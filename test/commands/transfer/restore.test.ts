@@ -98,7 +98,7 @@ test('RESTORE logs an absolute deadline, and DEL where the value has expired on 
   run('RESTORE', 'b', '1', payload, 'ABSTTL', 'REPLACE')
   assert.equal(logged(), [
     ['RESTORE', 'a', String(START_MS + 5000), payload, 'ABSTTL'],
-    ['RESTORE', 'b', String(FAR_MS), payload, 'ABSTTL'],
+    ['RESTORE', 'b', String(FAR_MS), payload, 'absttl'],
     ['RESTORE', 'b', '0', payload, 'REPLACE', 'IDLETIME', '7'],
     ['DEL', 'b'],
   ])
