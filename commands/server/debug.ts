@@ -17,7 +17,7 @@ import type { Context } from '../contract/context.ts'
 import { clientError, notPositive, READ_ONLY_TEXT } from '../contract/errors.ts'
 import type { ServerPort } from '../contract/ports.ts'
 import { OK, type Reply, SimpleString } from '../contract/reply.ts'
-import { isToken, requireClampedInteger } from '../parsing/args.ts'
+import { requireClampedInteger } from '../parsing/args.ts'
 import { globMatches } from '../parsing/glob.ts'
 import { helpReply } from '../parsing/help.ts'
 import { loadingIfClosed } from '../parsing/loading-error.ts'
@@ -61,7 +61,8 @@ const HELP = [
   '    Accepted, without effect.',
   'RELOAD [option ...]',
   '    Write a checkpoint (except with NOSAVE) and recover from disk. The options',
-  '    MERGE and NOFLUSH are accepted, without effect.',
+  '    MERGE has no effect, and NOFLUSH is refused while there are libraries of',
+  '    functions, unless MERGE is given.',
   'REPLYBUFFER <subcommand> <value>',
   '    Accepted, without effect.',
   'SET-ACTIVE-EXPIRE <0|1>',
@@ -83,13 +84,20 @@ const INSERT_ACCESS: readonly KeyAccess[] = ['OW', 'insert']
 
 const accepted = (arity: number): DebugSubcommand => ({ arity, run: () => OK })
 
-function* reload({ server }: Context, args: Args): Steps<Reply> {
-  for (const option of args.slice(2)) {
-    if (!['merge', 'noflush', 'nosave'].includes(lowerCase(option)))
+/**
+ * NOFLUSH without MERGE fails if there is a library of functions: in Redis the dump then has a
+ * library that already exists.
+ */
+function* reload({ server, keyspace }: Context, args: Args): Steps<Reply> {
+  const options = args.slice(2).map(lowerCase)
+  for (const option of options) {
+    if (!['merge', 'noflush', 'nosave'].includes(option))
       throw clientError('ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.')
   }
   const { storage } = server
-  if (!args.some((option) => isToken(option, 'nosave'))) yield* waitAlone(() => checkpointOrRefuse(storage))
+  if (!options.includes('nosave')) yield* waitAlone(() => checkpointOrRefuse(storage))
+  if (options.includes('noflush') && !options.includes('merge') && keyspace.libraries.size > 0)
+    throw clientError('ERR Error trying to load the RDB dump')
   return yield* loadAgain(server)
 }
 

@@ -339,6 +339,16 @@ test('DEBUG subcommands act on the server', async () => {
   assert.is(await outcome(runAsync('DEBUG', 'RELOAD', 'FOO')), text)
 })
 
+test('DEBUG RELOAD NOFLUSH fails where a library of functions exists, unless MERGE is given', async () => {
+  const { runAsync, server, keyspace } = start()
+  keyspace.libraries.set('lib', '#!lua name=lib')
+  assert.is(await outcome(runAsync('DEBUG', 'RELOAD', 'NOFLUSH')), 'ERR Error trying to load the RDB dump')
+  assert.is(await outcome(runAsync('DEBUG', 'RELOAD', 'NOSAVE', 'NOFLUSH')), 'ERR Error trying to load the RDB dump')
+  assert.is(server.storage.reloads, 0)
+  assert.is(await runAsync('DEBUG', 'RELOAD', 'NOSAVE', 'NOFLUSH', 'MERGE'), OK)
+  assert.is(server.storage.reloads, 1)
+})
+
 test('DEBUG ERROR returns any error, and subcommands without effect are accepted', async () => {
   const { runAsync } = start()
   assert.is(await outcome(runAsync('DEBUG', 'ERROR', 'ANY text')), 'ANY text')
