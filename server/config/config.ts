@@ -34,6 +34,8 @@ type ChangeListener = (value: ConfigValue) => void
 
 type CurrentValues = Map<ConfigKey, ConfigValue>
 
+const IMMUTABLE = "can't set immutable config"
+
 /** The configuration in force, with parsed values and listeners for changes. */
 export class Config implements ConfigPort {
   private readonly files: Files
@@ -183,6 +185,7 @@ export class Config implements ConfigPort {
       refusing(name, () =>
         after.set(name.key, parseAs(name, [value], name.key.kind.takes === 'many' ? inheritedValue(name, before) : undefined)),
       )
+      if (name.key.changes === 'kept' && !isSame(name.key, before, after)) throw setFailed(name, IMMUTABLE)
     }
     this.values = after
     const undos: (() => void)[] = []
@@ -272,12 +275,17 @@ export class Config implements ConfigPort {
     const { key } = name
     const oldValue = must(before.get(key))
     const newValue = must(this.values.get(key))
-    if (key.kind.print(oldValue) === key.kind.print(newValue)) return
+    if (isSame(key, before, this.values)) return
     for (const listener of this.listeners.get(key) ?? []) {
       listener(newValue)
       undos.push(() => listener(oldValue))
     }
   }
+}
+
+/** True if a key has the same value in both, whatever its objects. */
+function isSame(key: ConfigKey, some: CurrentValues, others: CurrentValues): boolean {
+  return key.kind.print(must(some.get(key))) === key.kind.print(must(others.get(key)))
 }
 
 function defaultValues(machine: Machine): CurrentValues {
@@ -321,7 +329,7 @@ function checkNames(pairs: readonly (readonly [name: Bytes, value: Bytes])[]): K
     const name = findConfigName(given)
     if (name === undefined || name.key.withheld)
       throw clientError(`ERR Unknown option or number of arguments for CONFIG SET - '${given.slice(0, 128)}'`)
-    if (name.key.changes === 'at-start') throw setFailed(name, "can't set immutable config")
+    if (name.key.changes === 'at-start') throw setFailed(name, IMMUTABLE)
     if (names.includes(name)) throw setFailed(name, 'duplicate parameter')
     names.push(name)
   }

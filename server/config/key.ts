@@ -40,8 +40,11 @@ export interface ConfigKey<N extends Bytes = Bytes, V extends ConfigValue = Conf
   readonly default: Bytes | ((machine: Machine) => Bytes)
   /** The unit of a number, unless its kind says it. */
   readonly unit?: 'seconds' | 'ms' | 'µs' | 'bytes'
-  /** `any time`: CONFIG SET may change the key. */
-  readonly changes: 'any-time' | 'at-start'
+  /**
+   * `any-time`: CONFIG SET may change the key. `at-start`: CONFIG SET refuses it, as Redis does.
+   * `kept`: Redis can change it while it runs; here CONFIG SET takes only the value in force.
+   */
+  readonly changes: 'any-time' | 'at-start' | 'kept'
   /**
    * Other names. An alias with `times` counts in a unit of `times` of the key's units. CONFIG GET
    * shows such an alias only when a client asks for it by name.

@@ -11,7 +11,7 @@ const sockets = [
     section: 'network',
     kind: integer(0, 65535),
     default: '6379',
-    changes: 'at-start',
+    changes: 'kept',
     help: 'TCP port; 0 for none',
   },
   {
@@ -19,7 +19,7 @@ const sockets = [
     section: 'network',
     kind: addresses,
     default: '* -::*',
-    changes: 'at-start',
+    changes: 'kept',
     help: 'addresses to listen on; * is any IPv4 address, ::* any IPv6 address; an address with a leading minus may be missing',
   },
   {
@@ -73,17 +73,17 @@ const tls = [
     section: 'tls',
     kind: integer(0, 65535),
     default: '0',
-    changes: 'at-start',
+    changes: 'kept',
     help: 'TCP port that speaks TLS; 0 for none',
   },
-  { name: 'tls-cert-file', section: 'tls', kind: text, default: '', changes: 'at-start', help: 'certificate or certificate chain, PEM' },
-  { name: 'tls-key-file', section: 'tls', kind: text, default: '', changes: 'at-start', help: 'private key of tls-cert-file, PEM' },
+  { name: 'tls-cert-file', section: 'tls', kind: text, default: '', changes: 'kept', help: 'certificate or certificate chain, PEM' },
+  { name: 'tls-key-file', section: 'tls', kind: text, default: '', changes: 'kept', help: 'private key of tls-cert-file, PEM' },
   {
     name: 'tls-ca-cert-file',
     section: 'tls',
     kind: text,
     default: '',
-    changes: 'at-start',
+    changes: 'kept',
     help: 'trusted certificate authorities, PEM; clients, replicas and masters need a certificate that one of them signed',
   },
   {
@@ -91,7 +91,7 @@ const tls = [
     section: 'tls',
     kind: choice('no', 'yes', 'optional'),
     default: 'yes',
-    changes: 'at-start',
+    changes: 'kept',
     help: 'whether clients must show a certificate',
   },
 ] as const satisfies readonly ConfigKey[]

@@ -106,10 +106,27 @@ test('every key accepts the value that it shows', () => {
   for (const [name, value] of config.match(['*'])) {
     const before = shown(config, name)
     const key = configKeys.find((one) => one.name === name || one.aliases?.includes(name))
-    if (key?.changes === 'any-time') config.set([[name, value]])
+    if (key?.changes !== 'at-start') config.set([[name, value]])
     else config.load([[name, value]])
     assert.equal(shown(config, name), before, name)
   }
+})
+
+test('CONFIG SET takes the value in force of a key that Redis could change', () => {
+  const config = made()
+  config.load([
+    ['port', '7000'],
+    ['bind', ['127.0.0.1', '::1']],
+    ['tls-cert-file', 'server.pem'],
+  ])
+  config.set([
+    ['port', '7000'],
+    ['bind', '127.0.0.1 ::1'],
+    ['tls-cert-file', 'server.pem'],
+    ['tls-port', '0'],
+    ['timeout', '5'],
+  ])
+  assert.equal(shown(config, 'port', 'timeout'), { port: '7000', timeout: '5' })
 })
 
 test('patterns match names and aliases in any case, each once, and hidden keys by full name only', () => {
@@ -169,6 +186,17 @@ test("CONFIG SET refuses with Redis's texts and changes nothing", () => {
       failed('timeout', 'duplicate parameter'),
     ],
     [[['databases', '3']], failed('databases', "can't set immutable config")],
+    [[['databases', '16']], failed('databases', "can't set immutable config")],
+    [[['port', '6380']], failed('port', "can't set immutable config")],
+    [[['port', '65536']], failed('port', 'argument must be between 0 and 65535 inclusive')],
+    [[['bind', '127.0.0.1']], failed('bind', "can't set immutable config")],
+    [
+      [
+        ['timeout', '1'],
+        ['tls-cert-file', 'other.pem'],
+      ],
+      failed('tls-cert-file', "can't set immutable config"),
+    ],
     [
       [
         ['daemonize', 'yes'],
