@@ -12,6 +12,7 @@ import { exportLines, reportObject } from './report.ts'
 import { itemsOfParts } from './sources/collecting.ts'
 import { type ItemSource, openDirectoryItems } from './sources/directory-items.ts'
 import { openSource } from './sources/sources.ts'
+import { writeAofDirectory } from './targets/aof-directory.ts'
 import { writeFile } from './targets/file-output.ts'
 import { chunksIn, type ExportFormat, formatOf, type RdbVersion } from './targets/formats.ts'
 
@@ -40,7 +41,8 @@ export async function runExport(path: string, options: ExportOptions, output: Ex
       progress = progressOf(source.keyCount, output)
       const summary = emptySummary()
       const items = watched(source.items(options.selection, summary), summary, progress)
-      const bytes = await writeFile(path, chunksIn(format, items, options.rdbVersion, summary))
+      const write = format === 'appendonlydir' ? writeAofDirectory : writeFile
+      const bytes = await write(path, chunksIn(format, items, options.rdbVersion, summary))
       progress.stop()
       const outcome = { source: source.name, target: path, bytes, seconds: progress.elapsedMs / 1000, summary }
       output.out(isJson ? `${JSON.stringify(reportObject(outcome))}\n` : exportLines(outcome))

@@ -52,7 +52,7 @@ export function addressOf(text: string): ServerAddress {
 }
 
 /** Returns a command in RESP. */
-export function commandOf(...words: readonly Bytes[]): Buffer {
+export function commandOf(words: readonly Bytes[]): Buffer {
   const buffer = Buffer.allocUnsafe(encodedLength(words))
   writeCommand(words, buffer, 0)
   return buffer
@@ -94,7 +94,7 @@ export class ServerConnection {
 
   /** Sends a command and returns the first line of its reply. */
   async ask(...words: readonly Bytes[]): Promise<Bytes> {
-    await this.send(commandOf(...words))
+    await this.send(commandOf(words))
     return this.readReply()
   }
 

@@ -100,10 +100,10 @@ class Sender {
     const { address, mustReplace } = this.request
     if (item.kind === 'database') this.database = address.database ?? item.index
     else if (item.kind === 'library') {
-      await this.post('library', [commandOf('FUNCTION', 'LOAD', ...(mustReplace ? ['REPLACE'] : []), item.code)])
+      await this.post('library', [commandOf(['FUNCTION', 'LOAD', ...(mustReplace ? ['REPLACE'] : []), item.code])])
     } else if (item.kind === 'key') {
       const index = address.database ?? this.database
-      if (this.selected !== index) await this.post('select', [commandOf('SELECT', String(index))])
+      if (this.selected !== index) await this.post('select', [commandOf(['SELECT', String(index)])])
       this.selected = index
       if (item.value.type === 'hash' && item.value.count === 0) this.summary.expired++
       else await this.post('key', restoreOf(item.key, item.expireAtMs ?? 0, item.value, mustReplace))
@@ -112,9 +112,9 @@ class Sender {
 
   private async sendCommands(batches: CommandBatches): Promise<void> {
     // A log begins in database 0.
-    if (this.selected !== null) await this.post('select', [commandOf('SELECT', '0')])
+    if (this.selected !== null) await this.post('select', [commandOf(['SELECT', '0'])])
     for await (const batch of batches) {
-      for (const words of batch) await this.post('command', [commandOf(...words)])
+      for (const words of batch) await this.post('command', [commandOf(words)])
       this.request.onProgress()
     }
   }

@@ -36,14 +36,14 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'const strlen = command({': 'an example of code: it has to stand in the sources',
   'data/': 'names of files',
   'haypile [file] [--name value ...]              serve': 'a grammar: it has to be what haypile help says',
-  'haypile import /var/lib/redis/dump.rdb --dir ./data': 'examples: test/interop/redis/exchange.test.ts imports and exports',
+  'haypile import /var/lib/redis/dump.rdb --dir ./data': 'examples: test/interop/exchange/exchange.test.ts imports and exports',
   'haypile import dump.rdb --dir ./data                 # also an AOF, or redis://host':
-    'examples: test/interop/redis/exchange.test.ts imports and exports',
+    'examples: test/interop/exchange/exchange.test.ts imports and exports',
   '{"db":0,"key":"user:1","type":"hash","value":[["name","Ada"],["visits","3",1893456000000]],"expireAt":1893456000000}':
     'the form of a line: test/server/exchange/json-lines.test.ts',
   '{"entries":[["1-1",["field","value"]]],"lastId":"1-1","maxDeletedId":"0-0","entriesAdded":1,':
     'the form of a stream: test/server/exchange/json-lines.test.ts',
-  'haypile export ./dump.rdb --dir ./data': 'examples: test/interop/redis/exchange.test.ts imports and exports',
+  'haypile export ./dump.rdb --dir ./data': 'examples: test/interop/exchange/exchange.test.ts imports and exports',
   "haypile: /etc/haypile.conf:12: unknown configuration key 'prot', did you mean 'port'?":
     'messages: test/server/config/command-line.test.ts',
   ' redis-cli, ioredis, bullmq ...          Sentinel, HAProxy          a Node program': 'a diagram',

@@ -165,6 +165,15 @@ test('a log goes to a running server as it is', async () => {
   })
 })
 
+test('a command of very many words goes to a running server', async () => {
+  await withNode({}, async ({ node, client }) => {
+    const path = fileOf('commands.resp', `*200002\r\n$5\r\nRPUSH\r\n$4\r\nlist\r\n${'$1\r\nx\r\n'.repeat(200_000)}`)
+    const { status, out, error } = await importFile(path, '', { target: { server: `redis://127.0.0.1:${node.port}` } })
+    assert.is(status, 0, out + error)
+    assert.is(await client.call('LLEN', 'list'), 200_000)
+  })
+})
+
 test('a selection of keys and a trial run are refused for a log', async () => {
   const path = fileOf('commands.resp', log(['SET', 'a', '1']))
   for (const options of [{ selection: { pattern: 'a' } }, { isDryRun: true }]) {
