@@ -23,6 +23,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'integration/clients/transactions': 22,
   'interop/redis/redis-cli': 22,
   'interop/libraries/bullmq-recovery': 21,
+  'simulation/redis/redis-simulation': 21,
   'interop/redis/redis-replicas': 20,
   'interop/exchange/exported-commands': 19,
   'integration/replication/full-sync': 19,

@@ -79,6 +79,8 @@ export class RedisLink {
   /** Bytes of the stream that came before the RDB was installed. */
   private early: Buffer[] = []
   private ackedMs = 0
+  /** The master waits until the stream is durable up to this offset; Infinity: it does not. */
+  private awaitedSync = Number.POSITIVE_INFINITY
 
   constructor(options: RedisLinkOptions) {
     this.options = options
@@ -153,6 +155,7 @@ export class RedisLink {
     this.conversation = null
     this.line = Buffer.alloc(0)
     this.early = []
+    this.awaitedSync = Number.POSITIVE_INFINITY
     this.applier.end()
     this.target.cut()
   }
@@ -206,16 +209,31 @@ export class RedisLink {
    * is alive.
    */
   acknowledge(): void {
-    const { state, options, applier } = this
+    const { state, options } = this
     if (state !== 'stream' && state !== 'transfer') return
     const { clock } = options
     const isDue = clock.monotonicMs() - this.ackedMs >= ACK_PERIOD_MS
     if (this.isStreaming) {
-      if (applier.takeAckWanted() || isDue) this.send(['REPLCONF', 'ACK', String(applier.appliedOffset ?? 0)])
-      else return
+      if (!this.acknowledgeStream(isDue)) return
     } else if (isDue) options.send(EMPTY_LINE)
     else return
     this.ackedMs = clock.monotonicMs()
+  }
+
+  /**
+   * Sends the offset up to which the stream is in memory and log, and the one up to which it is
+   * durable. After a request of the master, the latter is sent again once it has caught up. Returns
+   * false if nothing was due.
+   */
+  private acknowledgeStream(isDue: boolean): boolean {
+    const { applier } = this
+    const { applied, synced } = applier.acknowledged
+    const isAsked = applier.takeAckWanted()
+    if (!isAsked && !isDue && synced < this.awaitedSync) return false
+    if (isAsked) this.awaitedSync = applied
+    if (synced >= this.awaitedSync) this.awaitedSync = Number.POSITIVE_INFINITY
+    this.send(['REPLCONF', 'ACK', String(applied), 'FACK', String(synced)])
+    return true
   }
 
   private send(words: readonly Bytes[]): void {

@@ -9,7 +9,7 @@
  * without an effect, such as PING, only move the position in memory. After a crash the master
  * sends them again.
  */
-import { assert, rethrowAssertion } from '../../base/assert.ts'
+import { assert, must, rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import { errorText } from '../../base/error-text.ts'
@@ -17,6 +17,7 @@ import type { Log } from '../../base/log.ts'
 import type { UpstreamPosition } from '../../storage/records/upstream.ts'
 import type { Storage } from '../../storage/storage.ts'
 import { CommandStream } from './command-stream.ts'
+import { StreamAcks } from './stream-acks.ts'
 
 /** A batch takes about this long, and its commands about this many bytes of the log. */
 const SLICE_MS = 1
@@ -71,6 +72,7 @@ export class UpstreamApplier {
   /** The commands since MULTI; null outside. */
   private queued: UpstreamCommand[] | null = null
   private isAckWanted = false
+  private acks: StreamAcks | null = null
 
   constructor(options: UpstreamApplierOptions) {
     this.options = options
@@ -89,6 +91,7 @@ export class UpstreamApplier {
     this.queued = null
     this.aheadBytes = 0
     this.isAckWanted = true
+    this.acks = new StreamAcks(storage, storage.binlog.end.offset, position.offset)
     if (recorded.replicationId === position.replicationId) return
     this.options.requestTurn()
     this.record(position)
@@ -112,6 +115,11 @@ export class UpstreamApplier {
   /** The offset up to which the stream is applied; null before the first stream. */
   get appliedOffset(): number | null {
     return this.position?.offset ?? null
+  }
+
+  /** The offsets to acknowledge (stream-acks.ts); 0 before the first stream. */
+  get acknowledged(): ReturnType<StreamAcks['at']> {
+    return this.acks?.at(this.position?.offset ?? 0) ?? { applied: 0, synced: 0 }
   }
 
   get replicationId(): string | null {
@@ -166,8 +174,10 @@ export class UpstreamApplier {
   }
 
   private record(position: UpstreamPosition): void {
+    const { followed, keyspace } = this.options.storage
     this.recordedOffset = position.offset
-    this.options.storage.followed.commit(position)
+    followed.commit(position)
+    this.acks?.logged(must(keyspace.upstream).at, position.offset)
   }
 
   private takeCommands(stream: CommandStream): BatchOutcome {

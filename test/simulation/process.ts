@@ -17,6 +17,7 @@ import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication
 import type { LinkReplayer } from '../../replication/replica/link.ts'
 import { Replication, ROLE_SETTLES_MS } from '../../replication/replication.ts'
 import { ReplayClient, replayer } from '../../server/wiring/replay-client.ts'
+import { upstreamRunner } from '../../server/wiring/upstream-runner.ts'
 import type { BinlogPosition } from '../../storage/binlog/group.ts'
 import { randomHex } from '../../storage/directory/identity.ts'
 import { Storage, type StorageEvents } from '../../storage/storage.ts'
@@ -256,6 +257,11 @@ export class SimulatedProcess implements Party {
       runId,
       databases: DATABASES,
       replayer: this.linkReplayer(replayer(this.executor as Executor, storage.keyspace)),
+      redisPorts: {
+        runner: upstreamRunner(this.executor as Executor, storage.keyspace),
+        limits: { number: () => 128 },
+        libraryName: (code) => code,
+      },
       dial: (address, port, events) => {
         const socket = host.network.dial(this, address, port, {
           connected: () => events.onConnected(),

@@ -118,6 +118,9 @@ export class ServerEnd implements ReplicaConnection, SocketEvents {
 
   private dispatch(master: Master, words: Bytes[]): void {
     switch (words[0]) {
+      case 'AUTH':
+        this.socket.send(Buffer.from('+OK\r\n'))
+        return
       case 'METASYNC': {
         const inquiry = readInquiry(words)
         this.reply(metaReply(inquiry === null ? this.noteMeta(master.metaSync(this, readMetaSync(words))) : master.answerInquiry(inquiry)))
