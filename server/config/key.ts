@@ -42,7 +42,7 @@ export interface ConfigKey<N extends Bytes = Bytes, V extends ConfigValue = Conf
   readonly unit?: 'seconds' | 'ms' | 'µs' | 'bytes'
   /**
    * `any-time`: CONFIG SET may change the key. `at-start`: CONFIG SET refuses it, as Redis does.
-   * `kept`: Redis can change it while it runs; here CONFIG SET takes only the value in force.
+   * `kept`: CONFIG SET takes only the value in force, for keys that Redis can change or lacks.
    */
   readonly changes: 'any-time' | 'at-start' | 'kept'
   /**

@@ -45,7 +45,7 @@ export function hidden<K extends ConfigKey>(keys: readonly K[]): readonly K[] {
 
 /** Rows of keys that must stay empty. */
 function empty<const N extends Bytes>(why: string, ...names: readonly N[]) {
-  return names.map((name) => [name, only('', why), '', null, 'at-start'] as const)
+  return names.map((name) => [name, only('', why), ''] as const)
 }
 
 const encodings = inert('pages of lists are never compressed here', [['list-compress-depth', whole, '0']])

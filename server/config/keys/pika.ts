@@ -136,8 +136,8 @@ const codis = inert('a setting of Codis, which is not supported: no slots can be
  * exist.
  */
 const refused = inert('only this value is accepted: the feature does not exist here', [
-  ['write-binlog', only('yes', 'the binlog is what recovery reads'), 'yes', null, 'at-start'],
-  ['instance-mode', only('classic', 'this version has no sharding'), 'classic', null, 'at-start'],
+  ['write-binlog', only('yes', 'the binlog is what recovery reads'), 'yes'],
+  ['instance-mode', only('classic', 'this version has no sharding'), 'classic'],
   ['replication-num', only('0', 'this version has no quorum: see WAIT and min-replicas-to-write'), '0'],
   ['consensus-level', only('0', 'this version has no quorum: see WAIT and min-replicas-to-write'), '0'],
 ])

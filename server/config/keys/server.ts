@@ -26,7 +26,7 @@ export const serverKeys = [
     section: 'log',
     kind: choice('auto', 'json', 'pretty'),
     default: 'auto',
-    changes: 'at-start',
+    changes: 'kept',
     help: 'auto is pretty on a terminal and one line of JSON a message elsewhere',
   },
   {
@@ -42,7 +42,7 @@ export const serverKeys = [
     section: 'process',
     kind: flag,
     default: 'yes',
-    changes: 'at-start',
+    changes: 'kept',
     help: 'run common commands on scratch data before the server is ready, so that the first clients meet compiled code',
   },
   {
@@ -50,7 +50,7 @@ export const serverKeys = [
     section: 'process',
     kind: octal(0o77),
     default: '77',
-    changes: 'at-start',
+    changes: 'kept',
     help: 'umask of the program, octal: 77 withholds files from group and others, 27 lets the group read; a Node program that embeds the server keeps its own umask',
   },
   {
@@ -68,7 +68,7 @@ export const serverKeys = [
     section: 'scripts',
     kind: memory(16 * 2 ** 20),
     default: '256mb',
-    changes: 'at-start',
+    changes: 'kept',
     help: 'memory limit of each of the two Lua machines, for scripts and for functions; also the limit of a reply of a script, and of the arguments of one call',
   },
   {
