@@ -81,6 +81,8 @@ export class RedisLink {
   private ackedMs = 0
   /** The master waits until the stream is durable up to this offset; Infinity: it does not. */
   private awaitedSync = Number.POSITIVE_INFINITY
+  /** True from the master's choice of a full sync until its stream begins, also after a cut. */
+  isFullSyncNeeded = false
 
   constructor(options: RedisLinkOptions) {
     this.options = options
@@ -124,11 +126,13 @@ export class RedisLink {
     return this.target.progress
   }
 
+  /** Null if the master is no Redis. While the link is down, the position in the log is shown. */
   get view(): RedisLinkView | null {
-    const { applier } = this
-    if (this.conversation === null) return null
-    const { state } = this.conversation
-    const applied = applier.appliedOffset ?? 0
+    const { applier, state, options } = this
+    const { resumable } = applier
+    // A log that a haypile master wrote may have a position, too: that of the master.
+    if (state === null && (resumable === null || options.storage.identity.ownFrom === null)) return null
+    const applied = (state === 'stream' ? applier.appliedOffset : resumable?.offset) ?? 0
     const isSyncing = state === 'preamble' || state === 'transfer'
     const phase = state === 'stream' ? 'stream' : isSyncing ? 'sync' : 'handshake'
     return { phase, replicationId: applier.replicationId, applied, read: applied + applier.waitingBytes, failures: applier.failures }
@@ -162,6 +166,7 @@ export class RedisLink {
 
   /** Drops a full sync, which is no longer wanted. */
   abandon(): void {
+    this.isFullSyncNeeded = false
     this.target.abandon()
   }
 
@@ -258,6 +263,7 @@ export class RedisLink {
     if (end < 0) return Buffer.alloc(0)
     this.line = Buffer.alloc(0)
     this.perform(must(this.conversation).line(line.latin1Slice().replace(/\r$/, '')))
+    if (this.state === 'preamble') this.isFullSyncNeeded = true
     return bytes.subarray(end + 1)
   }
 
@@ -285,6 +291,7 @@ export class RedisLink {
       this.options.onFailed(`the history of this node cannot be stored: ${errorText(error)}`)
       return
     }
+    this.isFullSyncNeeded = false
     this.options.onStreaming()
   }
 }

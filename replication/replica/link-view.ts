@@ -26,8 +26,13 @@ export interface LinkView {
   readonly partialSyncs: number
   /** Progress of an unfinished full sync, with or without a connection. */
   readonly fullSync: FullSyncProgress | null
-  /** The binlog offset received so far. */
-  readonly readOffset: number
+  /**
+   * The offsets in the history of the master that are applied and received: of its binlog, or of
+   * the stream of a Redis. Sentinels promote the replica with the greatest one. 0 while the data is
+   * of another history, as in Redis.
+   */
+  readonly applied: number
+  readonly read: number
   /** The conversation with a Redis master; null with any other. */
   readonly redis: RedisLinkView | null
 }
@@ -40,13 +45,15 @@ const SHOWN = { handshake: 'try_sync', sync: 'db_sync', stream: 'binlog_sync' } 
 export function linkView(
   status: LinkStatus,
   copy: FullSyncProgress | null,
-  readOffset: number,
-  redisLink: Pick<RedisLink, 'view' | 'progress'> | null,
+  binlog: { readonly applied: number; readonly read: number },
+  redisLink: Pick<RedisLink, 'view' | 'progress' | 'isFullSyncNeeded'> | null,
 ): LinkView {
   const { isStreaming, master, lastIoMs, reason, reasonSinceMs, retryAtMs, downSinceMs, attempts, fullSyncs, partialSyncs } = status
   const redis = redisLink?.view ?? null
   const progress = redisLink?.progress ?? null
   const state = shownState(status, redis)
+  const isOther = status.fullSync === 'needed' || copy !== null || redisLink?.isFullSyncNeeded === true
+  const { applied, read } = isOther ? { applied: 0, read: 0 } : (redis ?? binlog)
   const nextTryMs = state === 'connect' ? retryAtMs : null
   return {
     state,
@@ -62,7 +69,8 @@ export function linkView(
     fullSyncs,
     partialSyncs,
     fullSync: progress === null ? copy : { ...progress, records: 0, bytesPerSecond: 0, etaSeconds: null },
-    readOffset,
+    applied,
+    read,
     redis,
   }
 }

@@ -112,8 +112,8 @@ export class ReplicaLink {
   }
 
   get view(): LinkView {
-    const readOffset = this.receiver.readOffset ?? this.options.storage.binlog.end.offset
-    return linkView(this.machine, this.target.progress, readOffset, this.redis)
+    const applied = this.options.storage.binlog.end.offset
+    return linkView(this.machine, this.target.progress, { applied, read: this.receiver.readOffset ?? applied }, this.redis)
   }
 
   /** Follows a master at once, from any state. REQUIRES: the identity has the master already. */

@@ -115,6 +115,11 @@ export interface LinkStatus {
   readonly chain: readonly string[]
   /** The number of METASYNC requests since the start of the process. */
   readonly attempts: number
+  /**
+   * `needed`: this node cannot continue its master's history, also after a cut. `installed`: the
+   * stream after a full sync has not begun.
+   */
+  readonly fullSync: 'needed' | 'installed' | null
   /** The numbers of completed syncs. */
   readonly fullSyncs: number
   readonly partialSyncs: number

@@ -67,7 +67,7 @@ export class ReplicaMachine implements LinkStatus {
   private session = 0
   private accepts: readonly string[] | undefined
   private hasHead = false
-  private hasInstalled = false
+  fullSync: LinkStatus['fullSync'] = null
   private failures = 0
   retryAtMs = 0
   private enteredMs = 0
@@ -187,7 +187,7 @@ export class ReplicaMachine implements LinkStatus {
 
   installed(): void {
     this.fullSyncs++
-    this.hasInstalled = true
+    this.fullSync = 'installed'
     this.room.reset()
     this.log('info', { offset: this.facts.end.offset }, 'full sync done: the new data is installed')
     if (this.isWired) {
@@ -207,8 +207,8 @@ export class ReplicaMachine implements LinkStatus {
     this.isStreaming = true
     this.enteredMs = this.facts.monotonicMs
     this.downSinceMs = null
-    if (!this.hasInstalled) this.partialSyncs++
-    this.hasInstalled = false
+    if (this.fullSync !== 'installed') this.partialSyncs++
+    this.fullSync = null
     this.room.reset()
     if (this.reason === null) this.actions.push(upLine(must(this.master), this.facts.end.offset))
   }
@@ -294,6 +294,7 @@ export class ReplicaMachine implements LinkStatus {
   private dbSync(why: string): void {
     const { copy } = this.facts
     this.enter('db_sync')
+    this.fullSync = 'needed'
     this.hasHead = false
     const fields = copy === null ? { reason: why } : { reason: why, snapshot: copy.snapshot }
     this.log(this.room.hasFailed ? 'debug' : 'info', fields, 'requesting a full sync')
@@ -352,7 +353,7 @@ export class ReplicaMachine implements LinkStatus {
     if (this.chain.length > 0) this.chain = []
     this.failures = 0
     this.badGroups.clear()
-    this.hasInstalled = false
+    this.fullSync = null
     this.reason = null
     this.told.clear()
     this.room.reset()

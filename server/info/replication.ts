@@ -102,8 +102,8 @@ const linkRows: Rows<LinkSource> = [
   ['master_last_io_seconds_ago', ({ isUp, view, since }) => seconds(isUp ? since(view.lastIoMs) : null)],
   ['master_sync_in_progress', ({ state }) => flag(state === 'DB_SYNC')],
   // With a Redis master the offsets are those of its stream, which monitors compare with its own.
-  ['slave_read_repl_offset', ({ view, end }) => view.redis?.read ?? Math.max(end, view.readOffset)],
-  ['slave_repl_offset', ({ view, end }) => view.redis?.applied ?? end],
+  ['slave_read_repl_offset', ({ view }) => Math.max(view.applied, view.read)],
+  ['slave_repl_offset', ({ view }) => view.applied],
   group(progressOf, [
     ['master_sync_total_bytes', ({ total }) => total],
     ['master_sync_read_bytes', ({ bytes }) => bytes],

@@ -22,8 +22,7 @@ export function roleReply(storage: Storage, replication: Replication | null): Re
   const { master, past } = identity
   const end = storage.isReady ? storage.binlog.end.offset : 0
   if (role === 'replica' && master !== undefined && master !== null) {
-    const { state = 'connect', redis = null } = replication?.link.view ?? {}
-    const applied = redis?.applied ?? end
+    const { state = 'connect', applied = end } = replication?.link.view ?? {}
     return ['slave', master.host, master.port, STATES[state] ?? state, replication?.link.isUp === true ? applied : -1]
   }
   const online = replication?.master.replicas.online() ?? []

@@ -5,7 +5,7 @@ import { dataset, withoutShortDeadlines } from '../../support/generators/dataset
 import { randomCommand } from '../../support/generators/random-commands.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 import { RedisServer } from '../../support/servers/redis-server.ts'
-import { assertEqual, fieldOf, follow, linked, startReplica, stopAll } from '../../support/servers/replicated-servers.ts'
+import { assertEqual, fieldOf, follow, linked, offsetOf, startReplica, stopAll } from '../../support/servers/replicated-servers.ts'
 import { RunningServer, until } from '../../support/servers/running-server.ts'
 import type { WireClient, WireReply } from '../../support/servers/wire-client.ts'
 import { haveTools } from '../tools.ts'
@@ -209,6 +209,28 @@ if (haveTools('replication from redis-server', 'redis-server')) {
     await redis.stop()
   })
 
+  test('the offset that a replica shows counts the stream of the Redis, also while the link is down', async () => {
+    const redis = await RedisServer.start(DISKLESS)
+    const client = await redis.connect()
+    const replica = await startReplica(redis.port)
+    await linked(replica)
+    await client.pipeline(Array.from({ length: 100 }, (_, i) => ['SET', `key:${i}`, i]))
+    await inStep(client, replica)
+    const reached = Number(await redisField(client, 'master_repl_offset'))
+    await client.close()
+    await redis.kill9()
+    await until('the link to be down', async () => (await fieldOf(replica, 'master_link_status')) === 'down')
+    const shown = Number(await fieldOf(replica, 'slave_repl_offset'))
+    assert.ok(shown >= reached && shown < reached + 1000, `${shown} of ${reached}`)
+    assert.is.not(await offsetOf(replica), shown, 'the binlog of the replica has other offsets')
+    assert.is(await fieldOf(replica, 'slave_read_repl_offset'), String(shown))
+    await replica.restart('SIGKILL')
+    const kept = Number(await fieldOf(replica, 'slave_repl_offset'))
+    assert.ok(kept <= shown && kept > shown - 1000, `${kept} of ${shown}`)
+    await redis.stop()
+    await replica.stop()
+  })
+
   test('a Redis that has taken over under another id is followed with a partial sync', async () => {
     const [first, second] = [await RedisServer.start(DISKLESS), await RedisServer.start(DISKLESS)]
     const [one, two] = [await first.connect(), await second.connect()]
@@ -302,6 +324,7 @@ if (haveTools('replication from redis-server', 'redis-server')) {
     const syncing = () => until('a full sync', async () => Number((await fieldOf(replica, 'master_sync_read_bytes')) || 0) > 0)
     await follow(replica, redis)
     await syncing()
+    assert.is(await fieldOf(replica, 'slave_repl_offset'), '0')
     assert.is(await replica.call('GET', 'own'), 'data')
     assert.is(await replica.call('REPLICAOF', 'NO', 'ONE'), 'OK')
     assert.is(await replica.call('SET', 'own', 'more'), 'OK')

@@ -56,7 +56,7 @@ test('a link goes from dial to applied groups, with replies and stream in pieces
     bench.receive(Buffer.concat([Buffer.from('\n'), bytes, Buffer.from('\n')]), size)
     assert.is(engine.run('GET', 'a'), '1\xff\x00\xfe')
     assert.ok(binlogOf(engine).equals(Buffer.concat([before, bytes])))
-    assert.is(link.view.readOffset, groups.at(-1)?.end.offset)
+    assert.is(link.view.read, groups.at(-1)?.end.offset)
     assert.equal(bench.warnings(), [])
   }
 })
@@ -230,7 +230,7 @@ test('while too much is dirty nothing is applied, reading pauses, and received g
   bench.receive(groups[1]?.bytes as Buffer)
   bench.receive(groups[2]?.bytes as Buffer)
   assert.is(engine.run('GET', 'b'), null)
-  assert.is(link.view.readOffset, groups[2]?.end.offset)
+  assert.is(link.view.read, groups[2]?.end.offset)
   bench.wait(120_000)
   assert.ok(link.isUp, 'a paused connection does not count as silent')
   await engine.checkpoint()

@@ -256,6 +256,26 @@ test('an interrupted full sync resumes behind its last record, and is abandoned 
   assert.is(types(other.allowContinue())[0], 'abandon-copy')
 })
 
+test('a node that cannot continue its history needs a full sync, also after a cut, until it follows', () => {
+  const bench = new Bench().to('db_sync')
+  const { machine, facts } = bench
+  assert.is(machine.fullSync, 'needed')
+  bench.do({ type: 'closed', reason: 'cut' })
+  assert.is(machine.fullSync, 'needed')
+  bench.do({ type: 'follow', master: MASTER })
+  assert.is(machine.fullSync, null, 'another master may know the history')
+  bench.do({ type: 'connected' })
+  bench.meta()
+  bench.reply(snapshotHeadWords(HEAD))
+  bench.do({ type: 'copied' })
+  facts.fullSync = null
+  bench.do({ type: 'installed' })
+  assert.is(machine.fullSync, 'installed')
+  bench.allowContinue()
+  bench.do({ type: 'streaming' })
+  assert.equal([machine.fullSync, machine.fullSyncs, machine.partialSyncs], [null, 1, 0])
+})
+
 test('an install ends without a connection, and the master is dialled again afterwards', () => {
   const bench = new Bench().to('installing')
   assert.equal(types(bench.do({ type: 'closed', reason: 'cut' })), ['hang-up'])

@@ -14,7 +14,8 @@ const LINK: LinkView = {
   attempts: 1,
   lastIoMs: NOW_MS - 2500,
   downSinceMs: null,
-  readOffset: 5000,
+  applied: 5000,
+  read: 5000,
   fullSync: null,
   fullSyncs: 1,
   partialSyncs: 2,
@@ -130,13 +131,13 @@ test('a broken link shows since when and why', () => {
 
 test('a full sync shows its received bytes, the rest and the estimated time', () => {
   const fullSync = { ...NO_PROGRESS, bytes: 250, totalBytes: 1000, bytesPerSecond: 100 }
-  const all = asReplica({ state: 'db_sync', downSinceMs: NOW_MS - 5000, lastIoMs: NOW_MS - 3000, fullSync })
+  const all = asReplica({ state: 'db_sync', applied: 0, read: 0, downSinceMs: NOW_MS - 5000, lastIoMs: NOW_MS - 3000, fullSync })
   assert.equal(all.slice(3, 15), [
     'master_link_status:down',
     'master_last_io_seconds_ago:-1',
     'master_sync_in_progress:1',
-    'slave_read_repl_offset:5000',
-    'slave_repl_offset:5000',
+    'slave_read_repl_offset:0',
+    'slave_repl_offset:0',
     'master_sync_total_bytes:1000',
     'master_sync_read_bytes:250',
     'master_sync_left_bytes:750',

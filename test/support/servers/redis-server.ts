@@ -1,10 +1,10 @@
 /** A redis-server process on a free port, in a temporary directory. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort, until } from './running-server.ts'
-import { WireClient } from './wire-client.ts'
+import { WireClient, type WireReply } from './wire-client.ts'
 
 /**
  * Another process may take the port between its choice and its use; then the start is retried with
@@ -31,16 +31,21 @@ export class RedisServer {
     this.words = words
     this.fileBlocks = fileBlocks
     this.directory = mkdtempSync(join(tmpdir(), 'haypile-redis-'))
+    writeFileSync(this.file, '# written by hand\n')
     const { child, ended } = this.spawn()
     this.child = child
     this.ended = ended
+  }
+
+  private get file(): string {
+    return join(this.directory, 'redis.conf')
   }
 
   private spawn(): { child: ChildProcess; ended: Promise<void> } {
     const { port, words, fileBlocks } = this
     const where = ['--port', String(port), '--bind', '127.0.0.1', '--dir', this.directory, '--save', '']
     const limited = `ulimit -f ${fileBlocks} && trap '' XFSZ && exec "$0" "$@"`
-    const child = spawn('sh', ['-c', limited, 'redis-server', ...where, ...words], { stdio: 'ignore' })
+    const child = spawn('sh', ['-c', limited, 'redis-server', this.file, ...where, ...words], { stdio: 'ignore' })
     running.add(child)
     const ended = new Promise<void>((resolve) =>
       child.on('close', () => {
@@ -64,12 +69,40 @@ export class RedisServer {
     }
   }
 
-  /** Ends the process with SIGKILL and starts it again on the same directory and port. */
-  async restart(): Promise<void> {
+  get pid(): number {
+    return this.child.pid ?? 0
+  }
+
+  /** The current lines of its configuration file. */
+  get config(): readonly string[] {
+    return readFileSync(this.file, 'utf8').split('\n')
+  }
+
+  async kill9(): Promise<void> {
     this.child.kill('SIGKILL')
     await this.ended
+  }
+
+  /** Starts a killed process again on the same directory and port. */
+  async launch(): Promise<void> {
     Object.assign(this, this.spawn())
     if (!(await this.isUp())) throw new Error('redis-server does not start again')
+  }
+
+  /** Ends the process with SIGKILL and starts it again on the same directory and port. */
+  async restart(): Promise<void> {
+    await this.kill9()
+    await this.launch()
+  }
+
+  /** Sends one command on a connection of its own. */
+  async call(...words: readonly (string | number)[]): Promise<WireReply> {
+    const client = await this.connect()
+    try {
+      return await client.call(...words)
+    } finally {
+      await client.close()
+    }
   }
 
   connect(): Promise<WireClient> {
