@@ -117,7 +117,7 @@ function addImport(program: Command, flags: readonly Item[], actions: CommandLin
   return program
     .command('import')
     .usage('SOURCE (--dir DIR | --to URL) [options]')
-    .description('bring the data of an RDB file or of a running server into an empty data directory, or into a running server')
+    .description('bring an RDB, an AOF, commands, lines of JSON or the data of a server into a data directory or a server; - is stdin')
     .argument('<source>')
     .helpOption('-h, --help', 'print this help')
     .addOption(new Option('--dir <directory>', 'a data directory without keys that no server has open').conflicts('to'))
@@ -154,14 +154,17 @@ function addExport(program: Command, flags: readonly Item[], actions: CommandLin
   return program
     .command('export')
     .usage('FILE (--dir DIR | --from URL) [options]')
-    .description('write the data of a stopped or a running server to a file that Redis reads')
+    .description('write the data of a stopped or a running server to a file that Redis reads; - is standard output')
     .argument('<file>')
     .helpOption('-h, --help', 'print this help')
     .addOption(new Option('--dir <directory>', 'the data directory of a stopped server').conflicts('from'))
     .option('--from <url>', 'a running server: redis://[user:password@]host[:port][/database]')
     .addOption(new Option('--format <name>', "the format, if not the file's ending").choices(FORMATS))
     .addOption(
-      new Option('--rdb-version <number>', '10 for Redis 7.0, 11 for 7.2, 12 for 7.4, which alone holds the deadlines of fields')
+      new Option(
+        '--rdb-version <number>',
+        'for RDBs and commands: 10 for Redis 7.0, 11 for 7.2, 12 for 7.4, which alone has deadlines of fields',
+      )
         .choices(RDB_VERSIONS.map(String))
         .default('10'),
     )

@@ -13,8 +13,8 @@ import { itemsOfParts } from './sources/collecting.ts'
 import { type ItemSource, openDirectoryItems } from './sources/directory-items.ts'
 import { openSource } from './sources/sources.ts'
 import { writeAofDirectory } from './targets/aof-directory.ts'
-import { writeFile } from './targets/file-output.ts'
-import { chunksIn, type ExportFormat, formatOf, type RdbVersion } from './targets/formats.ts'
+import { writeFile, writeStandardOutput } from './targets/file-output.ts'
+import { chunksIn, type ExportFormat, FORMATS, formatOf, type RdbVersion } from './targets/formats.ts'
 
 export interface ExportOptions {
   /** The data directory that is read, or the URL of the server. */
@@ -31,21 +31,29 @@ export interface ExportOptions {
 /** Resolves with the exit status: 0 exported, 1 failed, 2 wrong words, directory or file. */
 export async function runExport(path: string, options: ExportOptions, output: ExchangeOutput): Promise<number> {
   const { isJson } = options
+  const isStream = path === '-'
+  const name = isStream ? 'standard output' : path
   const format = options.format ?? formatOf(path)
   let progress: Progress | null = null
   try {
-    if (format === undefined) throw ExchangeRefusal.ofUsage(`the ending of ${path} names no format: use --format`)
+    if (format === undefined) throw ExchangeRefusal.ofUsage(`${name} names no format: use --format with ${FORMATS.join(', ')}`)
+    if (isStream && format === 'appendonlydir') throw ExchangeRefusal.ofUsage('appendonlydir is a directory: name it')
     const warn = (text: string) => output.error(`haypile: ${text}\n`)
     const source = await openItems(options, warn)
     try {
       progress = progressOf(source.keyCount, output)
       const summary = emptySummary()
       const items = watched(source.items(options.selection, summary), summary, progress)
-      const write = format === 'appendonlydir' ? writeAofDirectory : writeFile
-      const bytes = await write(path, chunksIn(format, items, options.rdbVersion, summary))
+      const chunks = chunksIn(format, items, options.rdbVersion, summary)
+      const bytes = await (isStream
+        ? writeStandardOutput(chunks)
+        : format === 'appendonlydir'
+          ? writeAofDirectory(path, chunks)
+          : writeFile(path, chunks))
       progress.stop()
-      const outcome = { source: source.name, target: path, bytes, seconds: progress.elapsedMs / 1000, summary }
-      output.out(isJson ? `${JSON.stringify(reportObject(outcome))}\n` : exportLines(outcome))
+      const outcome = { source: source.name, target: name, bytes, seconds: progress.elapsedMs / 1000, summary }
+      const report = isStream ? output.error : output.out
+      report(isJson ? `${JSON.stringify(reportObject(outcome))}\n` : exportLines(outcome))
     } finally {
       await source.close()
     }
@@ -53,7 +61,7 @@ export async function runExport(path: string, options: ExportOptions, output: Ex
   } catch (error) {
     rethrowAssertion(error)
     progress?.stop()
-    output.error(`haypile: ${errorText(error)}; ${path} was not written\n`)
+    output.error(`haypile: ${errorText(error)}; ${isStream ? 'the output is not complete' : `${path} was not written`}\n`)
     return error instanceof ExchangeRefusal ? error.exitStatus : 1
   }
 }

@@ -9,7 +9,7 @@ import { RdbError } from '../../rdb/format/rdb-error.ts'
 import type { LoadSummary } from '../../storage/exchange/loader.ts'
 import type { ItemBatches } from './items.ts'
 import { DEFAULT_DATABASES } from './offline.ts'
-import type { KeySelection } from './parts.ts'
+import type { KeySelection, PartBatches } from './parts.ts'
 import { Progress } from './progress.ts'
 import { ExchangeRefusal } from './refusal.ts'
 import { type ImportSummary, importLines, reportObject } from './report.ts'
@@ -20,7 +20,7 @@ import { type LogSource, openSource, type PartSource } from './sources/sources.t
 import { countParts } from './targets/counting.ts'
 import { importIntoDirectory } from './targets/directory-target.ts'
 import { importIntoServer, type ServerImportSummary } from './targets/server-target.ts'
-import { importLogIntoDirectory } from './targets/staging.ts'
+import { importLogIntoDirectory, StagedLog } from './targets/staging.ts'
 
 export interface ExchangeOutput {
   out(text: string): void
@@ -83,8 +83,11 @@ class Import {
 
   /** The part of the data that stays after a failure, as a text. */
   get remainder(): string {
-    const { keys } = this.summary
-    return 'server' in this.options.target && keys > 0 ? `${keys} keys had been imported before` : 'nothing was imported'
+    const { keys, commands } = this.summary
+    const { target, isDryRun } = this.options
+    if (!('server' in target) || isDryRun || keys + commands === 0) return 'nothing was imported'
+    if (keys === 0 || commands > 0) return `${commands} commands had been run before: empty the server before they run again`
+    return `${keys} keys had been imported before: run the import again with --replace`
   }
 
   async run(path: string): Promise<number> {
@@ -106,27 +109,37 @@ class Import {
     const onRead = (bytes: number) => {
       progress.done += bytes
     }
-    return source.kind === 'parts' ? this.carryParts(source, onRead) : this.carryLog(source.open(onRead))
+    if (source.kind === 'log') return this.carryLog(source.open(onRead))
+    const { selection } = this.options
+    return this.carryParts(source.parts(onRead), { ...selection, database: selection.database ?? source.database })
   }
 
   private async carryLog(log: CommandSource): Promise<ImportSummary> {
     const { target, selection, databases = DEFAULT_DATABASES, mustReplace, isDryRun } = this.options
     const { summary, show, warn } = this
-    if (selection.database !== undefined || selection.pattern !== undefined) {
-      throw ExchangeRefusal.ofUsage('--match and --db select keys, and a log has commands: import all of it')
-    }
-    if (isDryRun) throw ExchangeRefusal.ofUsage('--dry-run counts keys, and a log has commands')
     let loaded: LoadSummary = summary
-    if ('server' in target) {
+    if (isDryRun || selection.database !== undefined || selection.pattern !== undefined) {
+      loaded = await this.carryKeysOfLog(log)
+    } else if ('server' in target) {
       const items = (await log.hasRdb()) ? itemsOfParts(log.parts(), selection, summary) : nothing()
       const request = { address: addressOf(target.server), mustReplace, onProgress: () => show(summary.keys) }
       await importIntoServer(items, log.commands(), summary, request)
     } else {
-      const request = { directory: target.directory, databases, selection, warn, onProgress: ({ keys }: { keys: number }) => show(keys) }
+      const request = { directory: target.directory, databases, warn, onProgress: ({ keys }: { keys: number }) => show(keys) }
       loaded = await importLogIntoDirectory(log, request, summary)
     }
     if (log.isCutShort) warn('the log ends within a command, which was left out')
     return { ...loaded, commands: summary.commands, refusals: summary.refusals }
+  }
+
+  /** Keys are selected or counted once the log has been run. */
+  private async carryKeysOfLog(log: CommandSource): Promise<LoadSummary> {
+    const { selection, databases = DEFAULT_DATABASES } = this.options
+    const { summary, show, warn } = this
+    const staged = new StagedLog(log, { databases, warn, onProgress: ({ keys }) => show(keys) }, summary)
+    const loaded = await this.carryParts(staged.parts(), selection)
+    const { empty = 0, skipped = [] } = staged.base ?? {}
+    return { ...loaded, empty: loaded.empty + empty, skipped: [...skipped, ...loaded.skipped] }
   }
 
   private readonly show = (keys: number) => {
@@ -137,11 +150,9 @@ class Import {
 
   private readonly warn = (text: string) => this.output.error(`haypile: ${text}\n`)
 
-  private async carryParts(source: PartSource, onRead: (bytes: number) => void): Promise<ImportSummary> {
+  private async carryParts(parts: PartBatches, selection: KeySelection): Promise<LoadSummary> {
     const { target, databases = DEFAULT_DATABASES, mustReplace, isDryRun } = this.options
     const { summary, show, warn } = this
-    const selection = { ...this.options.selection, database: this.options.selection.database ?? source.database }
-    const parts = source.parts(onRead)
     if (isDryRun) return countParts(parts, selection, (counts) => show(counts.keys))
     if ('server' in target) {
       const request = { address: addressOf(target.server), mustReplace, onProgress: () => show(summary.keys) }

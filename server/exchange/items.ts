@@ -14,10 +14,14 @@ export interface ExportSummary {
   expired: number
   /** Keys that were not selected. */
   filtered: number
+  /** Keys of collections without elements. */
+  empty: number
+  /** Data of modules that was skipped. */
+  readonly skipped: string[]
   /** Deadlines of fields that the format cannot hold. */
   lostDeadlines: number
 }
 
 export function emptySummary(): ExportSummary {
-  return { keys: 0, libraries: 0, expired: 0, filtered: 0, lostDeadlines: 0 }
+  return { keys: 0, libraries: 0, expired: 0, filtered: 0, empty: 0, skipped: [], lostDeadlines: 0 }
 }

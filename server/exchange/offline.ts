@@ -19,7 +19,10 @@ export interface OfflineOptions {
   readonly warn: (text: string) => void
 }
 
-/** Opens a data directory without listening. Throws ExchangeRefusal. */
+/**
+ * Opens a data directory without listening. Expired keys stay: an export changes no key, and the
+ * commands of a log may give a key a later deadline. Throws ExchangeRefusal.
+ */
 export async function openOffline(options: OfflineOptions): Promise<Node> {
   const { directory, databases, warn } = options
   const config = new Config()
@@ -30,7 +33,9 @@ export async function openOffline(options: OfflineOptions): Promise<Node> {
   ])
   const { Node } = await import('../node.ts') // the bulk of the program
   try {
-    return await Node.startOffline({ config, log: logOf(warn), clock: systemClock, exit: (status) => process.exit(status) })
+    const node = await Node.startOffline({ config, log: logOf(warn), clock: systemClock, exit: (status) => process.exit(status) })
+    node.parts.storage.expiry.isActive = false
+    return node
   } catch (error) {
     rethrowAssertion(error)
     throw ExchangeRefusal.ofUsage(errorText(error))

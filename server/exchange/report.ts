@@ -22,10 +22,8 @@ export interface ImportSummary extends LoadSummary {
 /** Returns the report of an import as lines for people. */
 export function importLines(outcome: ReportContent<ImportSummary>, done: 'imported' | 'would import'): string {
   const { summary } = outcome
-  const lines = [headline(done, outcome), ...libraryLine(summary.libraries)]
-  lines.push(...leftOutLine([summary.expired, 'expired'], [summary.filtered, 'not selected'], [summary.empty, 'empty']))
+  const lines = [headline(done, outcome), ...libraryLine(summary.libraries), ...leftOutLines(summary)]
   if (summary.commands !== undefined && summary.commands > 0) lines.push(`commands: ${summary.commands}`)
-  for (const what of new Set(summary.skipped)) lines.push(`skipped: ${what}`)
   for (const [text, count] of summary.refusals ?? []) lines.push(`refused ${count} times: ${text}`)
   return `${lines.join('\n')}\n`
 }
@@ -33,8 +31,7 @@ export function importLines(outcome: ReportContent<ImportSummary>, done: 'import
 /** Returns the report of an export as lines for people. */
 export function exportLines(outcome: ReportContent<ExportSummary>): string {
   const { summary } = outcome
-  const lines = [headline('exported', outcome), ...libraryLine(summary.libraries)]
-  lines.push(...leftOutLine([summary.expired, 'expired'], [summary.filtered, 'not selected']))
+  const lines = [headline('exported', outcome), ...libraryLine(summary.libraries), ...leftOutLines(summary)]
   if (summary.lostDeadlines > 0) {
     lines.push(`deadlines of fields left out, since only --rdb-version 12 (Redis 7.4) holds them: ${summary.lostDeadlines}`)
   }
@@ -62,7 +59,9 @@ function libraryLine(count: number): string[] {
   return count === 0 ? [] : [`libraries of functions: ${count}`]
 }
 
-function leftOutLine(...reasons: readonly (readonly [count: number, reason: string])[]): string[] {
+function leftOutLines({ expired, filtered, empty, skipped }: Pick<LoadSummary, 'expired' | 'filtered' | 'empty' | 'skipped'>): string[] {
+  const reasons = [[expired, 'expired'] as const, [filtered, 'not selected'] as const, [empty, 'empty'] as const]
   const found = reasons.filter(([count]) => count > 0).map(([count, reason]) => `${count} ${reason}`)
-  return found.length === 0 ? [] : [`keys left out: ${found.join(', ')}`]
+  const skippedLines = [...new Set(skipped)].map((what) => `skipped: ${what}`)
+  return found.length === 0 ? skippedLines : [`keys left out: ${found.join(', ')}`, ...skippedLines]
 }

@@ -40,11 +40,16 @@ class Collector {
           this.openKey(part)
           break
         case 'key-end':
-          if (!this.isSkipped && this.parts.length > 0) yield this.item()
+          if (this.isSkipped) break
+          if (this.parts.length > 0) yield this.item()
+          else this.summary.empty++
           break
         case 'database':
           this.database = part.index
           yield { kind: 'database', index: part.index }
+          break
+        case 'skipped':
+          this.summary.skipped.push(part.what)
           break
         case 'library':
           yield { kind: 'library', code: part.code }
@@ -53,7 +58,6 @@ class Collector {
         case 'aux':
         case 'sizes':
         case 'slot':
-        case 'skipped':
         case 'end':
           break
         default:

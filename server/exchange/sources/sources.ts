@@ -11,6 +11,7 @@ import { takeServerSnapshot } from './server-snapshot.ts'
 const CHUNK_BYTES = 1024 * 1024
 /** Bytes that tell the formats apart. */
 const HEAD_BYTES = 512
+const RDB_HEAD = /^(?:REDIS\d|VALKEY)/
 /** The fields of an RDB that say that commands follow, since Redis 7.0 and before. */
 const AOF_FIELDS = ['aof-base', 'aof-preamble'].map((name) => Buffer.from([...Buffer.from(name), 0xc0, 1]).latin1Slice())
 
@@ -39,17 +40,46 @@ export interface PartSource {
 /** Returns the source that a path or URL names. Throws ExchangeRefusal. */
 export async function openSource(path: string): Promise<PartSource | LogSource> {
   if (isServerUrl(path)) return openServer(path)
-  if (path === '-') return { kind: 'log', name: 'standard input', sizeBytes: null, open: (onRead) => logOf(process.stdin, onRead) }
+  if (path === '-') return openStream('standard input', process.stdin)
   if (path.endsWith('.manifest') || isDirectory(path)) return logOfFiles(path, filesOfManifest(path))
   const { head, sizeBytes } = headOf(path)
-  if (/^(?:\*|#TS:)/.test(head) || (head.startsWith('REDIS') && AOF_FIELDS.some((field) => head.includes(field))))
-    return logOfFiles(path, [path])
-  if (/^(?:REDIS\d|VALKEY)/.test(head)) {
-    return { kind: 'parts', name: path, sizeBytes, parts: (onRead) => partsOfRdb(chunksOf(path, onRead)) }
+  const content = contentOf(head, path)
+  if (content === 'unknown') {
+    throw ExchangeRefusal.ofUsage(`${path} is no RDB file, no AOF, no stream of commands and no lines of JSON`)
   }
-  if (head.startsWith('{')) return { kind: 'parts', name: path, sizeBytes, parts: (onRead) => partsOfJson(chunksOf(path, onRead)) }
-  if (head.startsWith('\x1f\x8b')) throw ExchangeRefusal.ofUsage(`${path} is compressed: gunzip it first`)
-  throw ExchangeRefusal.ofUsage(`${path} is no RDB file, no AOF and no stream of commands`)
+  if (content === 'log') return logOfFiles(path, [path])
+  const partsOf = content === 'rdb' ? partsOfRdb : partsOfJson
+  return { kind: 'parts', name: path, sizeBytes, parts: (onRead) => partsOf(chunksOf(path, onRead)) }
+}
+
+/** Tells formats apart by the first bytes. Throws ExchangeRefusal. */
+function contentOf(head: string, name: string): 'log' | 'rdb' | 'json' | 'unknown' {
+  if (head === '') throw ExchangeRefusal.ofUsage(`${name} is empty`)
+  if (head.startsWith('\x1f\x8b')) throw ExchangeRefusal.ofUsage(`${name} is compressed: gunzip it first`)
+  if (/^(?:\*|#TS:)/.test(head) || (head.startsWith('REDIS') && AOF_FIELDS.some((field) => head.includes(field)))) return 'log'
+  if (RDB_HEAD.test(head)) return 'rdb'
+  return head.startsWith('{') ? 'json' : 'unknown'
+}
+
+/** Opens a stream. What has no other format is taken for commands as a user types them. */
+async function openStream(name: string, stream: AsyncIterable<Buffer>): Promise<PartSource | LogSource> {
+  const rest = stream[Symbol.asyncIterator]()
+  let head: Buffer = Buffer.alloc(0)
+  while (head.length < (/^[RV]/.test(head.toString('latin1', 0, 1)) ? HEAD_BYTES : 1)) {
+    const next = await rest.next()
+    if (next.done === true) break
+    head = Buffer.concat([head, next.value])
+  }
+  const content = contentOf(head.toString('latin1', 0, HEAD_BYTES), name)
+  const all = withHead(head, rest)
+  if (content === 'log' || content === 'unknown') return { kind: 'log', name, sizeBytes: null, open: (onRead) => logOf(all, onRead) }
+  const partsOf = content === 'rdb' ? partsOfRdb : partsOfJson
+  return { kind: 'parts', name, sizeBytes: null, parts: (onRead) => partsOf(counted(all, onRead)) }
+}
+
+async function* withHead(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield head
+  for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value
 }
 
 function isDirectory(path: string): boolean {

@@ -25,6 +25,8 @@ const START = { offset: 0, crc: 0 }
 
 export interface DirectoryImport extends OfflineOptions {
   readonly selection: KeySelection
+  /** True keeps expired keys: commands that follow may give them other deadlines. */
+  readonly mustKeepExpired?: boolean
   /** Called with the numbers so far, often. */
   readonly onProgress: (summary: Pick<LoadSummary, 'keys'>) => void
 }
@@ -87,7 +89,7 @@ async function fill(next: IncomingDataSet, batches: PartBatches, request: Direct
     limits: config,
     cacheBytes: CACHE_BYTES,
     nowMs: systemClock.wallMs(),
-    mustKeepExpired: false,
+    mustKeepExpired: request.mustKeepExpired === true,
     libraryName,
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
     ...(isWanted === undefined ? {} : { isWanted }),

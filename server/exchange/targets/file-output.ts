@@ -9,6 +9,20 @@ import { errorText } from '../../../base/error-text.ts'
 import { realFiles } from '../../../base/files.ts'
 import { ExchangeRefusal } from '../refusal.ts'
 
+/** Writes the chunks to standard output. Returns the number of bytes. Throws ExchangeRefusal. */
+export async function writeStandardOutput(chunks: AsyncIterable<Buffer>): Promise<number> {
+  const failed = (error: Error) => ExchangeRefusal.ofData(`standard output cannot be written: ${errorText(error)}`)
+  process.stdout.on('error', () => {}) // the callback of the write has the error, too
+  let bytes = 0
+  for await (const chunk of chunks) {
+    await new Promise<void>((resolve, reject) => {
+      process.stdout.write(chunk, (error) => (error instanceof Error ? reject(failed(error)) : resolve()))
+    })
+    bytes += chunk.length
+  }
+  return bytes
+}
+
 /** Writes the chunks to a file, which replaces an existing one. Returns the number of bytes. */
 export async function writeFile(path: string, chunks: AsyncIterable<Buffer>): Promise<number> {
   const temporary = `${path}.new`

@@ -174,12 +174,92 @@ test('a command of very many words goes to a running server', async () => {
   })
 })
 
-test('a selection of keys and a trial run are refused for a log', async () => {
-  const path = fileOf('commands.resp', log(['SET', 'a', '1']))
-  for (const options of [{ selection: { pattern: 'a' } }, { isDryRun: true }]) {
-    const { status, error } = await importFile(path, freshPath('data'), options)
-    assert.is(status, 2)
-    assert.match(error, /a log has commands/)
+/** A log whose selected keys come from others, from another database, and after a FLUSHALL. */
+const MIXED = log(
+  ['SET', 'user:gone', '1'],
+  ['FLUSHALL'],
+  ['SADD', 'a', 'x'],
+  ['SADD', 'b', 'y'],
+  ['SUNIONSTORE', 'user:set', 'a', 'b'],
+  ['SET', 'temporary', 'v', 'PXAT', 4_000_000_000_000],
+  ['RENAME', 'temporary', 'user:renamed'],
+  ['SET', 'user:expired', 'v', 'PXAT', 1],
+  ['MSET', 'user:1', '1', 'other', '2'],
+  ['SELECT', 2],
+  ['SET', 'user:moved', '1'],
+  ['MOVE', 'user:moved', 1],
+  ['SET', 'user:two', '1'],
+  ['LPUSH', 'user:two', 'x'],
+  ['FUNCTION', 'LOAD', "#!lua name=lib\nredis.register_function('f', function() return 1 end)"],
+)
+
+test('--match and --db select from the keys with which a log ends', async () => {
+  const path = fileOf('commands.resp', Buffer.concat([baseRdb(), MIXED]))
+  const directory = freshPath('data')
+  const matched = await importFile(path, directory, { selection: { pattern: 'user:*' }, isJson: true })
+  assert.is(matched.status, 1, matched.error)
+  const { keys, expired, filtered, libraries, commands, refusals } = JSON.parse(matched.out) as Record<string, unknown>
+  assert.equal([keys, expired, filtered, libraries, commands], [5, 1, 3, 1, 15])
+  assert.equal(refusals, { 'WRONGTYPE Operation against a key holding the wrong kind of value': 1 })
+  await within(directory, async (client) => {
+    assert.equal(((await client.call('KEYS', '*')) as string[]).sort(), ['user:1', 'user:renamed', 'user:set'])
+    assert.is(await client.call('PEXPIRETIME', 'user:renamed'), 4_000_000_000_000)
+    assert.equal(((await client.call('SMEMBERS', 'user:set')) as string[]).sort(), ['x', 'y'])
+    await client.call('SELECT', 1)
+    assert.equal(await client.call('KEYS', '*'), ['user:moved'])
+  })
+  const one = freshPath('data')
+  assert.match(
+    (await importFile(path, one, { selection: { database: 2 } })).out,
+    /: 1 keys, [\s\S]*\nkeys left out: 1 expired, 7 not selected\n/,
+  )
+  await within(one, async (client) => {
+    await client.call('SELECT', 2)
+    assert.equal(await client.call('KEYS', '*'), ['user:two'])
+  })
+})
+
+test('selected keys of a log go to a running server as keys, which are replaced only if asked', async () => {
+  const path = fileOf('commands.resp', MIXED)
+  await withNode({}, async ({ node, client }) => {
+    await client.call('SET', 'user:1', 'kept')
+    const options = { target: { server: `redis://127.0.0.1:${node.port}` }, selection: { pattern: 'user:1' } }
+    const first = await importFile(path, '', options)
+    assert.is(first.status, 1)
+    assert.match(first.out, /: 0 keys, [\s\S]*refused 1 times: BUSYKEY/)
+    assert.match((await importFile(path, '', { ...options, mustReplace: true })).out, /: 1 keys, /)
+    assert.is(await client.call('GET', 'user:1'), '1')
+    assert.is(await client.call('DBSIZE'), 1)
+  })
+})
+
+test('a trial run of a log counts its keys and refusals, and leaves nothing behind', async () => {
+  const path = fileOf('commands.resp', MIXED)
+  const directory = freshPath('none')
+  const { status, out } = await importFile(path, directory, { isDryRun: true })
+  assert.is(status, 1)
+  assert.match(out, /^would import .*: 8 keys, [\s\S]*\nkeys left out: 1 expired\ncommands: 15\nrefused 1 times: WRONGTYPE /)
+  assert.not.ok(existsSync(directory))
+  const damaged = await importFile(fileOf('bad.resp', Buffer.concat([MIXED, Buffer.from('*1\r\n$x\r\n')])), directory, { isDryRun: true })
+  assert.is(damaged.status, 1)
+  assert.match(damaged.error, /no command at byte \d+ of the commands/)
+})
+
+test('a key of the base that is expired by now lives on if the log gives it a later deadline', async () => {
+  const writer = new RdbWriter()
+  writer.begin()
+  const chunks = [...writer.write({ kind: 'aux', name: 'aof-base', value: '1' }), ...writer.write({ kind: 'database', index: 0 })]
+  for (const key of ['prolonged', 'persisted', 'expired']) {
+    chunks.push(...writer.write({ kind: 'key', key, expireAtMs: 1000, value: { type: 'string', sizeBytes: 1, pieces: ['v'] } }))
+  }
+  const commands = log(['PEXPIREAT', 'prolonged', 4_000_000_000_000], ['PERSIST', 'persisted'])
+  const path = fileOf('appendonly.aof', Buffer.concat([...chunks, ...writer.end(), commands]))
+  for (const selection of [{}, { pattern: '*' }]) {
+    const directory = freshPath('data')
+    assert.is((await importFile(path, directory, { selection })).status, 0)
+    await within(directory, async (client) => {
+      assert.equal(await client.pipeline(['prolonged', 'persisted', 'expired'].map((key) => ['GET', key])), ['v', 'v', null])
+    })
   }
 })
 

@@ -1,11 +1,12 @@
 /** Imports from and into running servers: what is refused, and what is reported. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { addressOf } from '../../../server/exchange/sources/connection.ts'
 import { withNode } from '../../support/harness/in-process-node.ts'
+import { CutProxy } from '../../support/servers/cut-proxy.ts'
 import { checkClean, importFile } from '../../support/servers/imports.ts'
 import { freePort } from '../../support/servers/running-server.ts'
 
@@ -54,6 +55,45 @@ test('keys of a server go into a directory and into a database of another server
     const counted = await importFile(source, '', { target, isDryRun: true })
     assert.match(counted.out, /^would import .*: 3 keys/)
     assert.is(await client.call('DBSIZE'), 1)
+  })
+})
+
+test('an import whose connection is cut says how many keys came, and can be run again', async () => {
+  const value = 'v'.repeat(1000)
+  await withNode({}, async ({ node: source, client: writer }) => {
+    await writer.pipeline(Array.from({ length: 20_000 }, (_, index) => ['SET', `key ${index}`, `${index} ${value}`]))
+    await writer.call('RPUSH', 'list', 'a', 'b')
+    await withNode({}, async ({ node: target, client }) => {
+      const from = `redis://127.0.0.1:${source.port}`
+      const proxy = await CutProxy.start(target.port)
+      proxy.cutAfter = 30_000
+      const cut = await importFile(from, '', { target: { server: `redis://127.0.0.1:${proxy.port}` } })
+      await proxy.close()
+      assert.is(cut.status, 1)
+      const [, keys] = /was lost.*; (\d+) keys had been imported before: run the import again with --replace\n$/.exec(cut.error) ?? []
+      const there = (await client.call('DBSIZE')) as number
+      assert.ok(Number(keys) > 0 && Number(keys) <= there && there < 20_001, `${keys} of ${there} keys`)
+      await client.call('SET', 'key 0', 'changed')
+      const again = await importFile(from, '', { target: { server: `redis://127.0.0.1:${target.port}` }, mustReplace: true })
+      assert.is(again.status, 0, again.error + again.out)
+      assert.is(await client.call('DBSIZE'), 20_001)
+      assert.equal(await client.call('LRANGE', 'list', 0, -1), ['a', 'b'])
+      assert.equal(await client.call('GET', 'key 0'), `0 ${value}`)
+    })
+  })
+})
+
+test('commands that had been run before a connection was cut are counted', async () => {
+  const path = join(scratch, 'commands.resp')
+  writeFileSync(path, 'SET key value\r\n'.repeat(30_000).replace('SET', '#\r\nSET'))
+  writeFileSync(path, Buffer.concat([Buffer.from('*1\r\n$4\r\nPING\r\n'), readFileSync(path)]))
+  await withNode({}, async ({ node }) => {
+    const proxy = await CutProxy.start(node.port)
+    proxy.cutAfter = 30_000
+    const { status, error } = await importFile(path, '', { target: { server: `redis://127.0.0.1:${proxy.port}` } })
+    await proxy.close()
+    assert.is(status, 1)
+    assert.match(error, /; \d+ commands had been run before: empty the server before they run again\n$/)
   })
 })
 
