@@ -39,7 +39,10 @@ export class RdbWriter {
     this.out.raw(`REDIS${String(this.context.version).padStart(4, '0')}`)
   }
 
-  /** Writes an item. Yields the chunks that became full. */
+  /**
+   * Writes an item. Yields the chunks that became full, and an empty one where much input has made
+   * no output yet, so that other work gets its turn.
+   */
   *write(item: RdbItem): Generator<Buffer> {
     const { out } = this
     switch (item.kind) {
@@ -121,7 +124,7 @@ export function payloadChunks(value: RdbValue, options: PayloadOptions = {}): Pa
   const { version, mayCompress, limits } = { ...DEFAULT_OPTIONS, ...options }
   const out = new RdbOutput({ mayCompress, hasChecksum: true })
   const context: WriteContext = { out, version, limits, lostDeadlineCount: 0 }
-  const chunks = [...writeValue(context, value, (type) => out.byte(type))]
+  const chunks = [...writeValue(context, value, (type) => out.byte(type))].filter(({ length }) => length > 0)
   out.byte(version)
   out.byte(0)
   chunks.push(out.take(), out.checksum())

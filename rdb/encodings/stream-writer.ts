@@ -30,8 +30,11 @@ export function* writeStream({ out, version, limits }: WriteContext, value: RdbS
     isWhole = next.done === true
     if (next.done === true) break
     held.push(next.value)
-    sizeBytes += HELD_ENTRY_BYTES
-    for (const text of next.value.fields) sizeBytes += text.length
+    let entryBytes = HELD_ENTRY_BYTES
+    for (const text of next.value.fields) entryBytes += text.length
+    sizeBytes += entryBytes
+    out.countInput(entryBytes)
+    if (out.isFull) yield out.take()
   }
   if (isWhole) yield* writeHeld(out, limits, value.count, held)
   else yield* writeMany(out, value.count, held, rest)

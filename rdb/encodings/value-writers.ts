@@ -3,7 +3,7 @@
  * packed; larger ones are written element by element. A small list is a quicklist 2; a large one is
  * written element by element, since the number of nodes would have to come first.
  */
-import { assert } from '../../base/assert.ts'
+import { assert, at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import * as codes from '../format/codes.ts'
 import type { RdbOutput } from '../format/output.ts'
@@ -23,6 +23,8 @@ const MAX_PACKED_ELEMENT_BYTES = 64
 const MAX_INTSET_COUNT = 512
 /** About the bytes of an element in a listpack beside its content. */
 const HELD_ELEMENT_BYTES = 11
+/** The input for which a held element counts beside its content: it takes time of its own. */
+const ELEMENT_INPUT_BYTES = 64
 
 const listpack = new ListpackWriter()
 
@@ -38,7 +40,7 @@ export function* writeValue(context: WriteContext, value: RdbValue, between: (ty
     case 'set':
       return yield* writeSet(context, value, between)
     case 'sorted-set':
-      return yield* writeSortedSet(context.out, value, between)
+      return yield* writeSortedSet(context, value, between)
     case 'hash':
       return yield* writeHash(context, value, between)
     default:
@@ -76,15 +78,29 @@ interface Held<T> {
   readonly isWhole: boolean
 }
 
-function hold<T>(elements: Iterable<T>, fits: (element: T, count: number) => boolean): Held<T> {
+/** Takes elements while they fit. Yields a chunk where it has taken many. */
+function* hold<T>(
+  out: RdbOutput,
+  elements: Iterable<T>,
+  sizeOf: (element: T) => number,
+  fits: (element: T, count: number, sizeBytes: number) => boolean,
+): Generator<Buffer, Held<T>> {
   const rest = elements[Symbol.iterator]()
   const held: T[] = []
+  let sizeBytes = 0
   for (let next = rest.next(); next.done !== true; next = rest.next()) {
+    const contentBytes = sizeOf(next.value)
     held.push(next.value)
-    if (!fits(next.value, held.length)) return { held, rest, isWhole: false }
+    sizeBytes += contentBytes + HELD_ELEMENT_BYTES
+    if (!fits(next.value, held.length, sizeBytes)) return { held, rest, isWhole: false }
+    out.countInput(contentBytes + ELEMENT_INPUT_BYTES)
+    if (out.isFull) yield out.take()
   }
   return { held, rest, isWhole: true }
 }
+
+/** The input for which a written element counts: many short ones take longer than their bytes. */
+const WRITTEN_INPUT_BYTES = 16
 
 /** Writes the count and the elements, held and not. */
 function* writeAll<T>(out: RdbOutput, count: number, { held, rest }: Held<T>, write: (element: T) => void): Generator<Buffer> {
@@ -92,10 +108,12 @@ function* writeAll<T>(out: RdbOutput, count: number, { held, rest }: Held<T>, wr
   let written = held.length
   for (const element of held) {
     if (out.isFull) yield out.take()
+    out.countInput(WRITTEN_INPUT_BYTES)
     write(element)
   }
   for (let next = rest.next(); next.done !== true; next = rest.next()) {
     if (out.isFull) yield out.take()
+    out.countInput(WRITTEN_INPUT_BYTES)
     write(next.value)
     written++
   }
@@ -103,11 +121,8 @@ function* writeAll<T>(out: RdbOutput, count: number, { held, rest }: Held<T>, wr
 }
 
 function* writeList({ out, limits }: WriteContext, value: RdbListValue, between: Between): Generator<Buffer> {
-  let sizeBytes = 0
-  const held = hold(value.elements, (element) => {
-    sizeBytes += element.length + HELD_ELEMENT_BYTES
-    return sizeBytes <= limits.heldBytes
-  })
+  const fits = (_element: Bytes, _count: number, sizeBytes: number) => sizeBytes <= limits.heldBytes
+  const held = yield* hold(out, value.elements, (element) => element.length, fits)
   if (!held.isWhole) {
     between(codes.TYPE_LIST)
     yield* writeAll(out, value.count, held, (element) => out.string(element))
@@ -115,7 +130,7 @@ function* writeList({ out, limits }: WriteContext, value: RdbListValue, between:
   }
   assert(held.held.length === value.count, 'a collection has its stated number of elements')
   between(codes.TYPE_LIST_QUICKLIST_2)
-  const nodes = listNodes(held.held, limits.listNodeSize)
+  const nodes = yield* listNodes(out, held.held, limits.listNodeSize)
   out.writeLength(nodes.length)
   for (const node of nodes) {
     out.writeLength(codes.NODE_PACKED)
@@ -130,25 +145,30 @@ const EXPECTED_ELEMENT_BYTES = 8
 const COUNTED_NODE_BYTES = 8192
 const KIBIBYTE = 1024
 
-/** Returns the listpacks of a list that was filled at its end. */
-function listNodes(elements: readonly Bytes[], nodeSize: number): Buffer[] {
+/**
+ * Returns the listpacks of a list that was filled at its end. Yields a chunk after many elements,
+ * but not within a node: other values use the same listpack.
+ */
+function* listNodes(out: RdbOutput, elements: readonly Bytes[], nodeSize: number): Generator<Buffer, Buffer[]> {
   const isCounted = nodeSize >= 0
   const maxBytes = isCounted ? COUNTED_NODE_BYTES : KIBIBYTE << Math.min(1 - nodeSize, 6)
   const nodes: Buffer[] = []
-  let count = 0
-  listpack.reset()
-  for (const element of elements) {
-    const isFull = listpack.sizeBytes + element.length + EXPECTED_ELEMENT_BYTES > maxBytes || (isCounted && count >= nodeSize)
-    if (isFull && count > 0) {
-      nodes.push(Buffer.from(listpack.finished()))
-      listpack.reset()
-      count = 0
-    }
-    listpack.add(element)
-    count++
+  for (let start = 0; start < elements.length; ) {
+    let end = start
+    listpack.reset()
+    do listpack.add(at(elements, end++))
+    while (end < elements.length && !isFull(at(elements, end), end - start))
+    const node = Buffer.from(listpack.finished())
+    nodes.push(node)
+    out.countInput(node.length + (end - start) * ELEMENT_INPUT_BYTES)
+    start = end
+    if (out.isFull) yield out.take()
   }
-  if (count > 0) nodes.push(Buffer.from(listpack.finished()))
   return nodes
+
+  function isFull(next: Bytes, count: number): boolean {
+    return listpack.sizeBytes + next.length + EXPECTED_ELEMENT_BYTES > maxBytes || (isCounted && count >= nodeSize)
+  }
 }
 
 function packedOf(elements: readonly Bytes[]): Buffer {
@@ -157,16 +177,18 @@ function packedOf(elements: readonly Bytes[]): Buffer {
   return listpack.finished()
 }
 
-function* writeSet({ out, version }: WriteContext, value: RdbSetValue, between: Between): Generator<Buffer> {
+function* writeSet({ out, version, limits }: WriteContext, value: RdbSetValue, between: Between): Generator<Buffer> {
   const mayBeListpack = version > codes.VERSION_REDIS_7_0 && value.isPacked !== false
   const mayBeIntset = value.isPacked !== false
   const integers: bigint[] = []
-  const held = hold(value.members, (member, count) => {
+  const fits = (member: Bytes, count: number, sizeBytes: number) => {
+    if (sizeBytes > limits.heldBytes) return false
     const integer = mayBeIntset && integers.length === count - 1 ? integerOf(member) : null
     if (integer !== null) integers.push(integer)
     if (integers.length === count) return value.isPacked === true || count <= MAX_INTSET_COUNT
     return mayBeListpack && count <= MAX_PACKED_COUNT && member.length <= MAX_PACKED_ELEMENT_BYTES
-  })
+  }
+  const held = yield* hold(out, value.members, (member) => member.length, fits)
   const isInteger = mayBeIntset && held.isWhole && integers.length === held.held.length
   if (!isInteger && !(held.isWhole && mayBeListpack)) {
     between(codes.TYPE_SET)
@@ -178,10 +200,12 @@ function* writeSet({ out, version }: WriteContext, value: RdbSetValue, between: 
   out.packed(isInteger ? writeIntset(integers) : packedOf(held.held))
 }
 
-function* writeSortedSet(out: RdbOutput, value: RdbSortedSetValue, between: Between): Generator<Buffer> {
+function* writeSortedSet({ out, limits }: WriteContext, value: RdbSortedSetValue, between: Between): Generator<Buffer> {
   const { isPacked } = value
   const isSmall = (member: Bytes, count: number) => count <= MAX_PACKED_COUNT && member.length <= MAX_PACKED_ELEMENT_BYTES
-  const held = hold(value.members, ([member], count) => isPacked ?? isSmall(member, count))
+  const fits = ([member]: readonly [Bytes, number], count: number, sizeBytes: number) =>
+    sizeBytes <= limits.heldBytes && (isPacked ?? isSmall(member, count))
+  const held = yield* hold(out, value.members, ([member]) => member.length, fits)
   if (!held.isWhole) {
     between(codes.TYPE_ZSET_2)
     yield* writeAll(out, value.count, held, ([member, score]) => {
@@ -195,12 +219,16 @@ function* writeSortedSet(out: RdbOutput, value: RdbSortedSetValue, between: Betw
   out.packed(packedOf(held.held.flatMap(([member, score]) => [member, scoreText(score)])))
 }
 
+type HashField = readonly [field: Bytes, content: Bytes, deadlineMs: number | null]
+
 function* writeHash(context: WriteContext, value: RdbHashValue, between: Between): Generator<Buffer> {
   const { out } = context
   const { minDeadlineMs, isPacked } = value
   const isSmall = (field: Bytes, content: Bytes, count: number) =>
     count <= MAX_PACKED_HASH_COUNT && Math.max(field.length, content.length) <= MAX_PACKED_ELEMENT_BYTES
-  const held = hold(value.fields, ([field, content], count) => isPacked ?? isSmall(field, content, count))
+  const fits = ([field, content]: HashField, count: number, sizeBytes: number) =>
+    sizeBytes <= context.limits.heldBytes && (isPacked ?? isSmall(field, content, count))
+  const held = yield* hold(out, value.fields, ([field, content]) => field.length + content.length, fits)
   if (minDeadlineMs !== null && context.version >= codes.VERSION_FIELD_DEADLINES) {
     between(codes.TYPE_HASH_METADATA)
     out.milliseconds(minDeadlineMs)

@@ -8,7 +8,10 @@ export interface PackingLimits {
   /** `stream-node-max-entries` and `stream-node-max-bytes`; 0: no limit. */
   readonly streamNodeEntries: number
   readonly streamNodeBytes: number
-  /** Lists and streams up to this size are held to be divided into nodes as Redis does. */
+  /**
+   * Values up to this size are held: lists and streams to be divided into nodes as Redis does,
+   * others to be packed.
+   */
   readonly heldBytes: number
 }
 

@@ -6,6 +6,11 @@ import { lzfCompress } from './lzf.ts'
 
 /** The length from which on a chunk is handed on. */
 const CHUNK_BYTES = 64 * 1024
+/**
+ * The input after which a chunk is handed on whatever its length, in bytes. Compression, and
+ * elements that are held, take time for input of which little comes out.
+ */
+const MAX_INPUT_BYTES = 128 * 1024
 /** The first buffer: most values fit. */
 const SMALL_BYTES = 512
 const NO_BYTES = Buffer.alloc(0)
@@ -23,6 +28,8 @@ export interface RdbOutputOptions {
 export class RdbOutput {
   private buffer: Buffer = NO_BYTES
   private length = 0
+  /** The input since the last chunk, in bytes, as far as it is counted. */
+  private inputBytes = 0
   private readonly mayCompress: boolean
   private readonly crc: Crc64 | null
 
@@ -31,17 +38,26 @@ export class RdbOutput {
     this.crc = hasChecksum ? new Crc64() : null
   }
 
-  /** True when a chunk is worth handing on. */
+  /** True when a chunk is to be handed on: it is long, or has taken its time. */
   get isFull(): boolean {
-    return this.length >= CHUNK_BYTES
+    return this.length >= CHUNK_BYTES || this.inputBytes >= MAX_INPUT_BYTES
   }
 
-  /** Returns the bytes written since the last call, and releases them from the output. */
+  /** Counts input of which nothing is written yet. */
+  countInput(sizeBytes: number): void {
+    this.inputBytes += sizeBytes
+  }
+
+  /**
+   * Returns the bytes written since the last call, and releases them from the output. There are
+   * none where the chunk was full of counted input.
+   */
   take(): Buffer {
     const chunk = this.buffer.subarray(0, this.length)
     this.crc?.update(chunk)
     this.buffer = NO_BYTES
     this.length = 0
+    this.inputBytes = 0
     return chunk
   }
 
@@ -137,6 +153,7 @@ export class RdbOutput {
   }
 
   private compressed(bytes: Buffer): boolean {
+    this.inputBytes += bytes.length
     const shorter = lzfCompress(bytes)
     if (shorter === null) return false
     this.byte(STRING_LZF)

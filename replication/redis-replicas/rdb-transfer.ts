@@ -201,7 +201,7 @@ export class RdbTransfer implements SnapshotUser {
   }
 
   private send(bytes: Buffer): void {
-    if (this.current !== 'sending') return
+    if (this.current !== 'sending' || bytes.length === 0) return
     this.options.connection.send(bytes)
     this.options.limit.consume(bytes.length)
     this.sentBytes += bytes.length
