@@ -319,7 +319,19 @@ export interface MigrationOutcome {
   readonly failure: Bytes | null
 }
 
+/** A place among the transfers that wait until payloads take less memory. */
+export interface PayloadTurn {
+  /** True once the payloads may be written. */
+  readonly isReady: boolean
+  /** Lets the next one have its turn. To be called in any case; a second call has no effect. */
+  giveUp(): void
+}
+
 export interface MigrationPort {
+  /** True if payloads may be written now: those in memory are within their limit. */
+  readonly hasRoom: boolean
+  /** Calls `ready` when payloads may be written, after all who waited before. */
+  waitForRoom(ready: () => void): PayloadTurn
   /** Sends keys to another server, until `abandoned` is aborted. Never rejects. */
   transfer(
     target: MigrationTarget,

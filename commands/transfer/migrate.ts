@@ -5,7 +5,8 @@
  * in which the command ran. A key that is changed before it is acknowledged stays here, and the
  * client gets an error. When the transfer has ended, the command runs again and deletes the keys.
  *
- *   request -> payloads -> BLOCKED ... transfer ends -> the key of the wait changes -> run again
+ *   request -> [BLOCKED until others' payloads take less memory, run again] -> payloads
+ *           -> BLOCKED ... transfer ends -> the key of the wait changes -> run again
  *
  * Differences from Redis: inside a transaction or a script the command is refused, as it cannot
  * wait there. If the client disconnects or is unblocked, all keys stay.
@@ -17,7 +18,7 @@ import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import { type Args, type Command, command, type KeyAccess, type KeyUse, keyRange } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
-import type { MigrationOutcome, TransferredKey } from '../contract/ports.ts'
+import type { MigrationOutcome, PayloadTurn, TransferredKey } from '../contract/ports.ts'
 import { ErrorReply, OK, type Reply, SimpleString } from '../contract/reply.ts'
 import type { Session } from '../contract/session.ts'
 import { isToken, Options, requireInteger } from '../parsing/args.ts'
@@ -58,7 +59,6 @@ function optionsOf(args: Args): MigrateOptions {
 
 /** Keys that are being transferred, and those of them that were changed meanwhile. */
 class MigratedKeys implements KeyObserver {
-  readonly args: Args
   readonly isCopy: boolean
   readonly keys: readonly Bytes[]
   outcome: MigrationOutcome | null = null
@@ -71,8 +71,7 @@ class MigratedKeys implements KeyObserver {
   private readonly changed = new Set<Bytes>()
   private isAllChanged = false
 
-  constructor(args: Args, isCopy: boolean, keys: readonly Bytes[], { db, keyspace }: Context) {
-    this.args = args
+  constructor(isCopy: boolean, keys: readonly Bytes[], { db, keyspace }: Context) {
     this.isCopy = isCopy
     this.keys = keys
     this.database = db.index
@@ -103,48 +102,66 @@ class MigratedKeys implements KeyObserver {
   }
 }
 
-/** The transfers under way, by session. */
-const transfers = new WeakMap<object, MigratedKeys>()
+/** A request whose client waits: for its turn to write payloads, then for the transfer. */
+interface WaitingRequest {
+  readonly args: Args
+  turn: PayloadTurn | null
+  transfer: MigratedKeys | null
+}
+
+/** The requests that wait, by session. */
+const waiting = new WeakMap<object, WaitingRequest>()
 
 function migrate(context: Context, args: Args): Reply {
   const { session } = context
-  const transfer = transfers.get(session)
-  if (transfer === undefined || transfer.args !== args) return begin(context, args)
-  if (transfer.outcome === null) return wait(context, transfer)
+  const known = waiting.get(session)
+  const request: WaitingRequest = known?.args === args ? known : { args, turn: null, transfer: null }
+  const { turn, transfer } = request
+  if (transfer === null) return turn?.isReady === false ? wait(context, request) : begin(context, request)
+  if (transfer.outcome === null) return wait(context, request)
   transfer.end()
   return finish(context, transfer, transfer.outcome)
 }
 
-function begin(context: Context, args: Args): Reply {
+/** Begins the transfer, or waits where the payloads of others take too much memory. */
+function begin(context: Context, request: WaitingRequest): Reply {
   const { db, keyspace, server, session, nowMs } = context
+  const { args } = request
   const { isCopy, mayReplace, credentials, keys } = optionsOf(args)
   const timeout = requireInteger(must(args[5]))
   const database = requireInteger(args[4])
   const found = keys.filter((key) => db.read(key) !== undefined)
   if (found.length === 0) return NO_KEY
   if (!context.mayBlock) throw clientError('ERR MIGRATE cannot wait inside a transaction or a script')
+  const { index } = db
+  const wake = () => keyspace.keyWaiters?.onKeyChanged(index, waitKeyOf(session))
+  if (request.turn === null && !server.migrations.hasRoom) {
+    request.turn = server.migrations.waitForRoom(wake)
+    return wait(context, request)
+  }
   const values = found.map((key): TransferredKey => {
     const { value, expireAtMs } = must(db.peek(key))
     const ttlMs = expireAtMs === 0 ? 0 : Math.max(1, expireAtMs - nowMs)
     return { key, ttlMs, payload: payloadOf(must(value), server, 'any') }
   })
   const timeoutMs = timeout <= 0 ? DEFAULT_TIMEOUT_MS : Math.min(Number(timeout), MAX_TIMEOUT_MS)
-  const transfer = new MigratedKeys(args, isCopy, found, context)
-  transfers.set(session, transfer)
+  const transfer = new MigratedKeys(isCopy, found, context)
+  request.transfer = transfer
   const target = { host: args[1], port: args[2], database: String(database), credentials }
-  const waitKey = waitKeyOf(session)
   void server.migrations.transfer(target, values, { mayReplace, timeoutMs }, transfer.abandonment.signal).then((outcome) => {
     transfer.outcome = outcome
-    keyspace.keyWaiters?.onKeyChanged(transfer.database, waitKey)
+    wake()
   })
-  return wait(context, transfer)
+  request.turn?.giveUp()
+  return wait(context, request)
 }
 
-/** The key that the client is blocked on: it changes when the transfer has ended. */
+/** The key that the client is blocked on: it changes when the wait has ended. */
 const waitKeyOf = ({ id }: Session): Bytes => `\x00migrate ${id}`
 
-function wait(context: Context, transfer: MigratedKeys): Reply {
+function wait(context: Context, request: WaitingRequest): Reply {
   const { session } = context
+  waiting.set(session, request)
   return context.block({
     keys: [waitKeyOf(session)],
     kind: 0,
@@ -152,9 +169,10 @@ function wait(context: Context, transfer: MigratedKeys): Reply {
     onTimeout: UNBLOCKED,
     wakesOnDelete: true,
     ended() {
-      transfer.end()
-      transfer.abandonment.abort()
-      if (transfers.get(session) === transfer) transfers.delete(session)
+      request.turn?.giveUp()
+      request.transfer?.end()
+      request.transfer?.abandonment.abort()
+      if (waiting.get(session) === request) waiting.delete(session)
     },
   })
 }

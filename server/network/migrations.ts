@@ -14,8 +14,18 @@
  */
 import * as net from 'node:net'
 import { type Bytes, textOf } from '../../base/bytes.ts'
-import type { MigrationOutcome, MigrationPort, MigrationTarget, TransferredKey, TransferSettings } from '../../commands/contract/ports.ts'
+import type {
+  MigrationOutcome,
+  MigrationPort,
+  MigrationTarget,
+  PayloadTurn,
+  TransferredKey,
+  TransferSettings,
+} from '../../commands/contract/ports.ts'
+import { PayloadRoom } from './payload-room.ts'
 
+/** Transfers wait while the payloads of others have this many bytes. */
+const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
 const KEPT_MS = 10_000
 const MAX_KEPT = 64
 /** A reply of the other server has at most this many bytes before its line ends. */
@@ -111,7 +121,20 @@ export class Migrations implements MigrationPort {
   /** Connections that are not in use, by address, the one used last at the end. */
   private readonly kept = new Map<string, TargetConnection>()
   private readonly used = new Set<TargetConnection>()
+  private readonly room: PayloadRoom
   private isClosed = false
+
+  constructor(maxPayloadBytes = MAX_PAYLOAD_BYTES) {
+    this.room = new PayloadRoom(maxPayloadBytes)
+  }
+
+  get hasRoom(): boolean {
+    return this.room.isOpen
+  }
+
+  waitForRoom(ready: () => void): PayloadTurn {
+    return this.room.wait(ready)
+  }
 
   async transfer(
     target: MigrationTarget,
@@ -119,7 +142,10 @@ export class Migrations implements MigrationPort {
     settings: TransferSettings,
     abandoned: AbortSignal,
   ): Promise<MigrationOutcome> {
+    const payloadBytes = keys.reduce((sum, { payload }) => sum + lengthOf(payload), 0)
+    this.room.add(payloadBytes)
     const outcome = await this.tryTwice(target, keys, settings, abandoned)
+    this.room.remove(payloadBytes)
     // A server that is closing deletes no keys any more.
     return this.isClosed ? new Promise<never>(() => {}) : outcome
   }
@@ -245,6 +271,8 @@ function outcomeOf({ lines, failure, headCount }: TransferAttempt, count: number
   return { isStored, refusal: refused === undefined ? null : `ERR Target instance replied with error: ${refused.slice(1)}`, failure }
 }
 
+const lengthOf = (payload: readonly Buffer[]): number => payload.reduce((sum, chunk) => sum + chunk.length, 0)
+
 const bulk = (word: Bytes): Bytes => `$${word.length}\r\n${word}\r\n`
 
 function requestOf(words: readonly Bytes[]): Buffer {
@@ -252,7 +280,6 @@ function requestOf(words: readonly Bytes[]): Buffer {
 }
 
 function restoreOf({ key, ttlMs, payload }: TransferredKey, mayReplace: boolean): readonly Buffer[] {
-  const length = payload.reduce((sum, chunk) => sum + chunk.length, 0)
-  const head = `*${mayReplace ? 5 : 4}\r\n${bulk('RESTORE')}${bulk(key)}${bulk(String(ttlMs))}$${length}\r\n`
+  const head = `*${mayReplace ? 5 : 4}\r\n${bulk('RESTORE')}${bulk(key)}${bulk(String(ttlMs))}$${lengthOf(payload)}\r\n`
   return [Buffer.from(head, 'latin1'), ...payload, Buffer.from(mayReplace ? `\r\n${bulk('REPLACE')}` : '\r\n', 'latin1')]
 }

@@ -112,6 +112,50 @@ test('the key of a client that is unblocked or leaves stays, and nothing observe
   assert.is(run('EXISTS', 'a'), 1)
 })
 
+test('without room for payloads a client waits, and then sends its keys as they are', async () => {
+  const { run, mover, migrations, end, texts, executor } = start()
+  run('MSET', 'a', '1', 'b', '2')
+  migrations.hasRoom = false
+  mover.send(...TO, '', '0', '50', 'KEYS', 'a', 'b')
+  assert.equal([texts(), migrations.sent.length, migrations.turns.length], [[], 0, 1])
+  const [turn] = migrations.turns
+  turn!.ready()
+  executor.serveBlocked()
+  assert.equal([texts(), migrations.sent.length, migrations.turns.length], [[], 0, 1])
+  run('DEL', 'a')
+  turn!.isReady = true
+  turn!.ready()
+  executor.serveBlocked()
+  assert.equal(
+    migrations.sent.map(({ keys }) => keys.map(({ key }) => key)),
+    [['b']],
+  )
+  assert.is(turn!.hasLeft, true)
+  await end(stored(true))
+  assert.equal(texts(), [OK])
+  assert.is(run('EXISTS', 'b'), 0)
+})
+
+test('a client that waits for room gives its turn up when its keys are gone, or it is unblocked', () => {
+  const { run, mover, migrations, texts, executor, blocked, client } = start()
+  run('SET', 'a', '1')
+  migrations.hasRoom = false
+  mover.send(...TO, 'a', '0', '50')
+  run('DEL', 'a')
+  const [turn] = migrations.turns
+  turn!.isReady = true
+  turn!.ready()
+  executor.serveBlocked()
+  assert.equal(texts(), [new SimpleString('NOKEY')])
+  assert.is(turn!.hasLeft, true)
+  run('SET', 'a', '1')
+  const other = client()
+  other.send(...TO, 'a', '0', '50')
+  blocked.unblock(other, 'error')
+  assert.is(migrations.turns[1]!.hasLeft, true)
+  assert.equal(migrations.sent, [])
+})
+
 test('arguments are refused as Redis refuses them', () => {
   const { run, error } = start()
   run('SET', 'a', '1')

@@ -16,6 +16,8 @@ const KEYS = 60
 const LONG_MS = 60_000
 /** More than the buffers of two sockets hold. */
 const LARGE_BYTES = 40_000_000
+/** Clients whose payloads together exceed their limit by far. */
+const MOVERS = 12
 
 const READING = 'IOERR error or timeout reading to target instance'
 
@@ -228,6 +230,35 @@ test('a target that stops reading is a time-out of writing', async () => {
   } finally {
     await haypile.close()
     await full.close()
+    await server.stop()
+  }
+})
+
+test('the payloads of many clients wait for one another while a target does not read', async () => {
+  const server = await RunningServer.start()
+  const stuck = await listen((socket) => {
+    socket.pause()
+    socket.write('+OK\r\n')
+  })
+  const haypile = await server.connect()
+  const movers = await Promise.all(Array.from({ length: MOVERS }, () => server.connect()))
+  try {
+    for (const i of movers.keys()) await haypile.call('SETRANGE', `k${i}`, LARGE_BYTES, 'x')
+    assert.is(await haypile.call('SAVE'), 'OK')
+    const before = server.residentBytes
+    const replies = movers.map((mover, i) => textOf(mover.call('MIGRATE', '127.0.0.1', stuck.port, `k${i}`, '0', LONG_MS)))
+    await until('all clients to be blocked', async () => {
+      assert.is(await haypile.call('PING'), 'PONG')
+      return String(await haypile.call('INFO', 'clients')).includes(`blocked_clients:${MOVERS}`)
+    })
+    const growthBytes = server.residentBytes - before
+    assert.ok(growthBytes < (MOVERS * LARGE_BYTES) / 2, `${growthBytes}`)
+    await stuck.close()
+    for (const reply of replies) assert.match(String(await reply), /^IOERR error or timeout/)
+    assert.is(await haypile.call('DBSIZE'), MOVERS)
+  } finally {
+    await Promise.all([haypile, ...movers].map((client) => client.close()))
+    await stuck.close()
     await server.stop()
   }
 })

@@ -13,6 +13,7 @@ import type {
   MigrationOutcome,
   MigrationPort,
   MigrationTarget,
+  PayloadTurn,
   ReplicationPort,
   ServerPort,
   ShutdownOptions,
@@ -226,9 +227,25 @@ class FakeReplication implements ReplicationPort {
 
 /** Transfers whose outcome the test decides. */
 class FakeMigrations implements MigrationPort {
+  hasRoom = true
+  /** The transfers that wait for room. A test makes one ready. */
+  readonly turns: { isReady: boolean; hasLeft: boolean; ready(): void; giveUp(): void }[] = []
   readonly sent: { target: MigrationTarget; keys: readonly TransferredKey[]; settings: TransferSettings }[] = []
   /** Ends the transfer that began last. */
   end: (outcome: MigrationOutcome) => void = () => {}
+
+  waitForRoom(ready: () => void): PayloadTurn {
+    const turn = {
+      isReady: false,
+      hasLeft: false,
+      ready,
+      giveUp() {
+        turn.hasLeft = true
+      },
+    }
+    this.turns.push(turn)
+    return turn
+  }
 
   transfer(target: MigrationTarget, keys: readonly TransferredKey[], settings: TransferSettings): Promise<MigrationOutcome> {
     this.sent.push({ target, keys, settings })
