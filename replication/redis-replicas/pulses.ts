@@ -2,8 +2,8 @@
  * Heartbeats to idle Redis replicas, and questions to all of them.
  *
  * A pulse is a group that changes nothing. All replicas get it, and the translator turns it into a
- * request for an acknowledgement. A node that is a replica itself appends nothing: it sends
- * newlines, which are no part of the binlog.
+ * request for an acknowledgement. A node that is a replica itself appends nothing, nor does a
+ * master whose role may still be taken: they send newlines, which are no part of the binlog.
  */
 import type { MasterOptions } from '../master/master-options.ts'
 import type { RedisReplica } from './redis-replica.ts'
@@ -42,13 +42,17 @@ export class Pulses {
    * that take no more newlines: they have to connect again.
    */
   tick(replicas: Iterable<RedisReplica>, monotonicMs: number): RedisReplica[] {
-    const { storage, settings } = this.options
+    const { storage, settings, mayPulse } = this.options
     const { offset } = storage.binlog.end
     const idle = [...replicas].filter(({ stream }) => {
       return stream !== null && stream.offset === offset && monotonicMs - stream.sentMs >= settings.pingPeriodMs
     })
     if (idle.length === 0) return []
-    if (storage.role === 'replica') return idle.filter(({ stream }) => stream?.sendNewline() === false)
+    const isReplica = storage.role === 'replica'
+    if (isReplica || !mayPulse()) {
+      const full = idle.filter(({ stream }) => stream?.sendNewline() === false)
+      return isReplica ? full : [] // a master may soon pulse again
+    }
     this.lastEnd = -1
     this.request()
     return []
