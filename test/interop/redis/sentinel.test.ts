@@ -4,7 +4,7 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type ConfirmedWriter, ioredisWriter, redisWriter } from '../../support/servers/confirmed-writers.ts'
+import { assertKept, confirmMore, ioredisWriter, redisWriter } from '../../support/servers/confirmed-writers.ts'
 import { assertEqual, fieldOf, fullSyncs, inStep, partialSyncs } from '../../support/servers/replicated-servers.ts'
 import { type RunningServer, until } from '../../support/servers/running-server.ts'
 import { GROUP, Sentinels } from '../../support/servers/sentinels.ts'
@@ -12,31 +12,9 @@ import { startWatched, type WatchedServers } from '../../support/servers/watched
 import { WireError, type WireReply } from '../../support/servers/wire-client.ts'
 import { haveTools } from '../tools.ts'
 
-/** Confirmed writes that each client must have before and after an event. */
-const ENOUGH = 200
-const CONFIRM_MS = 45_000
-
 const HELLO = '__sentinel__:hello'
 
 const portsOf = (servers: readonly RunningServer[]) => servers.map(({ port }) => port)
-
-async function confirmMore(writers: readonly ConfirmedWriter[]): Promise<void> {
-  for (const writer of writers) {
-    const wanted = writer.confirmed.size + ENOUGH
-    await until(`${writer.name} to have more writes confirmed`, () => writer.confirmed.size >= wanted, CONFIRM_MS)
-  }
-}
-
-/** Asserts that every confirmed write is there. */
-async function assertKept(server: RunningServer, writers: readonly ConfirmedWriter[]): Promise<void> {
-  const client = await server.connect()
-  for (const { name, confirmed } of writers) {
-    const values = await client.pipeline([...confirmed].map((key) => ['GET', key]))
-    const lost = [...confirmed].filter((key, i) => values[i] !== key)
-    assert.equal(lost, [], `lost confirmed writes of ${name}`)
-  }
-  await client.close()
-}
 
 /**
  * Asserts that all servers follow this master: by INFO, by their configuration files, and by their

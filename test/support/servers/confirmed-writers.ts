@@ -5,8 +5,10 @@
  */
 import { Redis } from 'ioredis'
 import { createSentinel } from 'redis'
-import { pause } from './running-server.ts'
+import * as assert from 'uvu/assert'
+import { pause, until } from './running-server.ts'
 import { GROUP } from './sentinels.ts'
+import type { WireClient } from './wire-client.ts'
 
 const WAIT_MS = 500
 /** The pause between a failure and the next attempt. */
@@ -15,6 +17,9 @@ const AFTER_FAILURE_MS = 20
  * The pause between writes. Throughput is not measured here, and the sentinels need processor time.
  */
 const BETWEEN_MS = 2
+/** Confirmed writes that each client must have before and after an event. */
+const ENOUGH = 200
+const CONFIRM_MS = 45_000
 
 export interface Address {
   readonly host: string
@@ -80,6 +85,26 @@ export class ConfirmedWriter {
     this.lastMs = now
     this.confirmed.add(key)
   }
+}
+
+/** Waits until each writer has some more writes confirmed. */
+export async function confirmMore(writers: readonly ConfirmedWriter[]): Promise<void> {
+  for (const writer of writers) {
+    const wanted = writer.confirmed.size + ENOUGH
+    await until(`${writer.name} to have more writes confirmed`, () => writer.confirmed.size >= wanted, CONFIRM_MS)
+  }
+}
+
+/** Asserts that a server has every write that was confirmed before this call. */
+export async function assertKept(server: { connect(): Promise<WireClient> }, writers: readonly ConfirmedWriter[]): Promise<void> {
+  const kept = writers.map(({ name, confirmed }) => ({ name, keys: [...confirmed] }))
+  const client = await server.connect()
+  for (const { name, keys } of kept) {
+    const values = await client.pipeline(keys.map((key) => ['GET', key]))
+    const lost = keys.filter((key, i) => values[i] !== key)
+    assert.equal(lost, [], `lost confirmed writes of ${name}`)
+  }
+  await client.close()
 }
 
 /**
