@@ -5,7 +5,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { assertKept, type ConfirmedWriter, confirmMore, ioredisWriter, redisWriter } from '../../support/servers/confirmed-writers.ts'
-import { type Kind, type Member, type MixedGroup, memberField, startMixed } from '../../support/servers/mixed-group.ts'
+import { type Kind, type Member, type MixedGroup, memberField, membersInStep, startMixed } from '../../support/servers/mixed-group.ts'
 import { until } from '../../support/servers/running-server.ts'
 import { GROUP, Sentinels } from '../../support/servers/sentinels.ts'
 import type { WireError } from '../../support/servers/wire-client.ts'
@@ -86,6 +86,30 @@ if (haveTools('Sentinel with groups of both kinds', 'redis-sentinel', 'redis-ser
     assert.is(haypile.kind, 'haypile')
     assert.is(await failOver(watched, haypile), redis)
     await finish(watched)
+  })
+
+  test('the newer of two haypiles behind a Redis takes over, not the one with the longer binlog', async () => {
+    const group = await startMixed(['redis', 'haypile', 'haypile'])
+    const [redis, older, newer] = group.all as [Member, Member, Member]
+    await older.call('REPLICAOF', 'NO', 'ONE')
+    await older.call('SET', 'own', 'x'.repeat(1_000_000))
+    await redis.call('ACL', 'SETUSER', 'older', 'on', '>secret', '+psync', '+replconf', '+ping')
+    await older.call('CONFIG', 'SET', 'masteruser', 'older', 'masterauth', 'secret')
+    await older.call('REPLICAOF', '127.0.0.1', redis.port)
+    await membersInStep(redis, older, newer)
+    const sentinels = await Sentinels.start({ port: redis.port, hurry: 'fast' })
+    await sentinels.seeAllWell(redis.port, portsOf([older, newer]))
+    assert.is(await redis.call('ACL', 'DELUSER', 'older'), 1)
+    await until('the link to be down', async () => (await memberField(older, 'master_link_status')) === 'down')
+    const client = await redis.connect()
+    assert.equal(await client.pipeline([['SET', 'last', '1'], ['WAIT', 1, 60_000]]), ['OK', 1]) // biome-ignore format: one line
+    await client.close()
+    await redis.kill9()
+    await sentinels.agreeOn(...portsOf([older, newer]))
+    assert.is(await sentinels.masterPort(), newer.port)
+    assert.is(await newer.call('GET', 'last'), '1')
+    await sentinels.stop()
+    await group.stop()
   })
 
   test('SENTINEL FAILOVER works in both directions, and a Redis that was cut off loses its writes meanwhile', async () => {
