@@ -65,9 +65,10 @@ export async function startBuild({ name, label, mainPath }: Build, flags: readon
   const port = await freePort()
   const dir = directory ?? mkdtempSync(join(tmpdir(), `haypile-bench-${name}-`))
   const common = ['--port', String(port), '--dir', dir, '--appendfsync', 'everysec', ...flags]
+  const level = flags.includes('--loglevel') ? [] : ['--loglevel', 'warning']
   const child =
     mainPath !== null
-      ? spawn(process.execPath, [mainPath, ...common, '--loglevel', 'warning'], { stdio: ['ignore', 'inherit', 'inherit'] })
+      ? spawn(process.execPath, [mainPath, ...common, ...level], { stdio: ['ignore', 'inherit', 'inherit'] })
       : spawn('redis-server', [...common, '--bind', '127.0.0.1', '--appendonly', 'yes', '--save', ''], {
           stdio: ['ignore', 'ignore', 'inherit'],
         })
@@ -132,6 +133,11 @@ export async function infoField(program: Program, section: string, field: string
 /** Returns resident memory in bytes, or null without /proc. */
 export function residentBytes(program: Program): number | null {
   return procField(program, 'status', /^VmRSS:\s+(\d+) kB/m, 1024)
+}
+
+/** Returns resident memory without files' pages in bytes, or null without /proc. */
+export function anonymousBytes(program: Program): number | null {
+  return procField(program, 'status', /^RssAnon:\s+(\d+) kB/m, 1024)
 }
 
 /** Returns the peak of resident memory in bytes, or null without /proc. */
