@@ -27,6 +27,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'interop/libraries/bullmq-recovery': 21,
   'simulation/redis/redis-simulation': 21,
   'interop/benchmarks/compare': 20,
+  'interop/benchmarks/tails': 20,
   'interop/redis/redis-replicas': 20,
   'interop/replication/mixed-chains': 20,
   'interop/exchange/exported-commands': 19,
