@@ -1,7 +1,7 @@
 /** Tables of the cold workloads. */
 import { mebibytes, milliseconds, perSecond, table } from '../support/tables.ts'
 import type { ColdResult } from './cold.ts'
-import { micros, ratioText } from './spread.ts'
+import { meanMicros, micros, ratioText } from './spread.ts'
 
 export function coldTables({ keys, cacheBytes, rows, memory, restarts }: ColdResult): string[] {
   const head = [
@@ -16,7 +16,7 @@ export function coldTables({ keys, cacheBytes, rows, memory, restarts }: ColdRes
       ...servers.flatMap((each) => [
         micros(each.processMicros),
         micros(each.mainMicros),
-        micros(each.compactionMicros),
+        meanMicros(each.compactionMicros),
         micros(each.deferredMicros),
         each.diskReads === null ? '' : each.diskReads.median.toFixed(2),
       ]),

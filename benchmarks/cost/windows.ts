@@ -26,7 +26,7 @@ export interface Sample {
   readonly mainMicros: number | null
   readonly compactionMicros: number | null
   readonly deferredMicros: number | null
-  /** Reads of LevelDB, which may be answered by its block cache or the page cache. */
+  /** Reads that haypile counts: single ones, which LevelDB's cache or the page cache may answer. */
   readonly diskReads: number | null
   readonly requestsPerSecond: number
 }

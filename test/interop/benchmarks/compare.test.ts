@@ -11,8 +11,8 @@ const BUILD = fileURLToPath(new URL('../../../..', import.meta.url))
 const TINY = ['--rounds', 1, '--window', 100, '--pipelined-window', 320, '--keys', 200, '--elements', 200]
 
 test('a spread has the median and the quartiles, and is null where a figure is missing', () => {
-  assert.equal(spreadOf([5, 1, 3, 2, 4]), { median: 3, q1: 2, q3: 4 })
-  assert.equal(spreadOf([1, 2]), { median: 1.5, q1: 1.25, q3: 1.75 })
+  assert.equal(spreadOf([5, 1, 3, 2, 4]), { median: 3, mean: 3, q1: 2, q3: 4 })
+  assert.equal(spreadOf([1, 2]), { median: 1.5, mean: 1.5, q1: 1.25, q3: 1.75 })
   assert.is(spreadOf([1, null]), null)
   assert.is(spreadOf([]), null)
 })
