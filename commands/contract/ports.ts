@@ -183,6 +183,8 @@ export interface StoragePort {
   readonly lastCheckpointSeconds: number
   /** Drops everything in memory and recovers from disk, as a restart would. */
   reload(): Promise<void>
+  /** Deletes expired keys if expiry in the background is off. To be called before a walk. */
+  expireBeforeWalk(): void
   /** Returns memory figures in bytes for MEMORY STATS and INFO, under the names of MemoryFigure. */
   memory(): ReadonlyMap<string, number>
 }

@@ -129,6 +129,7 @@ const scan = command({
     const cursor = requireCursor(args[1])
     const { pattern, count, type } = scanOptions(args)
     const from = startOf(context, cursor)
+    server.storage.expireBeforeWalk()
     if (pattern !== null && isLiteral(pattern)) {
       const found = lookUp(db, literalPrefix(pattern)).filter((walked) => walked.key >= from && isOfType(walked.type, type))
       return ['0', found.map(({ key }) => key)]
@@ -197,7 +198,10 @@ const randomkey = command({
   arity: 1,
   flags: ['readonly'],
   tips: ['request_policy:all_shards', 'nondeterministic_output', 'response_policy:special'],
-  steps: ({ db, server }) => loadingIfClosed(randomKey(db, server.random)),
+  steps({ db, server }) {
+    server.storage.expireBeforeWalk()
+    return loadingIfClosed(randomKey(db, server.random))
+  },
 })
 
 /** A live key, or null if there is none. */

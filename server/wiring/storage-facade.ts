@@ -37,6 +37,10 @@ export class StorageFacade implements StoragePort {
     return this.reloadAll()
   }
 
+  expireBeforeWalk(): void {
+    this.storage.expiry.expireBeforeWalk()
+  }
+
   /**
    * Returns the memory in use, in bytes, and updates the peak. To be called after recovery and then
    * periodically.

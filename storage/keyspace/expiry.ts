@@ -21,6 +21,8 @@ import type { Keyspace } from './keyspace.ts'
 const LOOK_AHEAD_MS = 60_000
 const LOAD_RECORDS = 1000
 const EXPIRE_PER_STEP = 100
+/** Deletions before a walk over keys, while expiry in the background is off. */
+const EXPIRE_PER_WALK = 1000
 /** Delay before expiry retries a key that could not be read. */
 const UNREADABLE_RETRY_MS = 1000
 /** The longest wait of a timer: wall time may jump, and setTimeout past 2^31 ms fires at once. */
@@ -57,9 +59,22 @@ export class Expiry {
    * counts as one. Returns true if more may be due. REQUIRES: called between units.
    */
   expireSome(count: number): boolean {
+    return this.isActive && this.expireDue(count)
+  }
+
+  /**
+   * Deletes what is due before a command walks over keys, if expiry in the background is off (DEBUG
+   * SET-ACTIVE-EXPIRE 0). In Redis such a command deletes the expired keys that it meets.
+   */
+  expireBeforeWalk(): void {
+    if (!this.isActive) this.expireDue(EXPIRE_PER_WALK)
+  }
+
+  private expireDue(limit: number): boolean {
     const { keyspace } = this
-    if (!this.isActive || keyspace.expiryMode !== 'delete' || keyspace.isUnitSuspended) return false
+    if (keyspace.expiryMode !== 'delete' || keyspace.isUnitSuspended) return false
     const { deadlines, nowMs } = keyspace
+    let count = limit
     while (count > 0) {
       const first = deadlines.first
       if (first === undefined || first.dueAtMs > nowMs) return false

@@ -113,6 +113,8 @@ class FakeStorage implements StoragePort {
     this.reloads++
   }
 
+  expireBeforeWalk(): void {}
+
   memory(): ReadonlyMap<string, number> {
     return this.figures
   }
