@@ -49,6 +49,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'crash/full-sync-kill': 13,
   'lua/libraries/limits': 12,
   'storage/records/level-directory': 12,
+  'storage/records/bulk-load': 12,
   'interop/redis/migrate': 12,
   'lua/string-search': 11,
   'crash/replication-kill': 10,

@@ -4,13 +4,14 @@
  *
  *   add(part) ... mustFlush -> flush() ... add(end) -> complete()
  *
- * A value that fits into its root record is written at once and leaves no trace in memory. Other
- * values go through a keyspace of the loader's own, whose checkpoints write their pages. A large
- * collection grows part by part, and its clean pages are evicted meanwhile.
+ * A value that fits into its root record becomes a record of a bulk load, which LevelDB gets at the
+ * end (records/bulk-load.ts). Other values go through a keyspace of the loader's own, whose
+ * checkpoints write their pages. A large collection grows part by part, and its clean pages are
+ * evicted meanwhile.
  *
  * A failed load leaves records that belong to no data set in use: the caller removes them.
  */
-import { assert, at, must, rethrowAssertion } from '../../base/assert.ts'
+import { assert, at, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { RdbPart, RdbValuePart } from '../../rdb/elements.ts'
 import { damagedAt, type RdbError, refusedAt } from '../../rdb/format/rdb-error.ts'
@@ -19,8 +20,8 @@ import { Checkpoint } from '../checkpoint/checkpoint.ts'
 import type { Database } from '../keyspace/database.ts'
 import { type ExpiryLog, Keyspace } from '../keyspace/keyspace.ts'
 import { decodeMeta, encodeMeta, type StoreMeta } from '../records/meta.ts'
-import type { RecordBatch, RecordStore } from '../records/record-store.ts'
-import { deadlineKey, META_KEY, rootKey, rootRange, stringRoot } from '../records/records.ts'
+import type { RecordLoad, RecordStore } from '../records/record-store.ts'
+import { deadlineKey, META_KEY, rootKey, stringRoot } from '../records/records.ts'
 import { collectionRoot } from '../values/collection.ts'
 import { Hash } from '../values/hash.ts'
 import { MIN_ROPE_BYTES, Rope } from '../values/rope.ts'
@@ -34,8 +35,6 @@ const DIRTY_FACTOR = 6
 const MAX_WHOLE_BYTES = 1024 * 1024
 /** Records that a slice of a checkpoint encodes. */
 const RECORDS_PER_SLICE = 64
-/** Records that the count of keys reads at once. */
-const COUNTED_RECORDS = 10_000
 
 const EMPTY_VALUE = Buffer.alloc(0)
 /** Nothing expires while an RDB is loaded. */
@@ -100,12 +99,10 @@ export class RdbLoader {
   private readonly keyspace: Keyspace
   private database: Database
   private open: OpenKey | null = null
-  /** Whole root records that wait for the next flush. */
-  private batch: RecordBatch
+  /** Takes the root records of whole values. */
+  private readonly load: RecordLoad
   /** The keys of each database that were written without going through the keyspace. */
   private readonly stored: { keys: number; volatile: number }[]
-  /** The write under way. */
-  private writing: Promise<void> = Promise.resolve()
   private hasEnded = false
 
   constructor(options: LoaderOptions) {
@@ -118,7 +115,7 @@ export class RdbLoader {
     this.keyspace.eviction.limits = { cacheBytes }
     this.keyspace.setClock(nowMs)
     this.database = this.keyspace.database(0)
-    this.batch = records.batch()
+    this.load = records.load()
     this.stored = Array.from({ length: databaseCount }, () => ({ keys: 0, volatile: 0 }))
   }
 
@@ -156,7 +153,7 @@ export class RdbLoader {
 
   /** True if `flush` has to come before the next part. */
   get mustFlush(): boolean {
-    return this.batch.sizeBytes >= this.flushBytes || this.keyspace.dirtyBytes >= DIRTY_FACTOR * this.flushBytes
+    return this.load.mustFlush || this.keyspace.dirtyBytes >= DIRTY_FACTOR * this.flushBytes
   }
 
   /**
@@ -164,13 +161,7 @@ export class RdbLoader {
    * write has ended.
    */
   async flush(): Promise<void> {
-    await this.writing
-    const { batch } = this
-    if (batch.count > 0) {
-      this.batch = this.options.records.batch()
-      this.writing = batch.writeLazily()
-      this.writing.catch(rethrowAssertion) // the next flush rejects with it
-    }
+    if (this.load.mustFlush) await this.load.flush()
     if (this.keyspace.dirty.length > 0) await this.checkpoint({ offset: 0, crc: 0 })
   }
 
@@ -181,10 +172,9 @@ export class RdbLoader {
   async complete(position: BinlogPosition): Promise<Buffer> {
     assert(this.hasEnded && this.open === null, 'a load is finished at the end of the RDB')
     await this.flush()
-    await this.writing
     await this.checkpoint(position)
     const meta = this.metaOfAll()
-    for (const { id, keys } of meta.databases) if (keys !== (await this.countKeys(id))) throw duplicateKey()
+    if (!(await this.load.complete())) throw duplicateKey()
     const batch = this.options.records.batch()
     const record = encodeMeta(meta)
     batch.put(META_KEY, record)
@@ -272,10 +262,10 @@ export class RdbLoader {
       this.createKey(open, value)
       return
     }
-    this.batch.put(rootKey(db.id, key), root)
+    this.load.put(rootKey(db.id, key), root)
     const dueAtMs =
       value instanceof Hash && value.nextDeadlineMs !== 0 ? Math.min(value.nextDeadlineMs, expireAtMs || Infinity) : expireAtMs
-    if (dueAtMs !== 0) this.batch.put(deadlineKey(dueAtMs, db.id, key), EMPTY_VALUE)
+    if (dueAtMs !== 0) this.load.put(deadlineKey(dueAtMs, db.id, key), EMPTY_VALUE)
     const counts = at(this.stored, db.index)
     counts.keys++
     if (expireAtMs !== 0) counts.volatile++
@@ -283,6 +273,7 @@ export class RdbLoader {
 
   private createKey({ db, key, expireAtMs }: OpenKey, value: Value | Buffer): void {
     if (db.resident(key) !== undefined) throw duplicateKey()
+    this.load.claim(rootKey(db.id, key))
     const entry = db.create(key, value)
     if (expireAtMs !== 0) db.setDeadline(entry, expireAtMs)
   }
@@ -295,18 +286,6 @@ export class RdbLoader {
     // A dirty entry stays in memory, so the growing value stays the key's.
     if (open !== null && open.growing !== null) open.db.touch(must(open.db.resident(open.key)))
     while (keyspace.eviction.slice()) await this.options.breathe()
-  }
-
-  /** Returns the number of root records of a database. A key that comes twice has only one. */
-  private async countKeys(databaseId: number): Promise<number> {
-    const iterator = this.options.records.iterate({ ...rootRange(databaseId, ''), keysOnly: true })
-    let count = 0
-    try {
-      for (let length = 1; length > 0; count += length) length = (await iterator.next(COUNTED_RECORDS)).length
-    } finally {
-      await iterator.close()
-    }
-    return count
   }
 }
 

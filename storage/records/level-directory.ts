@@ -21,14 +21,15 @@ import { join } from 'node:path'
 import { at, must } from '../../base/assert.ts'
 import { bytesOf } from '../../base/bytes.ts'
 import { contentOf, type File, type Files } from '../../base/files.ts'
+import { maskedCrc } from './crc32c.ts'
 import { DamageError, RESTORE_ADVICE } from './records.ts'
 
-const BLOCK_BYTES = 32 * 1024
-const FRAGMENT_HEAD_BYTES = 7
-const FULL = 1
-const FIRST = 2
-const MIDDLE = 3
-const LAST = 4
+export const BLOCK_BYTES = 32 * 1024
+export const FRAGMENT_HEAD_BYTES = 7
+export const FULL = 1
+export const FIRST = 2
+export const MIDDLE = 3
+export const LAST = 4
 /** More bytes than one record of MANIFEST takes after LevelDB has opened. */
 const MAX_TORN_BYTES = 2 * BLOCK_BYTES
 /** Bytes for files beside logs and MANIFEST, and for the rounding of file systems. */
@@ -38,6 +39,10 @@ const OPENING_BYTES = 256 * 1024
 export interface LevelVersion {
   /** Sizes of the tables in bytes, by number. */
   readonly tables: ReadonlyMap<number, number>
+  /** The deepest level that has ever had a table; -1 if none has. */
+  readonly deepestLevel: number
+  /** The number of the next file. */
+  readonly nextFileNumber: number
   /** Logs from this number on are not in the tables; 0 before the first one. */
   readonly logNumber: number
   /** The offset of a damaged last record of MANIFEST; null if there is none. */
@@ -187,7 +192,7 @@ function wholeRecordBytes(files: Files, path: string): number {
   }
 }
 
-function manifestOf(files: Files, directory: string): string {
+export function manifestOf(files: Files, directory: string): string {
   const pointer = join(directory, 'CURRENT')
   if (!files.existsSync(pointer)) throw damaged(pointer, 'is missing')
   const text = bytesOf(contentOf(files, pointer))
@@ -204,7 +209,7 @@ function damaged(path: string, what: string): DamageError {
 /** The names of a table; LevelDB 1.13 and earlier wrote `.sst`. */
 const tableNames = (number: number) => [numbered(number, 'ldb'), numbered(number, 'sst')]
 
-const numbered = (number: number, extension: string) => `${String(number).padStart(6, '0')}.${extension}`
+export const numbered = (number: number, extension: string) => `${String(number).padStart(6, '0')}.${extension}`
 
 function sizeOf(files: Files, path: string): number {
   const file = files.openSync(path, 'read')
@@ -217,7 +222,7 @@ function sizeOf(files: Files, path: string): number {
 
 /** Returns the version that a MANIFEST describes. A torn record at its end was never in force. */
 export function readVersion(manifest: Buffer, path: string): LevelVersion {
-  const version = { tables: new Map<number, number>(), logNumber: -1, tornOffset: null as number | null }
+  const version: Draft = { tables: new Map(), deepestLevel: -1, nextFileNumber: 0, logNumber: -1, tornOffset: null }
   const onTorn = (at: number) => {
     version.tornOffset = at
   }
@@ -275,7 +280,7 @@ function hasFragmentAfter(log: Buffer, damagedAt: number): boolean {
 }
 
 /** Tags of version edits: LevelDB never changes them. */
-const TAG = {
+export const TAG = {
   comparator: 1,
   logNumber: 2,
   nextFileNumber: 3,
@@ -286,7 +291,9 @@ const TAG = {
   previousLogNumber: 9,
 } as const
 
-function applyEdit(edit: Buffer, version: { tables: Map<number, number>; logNumber: number }, path: string): void {
+type Draft = { -readonly [K in keyof LevelVersion]: K extends 'tables' ? Map<number, number> : LevelVersion[K] }
+
+function applyEdit(edit: Buffer, version: Draft, path: string): void {
   let at = 0
   const varint = (): number => {
     let value = 0
@@ -307,7 +314,8 @@ function applyEdit(edit: Buffer, version: { tables: Map<number, number>; logNumb
     const tag = varint()
     if (tag === TAG.comparator) skipBytes()
     else if (tag === TAG.logNumber) version.logNumber = varint()
-    else if (tag === TAG.nextFileNumber || tag === TAG.lastSequence || tag === TAG.previousLogNumber) varint()
+    else if (tag === TAG.nextFileNumber) version.nextFileNumber = varint()
+    else if (tag === TAG.lastSequence || tag === TAG.previousLogNumber) varint()
     else if (tag === TAG.compactPointer) {
       varint()
       skipBytes()
@@ -315,7 +323,7 @@ function applyEdit(edit: Buffer, version: { tables: Map<number, number>; logNumb
       varint()
       deleted.push(varint())
     } else if (tag === TAG.newFile) {
-      varint()
+      version.deepestLevel = Math.max(version.deepestLevel, varint())
       added.push([varint(), varint()])
       skipBytes()
       skipBytes()
@@ -325,19 +333,4 @@ function applyEdit(edit: Buffer, version: { tables: Map<number, number>; logNumb
   for (const number of deleted) version.tables.delete(number)
   // Additions come second: a move to another level deletes and adds the same table.
   for (const [number, sizeBytes] of added) version.tables.set(number, sizeBytes)
-}
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
-  let crc = index
-  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1
-  return crc >>> 0
-})
-
-/** Returns the CRC-32C as LevelDB stores it: rotated and offset (util/crc32c.h). */
-function maskedCrc(bytes: Buffer): number {
-  let crc = 0xffffffff
-  // hot: each byte
-  for (const byte of bytes) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ byte) & 255] as number)
-  crc = (crc ^ 0xffffffff) >>> 0
-  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
 }

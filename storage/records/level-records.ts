@@ -4,11 +4,15 @@
  */
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
+import { rethrowAssertion } from '../../base/assert.ts'
 import { contentOf, realFiles, realPathOf } from '../../base/files.ts'
+import { BulkLoad } from './bulk-load.ts'
 import { iterateLevel, LevelBatch } from './level-batch.ts'
 import { checkLevelDirectory, cutManifest, openingBytes, syncLevelDirectory, syncLevelLogs, syncLogNames } from './level-directory.ts'
+import { installTables } from './level-install.ts'
+import type { MergedTable } from './record-merge.ts'
 import { type RecordPair, RecordReader } from './record-reader.ts'
-import type { OpenMode, RecordBatch, RecordIterator, RecordRange, RecordSnapshot, RecordStore } from './record-store.ts'
+import type { OpenMode, RecordBatch, RecordIterator, RecordLoad, RecordRange, RecordSnapshot, RecordStore } from './record-store.ts'
 import { DamageError } from './records.ts'
 
 export interface LevelSettings {
@@ -23,6 +27,8 @@ const RECORD_ENCODING = { keyEncoding: 'buffer', valueEncoding: 'buffer' } as co
 /** Written to see whether the disk takes a file. LevelDB removes such files when it opens. */
 const PROBE_FILE = '000000.dbtmp'
 const PROBE_BYTES = 4096
+/** The directory of a load's temporary files. LevelDB ignores it. */
+const LOAD_DIRECTORY = 'load'
 
 /**
  * The directories open in this process. `multithreading` lets a second thread into a database, but
@@ -36,6 +42,10 @@ export class LevelRecords implements RecordStore {
   private readonly settings: LevelSettings
   private readonly reader: RecordReader
   private level: ClassicLevel<Buffer, Buffer>
+  private bulkLoad: BulkLoad | null = null
+  /** The end of a bulk load that is under way. */
+  private installing: Promise<void> = Promise.resolve()
+  private isClosed = false
   /** The logs whose names are durable. */
   private namedLogs = ''
   /** True while the store is closed, or being closed and opened again. */
@@ -105,6 +115,27 @@ export class LevelRecords implements RecordStore {
       this.namedLogs = syncLogNames(realFiles, this.path, this.namedLogs)
     }
     return new LevelBatch(level, this.settings.writeBufferBytes, (write) => this.attempt(level, write), syncNames)
+  }
+
+  load(): RecordLoad {
+    const load = new BulkLoad({
+      files: realFiles,
+      directory: join(this.path, LOAD_DIRECTORY),
+      batch: () => this.batch(),
+      adopt: (tables) => {
+        this.installing = this.addTables(tables)
+        return this.installing
+      },
+    })
+    this.bulkLoad = load
+    return load
+  }
+
+  private async addTables(tables: readonly MergedTable[]): Promise<void> {
+    await this.shut()
+    if (this.isClosed) throw notOpen()
+    installTables(realFiles, this.path, tables)
+    await this.reopen()
   }
 
   iterate(range: RecordRange): RecordIterator {
@@ -195,6 +226,9 @@ export class LevelRecords implements RecordStore {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true
+    await this.bulkLoad?.close()
+    await this.installing.catch(rethrowAssertion)
     await this.shut()
     openPaths.delete(this.path)
   }

@@ -41,6 +41,24 @@ export interface RecordBatch extends RecordSink {
   writeLazily(): Promise<void>
 }
 
+/** Records that are added in any order to a store that no one reads meanwhile. */
+export interface RecordLoad {
+  /** Copies key and value. REQUIRES: no other writer of the store has the key. */
+  put(key: Buffer, value: Buffer): void
+  /** States that another writer of the store has the key. */
+  claim(key: Buffer): void
+  /** True if `flush` has to come soon, at the latest 1024 records or 256 KiB later. */
+  readonly mustFlush: boolean
+  /** Resolves when records may be added again. */
+  flush(): Promise<void>
+  /**
+   * Adds all records to the store, not durably: a `reopen` follows. Resolves with false if a key
+   * was put or claimed twice; the store's content is then undefined. REQUIRES: no iterator or
+   * snapshot of the store is open.
+   */
+  complete(): Promise<boolean>
+}
+
 /** An iterator over the records of a range. */
 export interface RecordIterator {
   /** Returns the next records, at most `count`; none at the end. */
@@ -62,6 +80,8 @@ export interface RecordStore {
   getSync(key: Buffer): Buffer | undefined
   getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]>
   batch(): RecordBatch
+  /** Begins a load, which ends with `complete` or with the store's closing. */
+  load(): RecordLoad
   /** Iterates over the store as it is at this call; later writes do not show. */
   iterate(range: RecordRange): RecordIterator
   snapshot(): RecordSnapshot

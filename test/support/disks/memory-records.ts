@@ -16,8 +16,16 @@
 import type { Bytes } from '../../../base/bytes.ts'
 import { bufferOf, bytesOf } from '../../../base/bytes.ts'
 import type { Random } from '../../../base/clock.ts'
-import type { RecordBatch, RecordIterator, RecordRange, RecordSnapshot, RecordStore } from '../../../storage/records/record-store.ts'
+import type {
+  RecordBatch,
+  RecordIterator,
+  RecordLoad,
+  RecordRange,
+  RecordSnapshot,
+  RecordStore,
+} from '../../../storage/records/record-store.ts'
 import { type Changes, get, merge, type Rows, select } from '../harness/memory-rows.ts'
+import { MemoryLoad } from './memory-load.ts'
 
 /** A visible change. */
 interface Step {
@@ -147,6 +155,10 @@ export class MemoryRecords implements RecordStore {
   batch(): RecordBatch {
     this.mustBeOpen()
     return new MemoryBatch((changes, state) => this.write(changes, state))
+  }
+
+  load(): RecordLoad {
+    return new MemoryLoad(this.batch())
   }
 
   snapshot(): RecordSnapshot {

@@ -1,0 +1,34 @@
+/** A thread of a bulk load: it sorts records into runs, and merges runs into tables. */
+import { join } from 'node:path'
+import { parentPort, workerData } from 'node:worker_threads'
+import { must, rethrowAssertion } from '../../base/assert.ts'
+import { realFiles } from '../../base/files.ts'
+import type { LoadReply, LoadRequest } from './bulk-load.ts'
+import { mergeRuns } from './record-merge.ts'
+import { writeRun } from './record-run.ts'
+
+const port = must(parentPort)
+const name = workerData as string
+
+async function answer(request: LoadRequest): Promise<LoadReply> {
+  if (request.kind === 'sort') {
+    const { buffer, length, count, path, offset } = request
+    const marks = writeRun(realFiles, path, offset, new Uint8Array(buffer, 0, length), count)
+    return { kind: 'sorted', buffer, marks }
+  }
+  const { path, directory, runs, from, before } = request
+  let number = 0
+  const nextPath = () => join(directory, `${name}-${++number}`)
+  return { kind: 'merged', tables: await mergeRuns(realFiles, { path, runs, from, before, nextPath }) }
+}
+
+port.on('message', async (request: LoadRequest) => {
+  try {
+    const reply = await answer(request)
+    port.postMessage(reply, reply.kind === 'sorted' ? [reply.buffer] : [])
+  } catch (error) {
+    rethrowAssertion(error)
+    const { code, message } = error as { readonly code?: string; readonly message: string }
+    port.postMessage({ kind: 'failed', code, message } satisfies LoadReply)
+  }
+})
