@@ -14,7 +14,7 @@ async function answer(request: LoadRequest): Promise<LoadReply> {
   if (request.kind === 'sort') {
     const { buffer, length, count, path, offset } = request
     const marks = writeRun(realFiles, path, offset, new Uint8Array(buffer, 0, length), count)
-    return { kind: 'sorted', buffer, marks }
+    return { kind: 'sorted', marks }
   }
   const { path, directory, runs, from, before } = request
   let number = 0
@@ -24,8 +24,7 @@ async function answer(request: LoadRequest): Promise<LoadReply> {
 
 port.on('message', async (request: LoadRequest) => {
   try {
-    const reply = await answer(request)
-    port.postMessage(reply, reply.kind === 'sorted' ? [reply.buffer] : [])
+    port.postMessage(await answer(request))
   } catch (error) {
     rethrowAssertion(error)
     const { code, message } = error as { readonly code?: string; readonly message: string }

@@ -26,11 +26,11 @@ const SMALL_BYTES = 4 * 1024 * 1024
 const THREADS = 2
 
 export type LoadRequest =
-  | { kind: 'sort'; buffer: ArrayBuffer; length: number; count: number; path: string; offset: number }
+  | { kind: 'sort'; buffer: SharedArrayBuffer; length: number; count: number; path: string; offset: number }
   | { kind: 'merge'; path: string; directory: string; runs: readonly RunRange[]; from: Uint8Array | null; before: Uint8Array | null }
 
 export type LoadReply =
-  | { kind: 'sorted'; buffer: ArrayBuffer; marks: readonly Mark[] }
+  | { kind: 'sorted'; marks: readonly Mark[] }
   | { kind: 'merged'; tables: readonly MergedTable[] | null }
   | { kind: 'failed'; code: string | undefined; message: string }
 
@@ -53,7 +53,8 @@ interface Run extends RunRange {
 export class BulkLoad implements RecordLoad {
   private readonly options: BulkLoadOptions
   private readonly runsPath: string
-  private buffer: Buffer<ArrayBuffer>
+  /** Memory that the threads share: transferring a buffer would make V8 collect garbage. */
+  private buffer: Buffer<SharedArrayBuffer>
   private readonly bufferBytes: number
   private length = 0
   private count = 0
@@ -62,13 +63,13 @@ export class BulkLoad implements RecordLoad {
   private runBytes = 0
   /** The run that a thread is writing. */
   private sorting: Promise<void> = Promise.resolve()
-  private spare: Buffer<ArrayBuffer> | null = null
+  private spare: Buffer<SharedArrayBuffer> | null = null
   private isClosed = false
 
   constructor(options: BulkLoadOptions) {
     this.options = options
     this.bufferBytes = options.bufferBytes ?? DEFAULT_BUFFER_BYTES
-    this.buffer = Buffer.allocUnsafeSlow(this.bufferBytes)
+    this.buffer = sharedBuffer(this.bufferBytes)
     this.runsPath = join(options.directory, 'runs')
   }
 
@@ -109,7 +110,7 @@ export class BulkLoad implements RecordLoad {
     if (this.runBytes === 0 && this.length <= Math.min(SMALL_BYTES, this.bufferBytes / 8)) return this.writeSmall()
     await this.flush()
     await this.sorting
-    this.buffer = Buffer.alloc(0)
+    this.buffer = sharedBuffer(0)
     this.spare = null
     const tables = await this.merge()
     if (tables === null) return false
@@ -127,7 +128,7 @@ export class BulkLoad implements RecordLoad {
   }
 
   private grow(size: number): void {
-    const larger = Buffer.allocUnsafeSlow(2 * (this.length + size))
+    const larger = sharedBuffer(2 * (this.length + size))
     this.buffer.copy(larger, 0, 0, this.length)
     this.buffer = larger
   }
@@ -136,8 +137,8 @@ export class BulkLoad implements RecordLoad {
   private async writeRun(): Promise<void> {
     const { length, count, runsPath: path, runBytes: offset } = this
     const { files, directory } = this.options
-    const buffer = this.buffer.buffer
-    this.buffer = this.spare ?? Buffer.allocUnsafeSlow(this.bufferBytes)
+    const { buffer: filled } = this
+    this.buffer = this.spare ?? sharedBuffer(this.bufferBytes)
     this.spare = null
     this.length = 0
     this.count = 0
@@ -146,9 +147,9 @@ export class BulkLoad implements RecordLoad {
       files.makeDirectorySync(directory)
       files.openSync(path, 'create').closeSync()
     }
-    const reply = await this.thread(0).request({ kind: 'sort', buffer, length, count, path, offset }, [buffer])
+    const reply = await this.thread(0).request({ kind: 'sort', buffer: filled.buffer, length, count, path, offset })
     assert(reply.kind === 'sorted', 'a thread answers what it was asked')
-    this.spare = Buffer.from(reply.buffer)
+    this.spare = filled
     this.runs.push({ from: offset, end: offset + length, marks: reply.marks })
   }
 
@@ -159,7 +160,7 @@ export class BulkLoad implements RecordLoad {
     const merges = [null, ...keys].map((from, index) => {
       const ranges = runs.map((run) => ({ from: startOf(run, from), end: run.end }))
       const before = keys[index] ?? null
-      return this.thread(index).request({ kind: 'merge', path, directory, runs: ranges, from, before }, [])
+      return this.thread(index).request({ kind: 'merge', path, directory, runs: ranges, from, before })
     })
     const replies = await Promise.all(merges)
     const tables: MergedTable[] = []
@@ -218,6 +219,10 @@ function startOf({ from: start, marks }: Run, from: Uint8Array | null): number {
   return marks.findLast(({ key }) => Buffer.compare(key, from) < 0)?.offset ?? start
 }
 
+function sharedBuffer(bytes: number): Buffer<SharedArrayBuffer> {
+  return Buffer.from(new SharedArrayBuffer(bytes))
+}
+
 /** A thread that answers one request after the other. */
 class LoadThread {
   private readonly worker: Worker
@@ -236,11 +241,11 @@ class LoadThread {
   }
 
   /** REQUIRES: the request before has been answered. */
-  request(request: LoadRequest, transfer: ArrayBuffer[]): Promise<LoadReply> {
+  request(request: LoadRequest): Promise<LoadReply> {
     assert(this.waiting === null, 'a thread has one request at a time')
     return new Promise((resolve, reject) => {
       this.waiting = { resolve, reject }
-      this.worker.postMessage(request, transfer)
+      this.worker.postMessage(request)
     })
   }
 
