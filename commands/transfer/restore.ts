@@ -2,12 +2,11 @@
  * RESTORE and RESTORE-ASKING. Every payload is checked as Redis checks one with
  * `sanitize-dump-payload yes`, and only then is anything changed.
  *
- * Redis 7.0 has to understand the log. A payload of a later version or type is logged as one of
- * version 10, and deadlines of fields as HPEXPIREAT.
+ * Redis 7.0 has to understand the log. A payload that it would refuse or read in another way is
+ * logged as one of version 10, and deadlines of fields as HPEXPIREAT.
  */
 import { must } from '../../base/assert.ts'
 import { type Bytes, bufferOf } from '../../base/bytes.ts'
-import { TYPE_STREAM_LISTPACKS_2, VERSION_REDIS_7_0 } from '../../rdb/format/codes.ts'
 import { RdbError } from '../../rdb/format/rdb-error.ts'
 import { readVerified, type VerifiedPayload, verifyPayload } from '../../rdb/payload.ts'
 import { buildValue, type DecodedValue, decodeValue, VALUE_BUDGET } from '../../storage/exchange/incoming.ts'
@@ -19,7 +18,7 @@ import type { Context } from '../contract/context.ts'
 import { type ClientError, clientError, syntaxError, wrongPayload } from '../contract/errors.ts'
 import { OK, type SimpleString } from '../contract/reply.ts'
 import { type Int64, Options, requireInteger } from '../parsing/args.ts'
-import { payloadOf } from './dump.ts'
+import { isReadAlike, rewritten } from './logged-payload.ts'
 
 const MAX_DEADLINE_MS = Number.MAX_SAFE_INTEGER
 const MAX_FREQUENCY = 255
@@ -71,17 +70,17 @@ function reading<T>(read: () => T, refusal: () => ClientError): T {
   }
 }
 
-/** The types beyond this one came with version 11. A payload may claim an earlier version. */
-const LAST_TYPE_OF_REDIS_7_0 = TYPE_STREAM_LISTPACKS_2
-
-function isReadByRedis70({ version, body }: VerifiedPayload): boolean {
-  return version <= VERSION_REDIS_7_0 && must(body[0]) <= LAST_TYPE_OF_REDIS_7_0
+interface Decoded {
+  readonly value: DecodedValue
+  /** The payload may be logged as it came. */
+  readonly mayBeLogged: boolean
 }
 
-function decode(verified: VerifiedPayload): DecodedValue {
-  const decoded = decodeValue(readVerified(verified, VALUE_BUDGET).parts)
-  if (!isReadByRedis70(verified) && decoded.sizeBytes > MAX_REWRITTEN_BYTES) throw badFormat()
-  return decoded
+function decode(verified: VerifiedPayload): Decoded {
+  const value = decodeValue(readVerified(verified, VALUE_BUDGET).parts)
+  const mayBeLogged = isReadAlike(verified, value)
+  if (!mayBeLogged && value.sizeBytes > MAX_REWRITTEN_BYTES) throw badFormat()
+  return { value, mayBeLogged }
 }
 
 function restore(context: Context, args: Args): SimpleString {
@@ -102,13 +101,13 @@ function restore(context: Context, args: Args): SimpleString {
     context.notify(EVENT_GENERIC, 'del', key)
     return OK
   }
-  const value = buildValue(decoded, db, server.config)
+  const value = buildValue(decoded.value, db, server.config)
   const entry = db.set(key, value)
   if (deadlineMs !== 0) db.setDeadline(entry, deadlineMs)
   noteIdleTime(context, entry, options)
   // The replaced key counts as deleted first.
   if (before !== undefined) context.notify(EVENT_NEW, 'new', key)
-  logRestore(context, entry, isReadByRedis70(verified) ? payload : rewritten(context, entry), options)
+  logRestore(context, entry, decoded.mayBeLogged ? payload : rewritten(context, entry), options)
   context.notify(EVENT_GENERIC, 'restore', key)
   return OK
 }
@@ -117,11 +116,6 @@ function noteIdleTime({ keyspace }: Context, entry: Entry, { idleSeconds }: Rest
   if (idleSeconds === null) return
   const accessedAt = keyspace.monotonicSeconds - Number(idleSeconds)
   entry.accessedAtSeconds = accessedAt === 0 ? -1 : accessedAt // 0 stands for unknown
-}
-
-/** Returns a payload of version 10 for the value of an entry. */
-function rewritten({ server }: Context, { value }: Entry): Bytes {
-  return Buffer.concat(payloadOf(value ?? '', server, 'redis 7.0')).latin1Slice()
 }
 
 function logRestore(context: Context, entry: Entry, payload: Bytes, options: RestoreOptions): void {

@@ -29,6 +29,9 @@ type Unpack = (packed: Packed) => Bytes[]
 /** Returns the part of a value that a packed encoding holds. */
 export type UnpackValue = (packed: Packed) => RdbValuePart
 
+/** Redis reads no more characters of a packed score. It writes at most 24. */
+const MAX_SCORE_LENGTH = 127
+
 /** A value that is one packed encoding. */
 export class PackedValue implements ValueReader {
   private readonly unpack: UnpackValue
@@ -83,9 +86,16 @@ export class Quicklist implements ValueReader {
 /** Returns the elements of a node of a quicklist 2. */
 export function readNode2(input: RdbInput): Bytes[] {
   const container = input.length()
-  if (container === NODE_PLAIN) return [input.string()]
+  if (container === NODE_PLAIN) return [plainElement(input)]
   if (container === NODE_PACKED) return readListpack(input.packed())
   throw input.damaged('a node of a list has an unknown form')
+}
+
+/** Redis refuses a list that has an empty element as a node of its own. */
+function plainElement(input: RdbInput): Bytes {
+  const element = input.string()
+  if (element.length === 0) throw input.damaged('a node of a list has an empty element')
+  return element
 }
 
 export const unpackIntset: UnpackValue = (packed) => ({ kind: 'set', members: readIntset(packed) })
@@ -110,7 +120,7 @@ export const sortedSetIn =
   (packed) => {
     const [members, texts] = columns(packed, unpack(packed), 2) as [Bytes[], Bytes[]]
     mustDiffer(packed, members, 'a sorted set has a member twice')
-    const scores = texts.map(scoreOf)
+    const scores = texts.map((text) => (text.length > MAX_SCORE_LENGTH ? Number.NaN : scoreOf(text)))
     if (scores.some(Number.isNaN)) throw packed.damaged(0, 'a score is not a number')
     return { kind: 'sorted-set', members, scores }
   }

@@ -70,11 +70,13 @@ export function readStreamNode(nodeId: RdbStreamId, packed: Packed, afterId: Rdb
   const entries: RdbStreamEntry[] = []
   let deleted = 0
   let previous = afterId
+  if (nodeId <= afterId) throw items.damaged('the nodes of a stream do not ascend')
   while (!items.isDone) {
     const start = items.place
     const flags = items.count()
     const id = streamId(BigInt.asUintN(64, nodeMs + items.integer()), BigInt.asUintN(64, nodeSequence + items.integer()))
     if (id <= previous) throw items.damaged('the ids of a stream do not ascend')
+    if (id < nodeId) throw items.damaged('an entry of a stream comes before its node')
     previous = id
     const fields = readFields(items, flags, masterFields)
     const size = items.place - start

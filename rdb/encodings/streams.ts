@@ -75,7 +75,6 @@ export class StreamValue implements ValueReader {
     this.entryCount += BigInt(entries.length)
     const last = entries.at(-1)
     if (last !== undefined) this.previousId = last.id
-    else if (nodeId <= this.previousId) throw input.damaged('the nodes of a stream do not ascend')
     return entries.length === 0 ? null : { kind: 'stream-entries', entries }
   }
 

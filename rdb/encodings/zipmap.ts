@@ -1,8 +1,8 @@
 /**
  * Zipmaps: small hashes of Redis before 2.6 in one string. On disk:
  *
- *   zipmap   count(1) (length field length free(1) value unused(free))* 0xff    count 254, 255: not
- *            known
+ *   zipmap   count(1) (length field length free(1) value unused(free))* 0xff
+ *            count: at most 253; 254: not known
  *   length   n(1) < 254 | 0xfe n(4)                                              little-endian
  */
 import { must } from '../../base/assert.ts'
@@ -42,6 +42,8 @@ export function readZipmap(packed: Packed): Bytes[] {
     position += unused
     if (position > end) throw packed.damaged(end, 'an entry of a zipmap extends past its end')
   }
-  if (must(bytes[0]) < LONG && bytes[0] !== elements.length / 2) throw packed.damaged(0, 'the count in the header of a zipmap is wrong')
+  const stated = must(bytes[0])
+  if (stated !== LONG && (stated === END || stated !== elements.length / 2))
+    throw packed.damaged(0, 'the count in the header of a zipmap is wrong')
   return elements
 }

@@ -113,6 +113,7 @@ const LIES: readonly (readonly [string, number, Buffer, RegExp])[] = [
   ['an odd hash', 16, listpack('f', 'v', 'g'), /not a multiple of 2/],
   ['a field twice', 16, listpack('f', 'v', 'f', 'w'), /a hash has a field twice/],
   ['a member twice', 20, listpack('f', 'f'), /a set has a member twice/],
+  ['a score of more characters than Redis reads', 12, ziplist('f', `0.${'0'.repeat(126)}`), /a score is not a number/],
   ['a score of text', 17, listpack('f', 'abc'), /a score is not a number/],
   ['the tail of a ziplist', 10, changed(ziplist('a', 'b'), 4, 10), /the tail offset in the header of a ziplist is wrong/],
   ['the count of a ziplist', 10, changed(ziplist('a', 'b'), 8, 3), /the count in the header .* is wrong/],
@@ -123,6 +124,7 @@ const LIES: readonly (readonly [string, number, Buffer, RegExp])[] = [
   ['the count of an intset', 11, changed(intset(2, 1n, 2n), 4, 3), /the count in the header .* is wrong/],
   ['the size of an intset', 11, changed(intset(2, 1n, 2n), 0, 3), /an unknown integer size/],
   ['the count of a zipmap', 9, changed(zipmap(0, 'f', 'v'), 0, 2), /the count in the header .* is wrong/],
+  ['a count of 255 in a zipmap', 9, changed(zipmap(0, 'f', 'v'), 0, 255), /the count in the header .* is wrong/],
   ['an entry of a zipmap', 9, changed(zipmap(0, 'f', 'v'), 1, 99), /extends past its end/],
 ]
 
@@ -154,6 +156,25 @@ test('streams with unordered ids or false pending entries are errors', () => {
   assert.match(errorOf(payloadOf(15, foreign))?.message ?? '', /a consumer has a pending entry that its group lacks/)
   const unowned = Buffer.concat([body.subarray(0, -17), Buffer.from([0])])
   assert.match(errorOf(payloadOf(15, unowned))?.message ?? '', /a pending entry of a group has no consumer/)
+})
+
+test('the nodes of a stream and their entries ascend', () => {
+  const node = rdbString(listpack(1, 0, 1, 'f', 0, 2, 0, 0, 'v', 4))
+  const at = (ms: number) => Buffer.concat([rdbString(`${'\0'.repeat(7)}${String.fromCharCode(ms)}${'\0'.repeat(8)}`), node])
+  const streamOf = (...nodes: Buffer[]) =>
+    payloadOf(15, Buffer.concat([Buffer.from([nodes.length]), ...nodes, Buffer.from([nodes.length, 9, 0, 0])]))
+  assert.is(errorOf(streamOf(at(5), at(6))), null)
+  assert.match(errorOf(streamOf(at(5), at(4)))?.message ?? '', /the nodes of a stream do not ascend/)
+  assert.match(errorOf(streamOf(at(5), at(5)))?.message ?? '', /the nodes of a stream do not ascend/)
+  // The entry has the ms of its node, less 1.
+  const entry = [1, 1, 0, 1, 1, 1, 0x81, 0x66, 2, 0, 1, 2, 1, 0xdf, 0xff, 2, 0, 1, 0x81, 0x76, 2, 4, 1, 0xff]
+  const low = Buffer.concat([at(5).subarray(0, 17), rdbString(Buffer.from([entry.length + 6, 0, 0, 0, 10, 0, ...entry]))])
+  assert.match(errorOf(streamOf(low))?.message ?? '', /an entry of a stream comes before its node/)
+})
+
+test('an empty element as a node of a list is an error', () => {
+  assert.match(errorOf(payloadOf(18, [2, 1, 1, 0x61, 1, 0]))?.message ?? '', /a node of a list has an empty element/)
+  assert.is(errorOf(payloadOf(18, [1, 1, 1, 0x61])), null)
 })
 
 test('a file with a changed byte has a wrong checksum', () => {

@@ -6,7 +6,13 @@ import { ClientError } from '../../../commands/contract/errors.ts'
 import { OK } from '../../../commands/contract/reply.ts'
 import { objects } from '../../../commands/keys/object.ts'
 import { transferCommands } from '../../../commands/transfer/commands.ts'
-import { TYPE_HASH_METADATA_PRE_GA, TYPE_SET } from '../../../rdb/format/codes.ts'
+import {
+  TYPE_HASH_METADATA_PRE_GA,
+  TYPE_SET,
+  TYPE_STREAM_LISTPACKS_2,
+  TYPE_ZSET_LISTPACK,
+  TYPE_ZSET_ZIPLIST,
+} from '../../../rdb/format/codes.ts'
 import { Rope } from '../../../storage/values/rope.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
 import { makeRequest, READS, WRITES } from '../../support/generators/request-grammar.ts'
@@ -16,6 +22,7 @@ import { EventRecorder } from '../../support/harness/event-recorder.ts'
 import { type Harness, harness, START_MS } from '../../support/harness/harness.ts'
 import { FIXTURES } from '../../support/rdb/fixtures.ts'
 import { mutatedPayload } from '../../support/rdb/mutations.ts'
+import { listpack, payloadOf as payloadOfType, rdbString, ziplist } from '../../support/rdb/old-encoders.ts'
 
 const { HAYPILE_ROUNDS = '4000' } = process.env
 const ROUNDS = Number(HAYPILE_ROUNDS)
@@ -150,6 +157,38 @@ test('a payload whose type Redis 7.0 lacks is logged as one that it has, whateve
   const [words = []] = made.logged()
   assert.is(words[3], dumpOf(made, 'k'))
   assert.is(words[3]?.charCodeAt(0), TYPE_SET)
+})
+
+/** A stream with the entry 5-1, and the id that it states as the first one. */
+const streamThatBegins = (sequence: number) =>
+  payloadOfType(
+    TYPE_STREAM_LISTPACKS_2,
+    Buffer.concat([
+      Buffer.from([1]),
+      rdbString(`${'\0'.repeat(7)}\x05${'\0'.repeat(7)}\x01`),
+      rdbString(listpack(1, 0, 1, 'f', 0, 2, 0, 0, 'v', 4)),
+      Buffer.from([1, 5, 1, 5, sequence, 0, 0, 1, 0]),
+    ]),
+  )
+
+test('a payload that Redis reads in another way is logged as one that both read alike', () => {
+  const scores = ['b', 2, 'a', 2, 'c', 1] as const
+  for (const [payload, isLoggedAsItCame] of [
+    [payloadOfType(TYPE_ZSET_LISTPACK, rdbString(listpack(...scores))), false],
+    [payloadOfType(TYPE_ZSET_ZIPLIST, rdbString(ziplist(...scores))), false],
+    [payloadOfType(TYPE_ZSET_LISTPACK, rdbString(listpack('c', 1, 'a', 2, 'b', 2))), true],
+    [streamThatBegins(1), true],
+    [streamThatBegins(3), false],
+    [payloadOfType(TYPE_STREAM_LISTPACKS_2, Buffer.from([0, 0, 5, 1, 0, 0, 5, 1, 1, 0])), true],
+    [payloadOfType(TYPE_STREAM_LISTPACKS_2, Buffer.from([0, 0, 5, 1, 4, 0, 5, 1, 1, 0])), false],
+  ] as const) {
+    const made = start()
+    assert.is(made.run('RESTORE', 'k', '0', payload.latin1Slice()), OK)
+    const [words = []] = made.logged()
+    const expected = isLoggedAsItCame ? payload.latin1Slice() : dumpOf(made, 'k')
+    assert.is(words[3], expected, payload.toString('hex'))
+    if (payload[0] === TYPE_ZSET_LISTPACK) assert.equal(made.plain('ZRANGE', 'k', '0', '-1'), ['c', 'a', 'b'])
+  }
 })
 
 test('deadlines of fields come back, and are logged for Redis 7.0 to leave out', () => {
