@@ -44,6 +44,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'interop/redis/haproxy': 15,
   'interop/redis/dump': 15,
   'interop/exchange/exchange': 15,
+  'interop/redis/changed-payloads': 13,
   'crash/kill': 14,
   'integration/replication/laggards': 14,
   'crash/full-sync-kill': 13,

@@ -2,27 +2,19 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Bytes } from '../../../base/bytes.ts'
-import { ClientError } from '../../../commands/contract/errors.ts'
 import { OK } from '../../../commands/contract/reply.ts'
 import { objects } from '../../../commands/keys/object.ts'
 import { transferCommands } from '../../../commands/transfer/commands.ts'
-import {
-  TYPE_HASH_METADATA_PRE_GA,
-  TYPE_SET,
-  TYPE_STREAM_LISTPACKS_2,
-  TYPE_ZSET_LISTPACK,
-  TYPE_ZSET_ZIPLIST,
-} from '../../../rdb/format/codes.ts'
+import { TYPE_SET, TYPE_STREAM_LISTPACKS_2, TYPE_ZSET_LISTPACK, TYPE_ZSET_ZIPLIST } from '../../../rdb/format/codes.ts'
 import { Rope } from '../../../storage/values/rope.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
-import { makeRequest, READS, WRITES } from '../../support/generators/request-grammar.ts'
 import { seeded } from '../../support/generators/seed.ts'
 import { checkMemory, checkStored } from '../../support/harness/engine-invariants.ts'
 import { EventRecorder } from '../../support/harness/event-recorder.ts'
 import { type Harness, harness, START_MS } from '../../support/harness/harness.ts'
 import { FIXTURES } from '../../support/rdb/fixtures.ts'
-import { mutatedPayload } from '../../support/rdb/mutations.ts'
 import { listpack, payloadOf as payloadOfType, rdbString, ziplist } from '../../support/rdb/old-encoders.ts'
+import { walkPayloads } from '../../support/rdb/payload-walk.ts'
 
 const { HAYPILE_ROUNDS = '4000' } = process.env
 const ROUNDS = Number(HAYPILE_ROUNDS)
@@ -229,38 +221,8 @@ test('every payload that a Redis or Valkey has written is taken, and its log lea
 })
 
 test('a changed payload is refused and changes nothing, or makes a value that commands can use', async () => {
-  const chance = seeded('restored payloads')
-  const made = start()
-  made.executor.context.mayBlock = false
-  const forms = [...WRITES, ...READS].filter((form) => /^[A-Z_|]+ \$(?:key|list|set|zset|hash|stream|str) /.test(`${form} `))
-  let taken = 0
-  for (let round = 0; round < ROUNDS; round++) {
-    const payload = mutatedPayload(chance, chance.pick(FIXTURES).payload).latin1Slice()
-    const { changes } = made.keyspace
-    const reply = made.answer('RESTORE', 'k', '0', payload)
-    if (reply instanceof ClientError) {
-      assert.match(reply.message, /^ERR (Bad data format|DUMP payload version)/)
-      assert.is(made.keyspace.changes, changes)
-      continue
-    }
-    taken++
-    if (made.run('EXISTS', 'k') === 0) {
-      // The changed deadlines of all fields of a hash are past.
-      assert.ok(payload.charCodeAt(0) >= TYPE_HASH_METADATA_PRE_GA)
-      continue
-    }
-    assert.is(typeof dumpOf(made, 'k'), 'string')
-    for (let i = 0; i < 5; i++) {
-      const [name, , ...words] = makeRequest(chance.pick(forms), chance)
-      const answer = await made.runAsync(name!, 'k', ...words).catch((error: Error) => error)
-      if (answer instanceof Error && (!(answer instanceof ClientError) || answer.message.includes('internal'))) throw answer
-    }
-    made.run('DEL', 'k')
-    if (taken % 100 === 0) {
-      made.logged()
-      checkMemory(made.keyspace)
-    }
-  }
+  const payloads = FIXTURES.map(({ payload }) => payload)
+  const taken = await walkPayloads(seeded('restored payloads'), payloads, ROUNDS)
   assert.ok(taken > ROUNDS / 40, `${taken} taken`)
 })
 

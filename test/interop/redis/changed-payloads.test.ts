@@ -1,0 +1,89 @@
+/**
+ * Changed payloads of redis-server: what haypile takes is the same on all nodes that follow it, and
+ * no command fails on it.
+ */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Bytes } from '../../../base/bytes.ts'
+import { dataset } from '../../support/generators/dataset.ts'
+import { seeded } from '../../support/generators/seed.ts'
+import { mutatedPayload } from '../../support/rdb/mutations.ts'
+import { walkPayloads } from '../../support/rdb/payload-walk.ts'
+import { payloadsOfRedis } from '../../support/rdb/redis-payloads.ts'
+import { RedisServer } from '../../support/servers/redis-server.ts'
+import { assertEqual, offsetOf, startReplica } from '../../support/servers/replicated-servers.ts'
+import { RunningServer, until } from '../../support/servers/running-server.ts'
+import { type WireClient, WireError } from '../../support/servers/wire-client.ts'
+import { haveTools } from '../tools.ts'
+
+const { HAYPILE_ROUNDS = '2000' } = process.env
+const ROUNDS = Number(HAYPILE_ROUNDS)
+const BATCH = 100
+/** Values of each type with each setting. */
+const VALUES = 8
+
+/** Restores changed payloads, each into a key of its own. Returns the payloads taken by key. */
+async function restoreChanged(client: WireClient, payload: () => Buffer): Promise<Map<Bytes, Buffer>> {
+  const taken = new Map<Bytes, Buffer>()
+  for (let round = 0; round < ROUNDS; round += BATCH) {
+    const batch = Array.from({ length: BATCH }, (_, i) => [`k${round + i}`, payload()] as const)
+    const replies = await client.pipeline(batch.map(([key, bytes]) => ['RESTORE', key, '0', bytes.latin1Slice()]))
+    for (const [i, [key, bytes]] of batch.entries()) {
+      const reply = replies[i]
+      if (reply instanceof WireError) assert.is(reply.text, 'ERR Bad data format')
+      else taken.set(key, bytes)
+    }
+  }
+  return taken
+}
+
+/** Waits until a redis-server has applied what the master has logged. */
+async function inStepWith(master: RunningServer, redis: WireClient): Promise<void> {
+  await until('the Redis to be in step', async () => {
+    const text = (await redis.call('INFO', 'replication')) as string
+    const offset = /^slave_repl_offset:(\d+)\r$/m.exec(text)?.[1]
+    return /^master_link_status:up\r$/m.test(text) && Number(offset) >= (await offsetOf(master))
+  })
+}
+
+if (haveTools('changed payloads of redis-server', 'redis-server')) {
+  test('values of changed payloads are the same on a Redis and a haypile that follow, and after a restart', async () => {
+    const chance = seeded('changed payloads on replicas')
+    const redis = await RedisServer.start()
+    const replica = await redis.connect()
+    const payloads = await payloadsOfRedis(replica, chance, VALUES)
+    const master = await RunningServer.start()
+    const follower = await startReplica(master.port)
+    assert.is(await replica.call('REPLICAOF', '127.0.0.1', master.port), 'OK')
+    await inStepWith(master, replica)
+    const client = await master.connect()
+    const taken = await restoreChanged(client, () => mutatedPayload(chance, chance.pick(payloads)))
+    assert.ok(taken.size > ROUNDS / 20, `${taken.size} taken`)
+    await inStepWith(master, replica)
+    const expected = await dataset(client, 'redis 7.0')
+    const found = await dataset(replica, 'redis 7.0')
+    for (const [name, value] of expected) assert.equal(found.get(name), value, taken.get(name.slice(2))?.toString('hex'))
+    assert.is(found.size, expected.size)
+    await assertEqual(master, follower)
+    await client.close()
+    await master.restart('SIGKILL')
+    const again = await master.connect()
+    assert.equal(await dataset(again, 'redis 7.0'), expected)
+    await Promise.all([again.close(), replica.close()])
+    await Promise.all([redis.stop(), follower.stop()])
+    await master.stop()
+  })
+
+  test('no command fails on the values that changed payloads make', async () => {
+    const chance = seeded('changed payloads of redis-server')
+    const redis = await RedisServer.start()
+    const client = await redis.connect()
+    const payloads = await payloadsOfRedis(client, chance, VALUES)
+    await client.close()
+    await redis.stop()
+    const taken = await walkPayloads(chance, payloads, ROUNDS)
+    assert.ok(taken > ROUNDS / 20, `${taken} taken`)
+  })
+}
+
+test.run()
