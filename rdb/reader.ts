@@ -8,6 +8,7 @@
  *             | 254 length                         the keys that follow are in this database
  *             | 251 length length                  its keys, and those with a deadline
  *         | 244 length length length           a slot of a cluster, its keys, those with a deadline
+ *             | 243 string count (length length)*  slots that a Valkey was importing: refused
  *             | 245 string                         a library of functions
  *             | 247 module                         data of a module: format/modules.ts
  *             | [253 seconds(4) | 252 ms(8)] [248 length] [249 byte] type(1) string value
@@ -134,6 +135,10 @@ export class RdbReader {
         return null
       case codes.OPCODE_EOF:
         return this.readEnd()
+      case codes.OPCODE_SLOT_IMPORT:
+        // Keys of such slots are part of a copy, whose original another node has.
+        if (this.version === codes.VERSION_VALKEY) throw refusedAt(offset, 'slots that the node was importing from its cluster')
+        return this.readKey(code, offset)
       default:
         return this.isAttribute(code) ? null : this.readKey(code, offset)
     }

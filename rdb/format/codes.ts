@@ -1,5 +1,7 @@
 /** The numbers of opcodes and of the types of values. On disk: never renumber. */
 
+/** Slots that a node of a cluster was importing, in Valkey's version 80. */
+export const OPCODE_SLOT_IMPORT = 243
 export const OPCODE_SLOT_INFO = 244
 export const OPCODE_FUNCTION2 = 245
 export const OPCODE_FUNCTION_PRE_GA = 246

@@ -8,7 +8,7 @@ import { RdbReader, readRdb } from '../../../rdb/reader.ts'
 import { seeded } from '../../support/generators/seed.ts'
 import { contentOf, fileContent } from '../../support/rdb/contents.ts'
 import { FIXTURES } from '../../support/rdb/fixtures.ts'
-import { fileOf, keyOf, rdbString } from '../../support/rdb/old-encoders.ts'
+import { fileOf, keyOf, listpack, payloadOf, rdbString, ziplist, zipmap } from '../../support/rdb/old-encoders.ts'
 
 for (const { name, payload, content } of FIXTURES) {
   test(`${name} is read from a payload, and from a file byte by byte`, async () => {
@@ -59,6 +59,22 @@ test('opcodes of every version are read', async () => {
   ])
 })
 
+test('packed encodings whose header does not know the count are read', () => {
+  const elements = Array.from({ length: 66_000 }, (_, index) => String(index % 100))
+  const numbers = elements.map(Number)
+  const pairs = Array.from({ length: 2 * 254 }, (_, index) => `${index}`)
+  const fields = pairs.filter((_, index) => index % 2 === 0)
+  for (const [type, packed, expected] of [
+    [10, ziplist(...numbers), { type: 'list', elements }],
+    [18, listpack(...numbers), { type: 'list', elements }],
+    [9, zipmap(0, ...pairs), { type: 'hash', fields: fields.map((field) => [field, String(Number(field) + 1), null]) }],
+  ] as const) {
+    const nodes = type === 18 ? [1, 2] : []
+    const { type: name, parts } = readPayload(payloadOf(type, Buffer.concat([Buffer.from(nodes), rdbString(packed)])))
+    assert.equal(contentOf(name, parts), expected, `type ${type}`)
+  }
+})
+
 test('unsupported content is refused by name', () => {
   const refusal = (file: Buffer) => {
     const reader = new RdbReader()
@@ -73,6 +89,10 @@ test('unsupported content is refused by name', () => {
   }
   assert.is(refusal(fileOf(10, [246])), 'RDB refused at byte 9: functions of a preview of Redis 7.0')
   assert.match(refusal(fileOf(10, keyOf(7, 'k', [0x81, 0, 0, 0, 0, 0, 0, 0x04, 0x01]))), /the module type AAAAAAAAB/)
+  assert.match(refusal(fileOf(9, keyOf(6, 'k', [0x81, 0, 0, 0, 0, 0, 0, 0x04, 0x01]))), /the module type AAAAAAAAB/)
+  const slots = Buffer.concat([Buffer.from([243]), rdbString('j'.repeat(40)), Buffer.from([1, 0, 99])])
+  assert.is(refusal(fileOf(80, slots)), 'RDB refused at byte 9: slots that the node was importing from its cluster')
+  assert.match(refusal(fileOf(12, slots)), /type 243 is not known in version 12/)
   assert.match(refusal(fileOf(10, keyOf(200, 'k', []))), /type 200 is not known in version 10/)
   assert.match(refusal(fileOf(80, keyOf(24, 'k', []))), /type 24 is not known in version 80/)
   assert.match(refusal(fileOf(13)), /version 13 is not known/)

@@ -161,6 +161,13 @@ const stream = (generation: 1 | 2 | 3): Content => ({
 
 const NEW: readonly Fixture[] = [
   fixture('a hash as a listpack', 16, rdbString(listpack('f', 'v', 'g', 7)), hash(['f', 'v', null], ['g', '7', null])),
+  fixture(
+    'a hash as a compressed listpack',
+    16,
+    // 18 bytes as one run of literals, which take 19 bytes.
+    join([0xc3, 19, 18, 17], listpack('f', 'v', 'g', 7)),
+    hash(['f', 'v', null], ['g', '7', null]),
+  ),
   fixture('a sorted set as a listpack', 17, rdbString(listpack('a', 3, 'b', '4.25')), sortedSet(['a', 3], ['b', 4.25])),
   fixture('a quicklist 2', 18, join([2], [2], rdbString(listpack('a', 1)), [1], strings(LONG)), list('a', '1', LONG)),
   fixture('a set as a listpack', 20, rdbString(listpack('a', 3)), set('a', '3'), 11),

@@ -33,17 +33,23 @@ export const keyOf = (type: number, key: string, body: readonly number[] | Buffe
 
 /** Returns a ziplist; numbers and bigints become integers, strings stay strings. */
 export function ziplist(...elements: readonly (string | number | bigint)[]): Buffer {
-  let body = Buffer.alloc(0)
+  const entries: Buffer[] = []
+  let length = 0
   let previous = 0
   let tail = 10
   for (const element of elements) {
     const head = previous < 254 ? [previous] : [254, ...le(previous, 4)]
     const entry = Buffer.concat([Buffer.from(head), typeof element === 'string' ? zipString(element) : zipInteger(BigInt(element))])
-    tail = 10 + body.length
-    body = Buffer.concat([body, entry])
+    tail = 10 + length
+    entries.push(entry)
+    length += entry.length
     previous = entry.length
   }
-  return Buffer.concat([Buffer.from([...le(11 + body.length, 4), ...le(tail, 4), ...le(elements.length, 2)]), body, Buffer.from([255])])
+  return Buffer.concat([
+    Buffer.from([...le(11 + length, 4), ...le(tail, 4), ...le(Math.min(elements.length, 0xffff), 2)]),
+    ...entries,
+    Buffer.from([255]),
+  ])
 }
 
 function zipString(text: string): Buffer {
@@ -69,7 +75,7 @@ function zipInteger(value: bigint): Buffer {
 
 /** Returns a zipmap of fields and values in turn, with unused bytes after each value. */
 export function zipmap(unused: number, ...elements: readonly string[]): Buffer {
-  const parts = [Buffer.from([elements.length / 2])]
+  const parts = [Buffer.from([Math.min(elements.length / 2, 254)])]
   const length = (text: string) => (text.length < 254 ? [text.length] : [254, ...le(text.length, 4)])
   for (const [index, text] of elements.entries()) {
     const isValue = index % 2 === 1
@@ -97,5 +103,5 @@ export function listpack(...elements: readonly (string | number)[]): Buffer {
     return Buffer.concat([entry, Buffer.from([entry.length])])
   })
   const body = Buffer.concat(entries)
-  return Buffer.concat([Buffer.from([...le(body.length + 7, 4), ...le(elements.length, 2)]), body, Buffer.from([255])])
+  return Buffer.concat([Buffer.from([...le(body.length + 7, 4), ...le(Math.min(elements.length, 0xffff), 2)]), body, Buffer.from([255])])
 }
