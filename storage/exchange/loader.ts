@@ -208,7 +208,7 @@ export class RdbLoader {
     if (isFiltered) summary.filtered++
     this.open = {
       key,
-      expireAtMs: Math.max(0, expireAtMs ?? 0),
+      expireAtMs: expireAtMs === null ? 0 : Math.max(1, expireAtMs),
       db,
       isSkipped: isExpired || isFiltered,
       parts: [],

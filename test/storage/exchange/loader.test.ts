@@ -161,6 +161,10 @@ test('expired keys are counted and left out, unless a replica keeps them', async
   const { summary } = (await load(file)).loader
   assert.equal([summary.keys, summary.expired], [1, 1])
   assert.is((await load(file, { mustKeepExpired: true })).loader.summary.keys, 2)
+  for (const expireAtMs of [-5, 0]) {
+    const { keys } = await contentsOf(await load(fileOf([aString('a', { expireAtMs })]), { mustKeepExpired: true }))
+    assert.is(keys.get('0:a')?.expireAtMs, 1, `a deadline of ${expireAtMs} ms`)
+  }
 })
 
 test('a filter leaves keys out by database and name', async () => {

@@ -33,12 +33,12 @@ export async function walkPayloads(chance: Seeded, payloads: readonly Buffer[], 
     try {
       if (!isTaken(made, payload)) continue
       taken++
-      if (made.run('EXISTS', 'k') === 1) await use(made, chance)
+      if (made.run('EXISTS', 'k') === 1) await useValue(made, chance, 'k')
       // The changed deadlines of all fields of a hash are past.
       else assert.ok(payload.charCodeAt(0) >= TYPE_HASH_METADATA_PRE_GA)
       await check(made, taken)
     } catch (cause) {
-      throw new Error(`round ${round}: ${Buffer.from(payload, 'latin1').toString('hex').slice(0, 4000)}`, { cause })
+      throw new Error(`round ${round}, ${String(cause)}: ${Buffer.from(payload, 'latin1').toString('hex').slice(0, 4000)}`, { cause })
     }
   }
   return taken
@@ -55,11 +55,12 @@ function isTaken(made: Harness, payload: Bytes): boolean {
   return false
 }
 
-async function use(made: Harness, chance: Seeded): Promise<void> {
-  assert.is(typeof made.plain('DUMP', 'k'), 'string')
+/** Writes a value as a payload, and runs commands on it. Throws what only a bug can cause. */
+export async function useValue(made: Harness, chance: Seeded, key: Bytes): Promise<void> {
+  assert.is(typeof made.plain('DUMP', key), 'string')
   for (let i = 0; i < COMMANDS_PER_VALUE; i++) {
     const [name, , ...words] = makeRequest(chance.pick(FORMS), chance)
-    const answer = await made.runAsync(name!, 'k', ...words).catch((error: Error) => error)
+    const answer = await made.runAsync(name!, key, ...words).catch((error: Error) => error)
     if (answer instanceof Error && (!(answer instanceof ClientError) || answer.message.includes('internal'))) throw answer
   }
 }
