@@ -4,6 +4,7 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { must } from '../../../base/assert.ts'
 import type { Bytes } from '../../../base/bytes.ts'
 import { dataset } from '../../support/generators/dataset.ts'
 import { seeded } from '../../support/generators/seed.ts'
@@ -21,6 +22,18 @@ const ROUNDS = Number(HAYPILE_ROUNDS)
 const BATCH = 100
 /** Values of each type with each setting. */
 const VALUES = 8
+
+const LIBRARIES = [
+  "#!lua name=first\nredis.register_function('one', function(keys, args) return redis.call('set', keys[1], args[1]) end)",
+  "#!lua name=second\nlocal text = 'abcabcabcabcabcabcabc'\nredis.register_function{function_name='two', callback=function() return text end, flags={'no-writes'}}",
+  '#!lua name=third\n-- a comment of some length, which may change without an effect\nredis.register_function("three", function() end)',
+]
+
+/** Returns the code of all libraries, in the order of their names. */
+async function librariesOf(client: WireClient): Promise<Bytes[]> {
+  const libraries = (await client.call('FUNCTION', 'LIST', 'WITHCODE')) as Bytes[][]
+  return libraries.map((library) => must(library[library.indexOf('library_code') + 1])).sort()
+}
 
 /** Restores changed payloads, each into a key of its own. Returns the payloads taken by key. */
 async function restoreChanged(client: WireClient, payload: () => Buffer): Promise<Map<Bytes, Buffer>> {
@@ -71,6 +84,41 @@ if (haveTools('changed payloads of redis-server', 'redis-server')) {
     assert.equal(await dataset(again, 'redis 7.0'), expected)
     await Promise.all([again.close(), replica.close()])
     await Promise.all([redis.stop(), follower.stop()])
+    await master.stop()
+  })
+
+  test('changed payloads of functions leave all libraries or change none, as on a Redis that follows', async () => {
+    const chance = seeded('changed payloads of functions')
+    const redis = await RedisServer.start()
+    const replica = await redis.connect()
+    for (const code of LIBRARIES)
+      assert.is(await replica.call('FUNCTION', 'LOAD', code), code.slice('#!lua name='.length, code.indexOf('\n')))
+    const payloads: Buffer[] = []
+    for (const compression of ['yes', 'no']) {
+      assert.is(await replica.call('CONFIG', 'SET', 'rdbcompression', compression), 'OK')
+      payloads.push(Buffer.from((await replica.call('FUNCTION', 'DUMP')) as Bytes, 'latin1'))
+    }
+    const master = await RunningServer.start()
+    assert.is(await replica.call('REPLICAOF', '127.0.0.1', master.port), 'OK')
+    await inStepWith(master, replica)
+    const client = await master.connect()
+    let taken = 0
+    for (let round = 0; round < ROUNDS / 4; round++) {
+      const before = await librariesOf(client)
+      const changed = mutatedPayload(chance, chance.pick(payloads)).latin1Slice()
+      const reply = await client.call('FUNCTION', 'RESTORE', changed, chance.pick(['APPEND', 'REPLACE', 'FLUSH']))
+      if (reply === 'OK') taken++
+      else {
+        assert.match((reply as WireError).text, /^ERR /)
+        assert.equal(await librariesOf(client), before)
+      }
+    }
+    assert.ok(taken > ROUNDS / 200, `${taken} taken`)
+    await inStepWith(master, replica)
+    assert.equal(await librariesOf(replica), await librariesOf(client))
+    assert.is(await replica.call('DBSIZE'), 0)
+    await Promise.all([client.close(), replica.close()])
+    await redis.stop()
     await master.stop()
   })
 
