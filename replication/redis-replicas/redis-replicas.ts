@@ -359,7 +359,7 @@ export class RedisReplicas {
       this.lossesLoggedMs = monotonicMs
       this.options.log.warn(
         { replica: nameOf(replica), deadlines: losses },
-        'a Redis replica has no deadlines of fields of hashes: it was not sent so many; while it follows, it deletes such fields when this node does',
+        'a Redis replica has no deadlines of fields of hashes, so they were left out; while it follows, it deletes such fields when this node does',
       )
       replica.loggedLosses = losses
     }

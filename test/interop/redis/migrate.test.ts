@@ -14,6 +14,7 @@ import { haveTools } from '../tools.ts'
 
 const KEYS = 60
 const LONG_MS = 60_000
+const FAR_MS = 4_000_000_000_000
 /** More than the buffers of two sockets hold. */
 const LARGE_BYTES = 40_000_000
 /** Clients whose payloads together exceed their limit by far. */
@@ -81,6 +82,28 @@ if (haveTools('MIGRATE with redis-server', 'redis-server')) {
       await redis.close()
       await other.stop()
       await server.stop()
+    }
+  })
+
+  test('a hash whose fields have deadlines is refused by Redis 7.0 and stays, and loses none on the way to haypile', async () => {
+    const servers = [await RunningServer.start(), await RunningServer.start()] as const
+    const other = await RedisServer.start()
+    const [from, to, redis] = [await servers[0].connect(), await servers[1].connect(), await other.connect()]
+    try {
+      await from.call('HSET', 'h', 'a', '1', 'b', '2')
+      await from.call('HPEXPIREAT', 'h', FAR_MS, 'FIELDS', 1, 'a')
+      const refusal = 'ERR DUMP payload version or checksum are wrong'
+      const move = (port: number) => textOf(from.call('MIGRATE', '127.0.0.1', port, 'h', '0', '5000'))
+      assert.is(await move(other.port), `ERR Target instance replied with error: ${refusal}`)
+      assert.is(await textOf(redis.call('RESTORE', 'h', '0', (await from.call('DUMP', 'h')) as Bytes)), refusal)
+      assert.is(await redis.call('EXISTS', 'h'), 0)
+      assert.equal(await from.call('HPEXPIRETIME', 'h', 'FIELDS', 2, 'a', 'b'), [FAR_MS, -1])
+      assert.is(await move(servers[1].port), 'OK')
+      assert.is(await from.call('EXISTS', 'h'), 0)
+      assert.equal(await to.call('HPEXPIRETIME', 'h', 'FIELDS', 2, 'a', 'b'), [FAR_MS, -1])
+    } finally {
+      for (const client of [from, to, redis]) await client.close()
+      for (const server of [other, ...servers]) await server.stop()
     }
   })
 
