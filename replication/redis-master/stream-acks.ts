@@ -12,7 +12,7 @@ import { assert } from '../../base/assert.ts'
 /** The log as acknowledgements see it. */
 export interface AckedLog {
   readonly stalled: string | null
-  readonly binlog: { readonly synced: number }
+  readonly binlog: { readonly synced: number; readonly end: { readonly offset: number } }
 }
 
 /** At this many groups that are not durable, the newest ones are counted as one. */
@@ -49,6 +49,7 @@ export class StreamAcks {
   at(offset: number): { readonly applied: number; readonly synced: number } {
     const { log, groups } = this
     if (log.stalled === null) this.written = offset
+    else for (const group of groups) if (group.end <= log.binlog.end.offset) this.written = Math.max(this.written, group.offset)
     while ((groups[0]?.end ?? Number.POSITIVE_INFINITY) <= log.binlog.synced) this.durable = groups.shift()?.offset ?? this.durable
     // Nothing waits for the disk: what came after the last group has no effect.
     if (groups.length === 0) this.durable = this.written

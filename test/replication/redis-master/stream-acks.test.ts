@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { StreamAcks } from '../../../replication/redis-master/stream-acks.ts'
 
 function bench() {
-  const log = { stalled: null as string | null, binlog: { synced: 0 } }
+  const log = { stalled: null as string | null, binlog: { synced: 0, end: { offset: 500 } } }
   return { log, acks: new StreamAcks(log, 500, 100) }
 }
 
@@ -38,7 +38,19 @@ test('a group that the disk does not take is not acknowledged', () => {
   acks.logged(600, 130)
   assert.equal(acks.at(130), { applied: 100, synced: 100 })
   log.stalled = null
+  log.binlog.end.offset = 600
   assert.equal(acks.at(130), { applied: 130, synced: 100 })
+})
+
+test('a held group that is written before the next one is held counts', () => {
+  const { log, acks } = bench()
+  log.stalled = 'ENOSPC'
+  acks.logged(600, 130)
+  acks.logged(700, 150)
+  assert.equal(acks.at(150), { applied: 100, synced: 0 })
+  log.binlog.end.offset = 600
+  log.binlog.synced = 600
+  assert.equal(acks.at(150), { applied: 130, synced: 130 })
 })
 
 test('very many groups that are not durable take bounded memory, and none counts too early', () => {
