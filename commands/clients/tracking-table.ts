@@ -63,7 +63,7 @@ export class TrackingTable {
     const tracked = this.byKey.get(key)
     if (tracked === undefined) {
       const added: TrackedKey = { key, readers: reader, index: this.all.length }
-      this.byKey.add(added)
+      this.byKey.add(key, added)
       this.all.push(added)
     } else if (!addReader(tracked, reader)) return
     this.items++

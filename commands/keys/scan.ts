@@ -207,8 +207,13 @@ const randomkey = command({
 /** A live key, or null if there is none. */
 function* randomKey(db: Database, random: Random): Steps<Bytes | null> {
   for (let tries = RANDOM_TRIES; tries > 0 && db.keyCount > 0 && db.droppedIn === 0; tries--) {
-    const isResident = random() * db.keyCount < db.residentKeys
-    const key = isResident ? randomResident(db, random) : yield* seekRandom(db, random)
+    const drawn = random() * db.keyCount
+    const key =
+      drawn < db.residentKeys
+        ? randomResident(db, random)
+        : drawn < db.keysInMemory
+          ? randomPacked(db, random)
+          : yield* seekRandom(db, random)
     if (key !== null) return key
   }
   // Nearly all keys are past their deadline, or pages crowd them out. A walk finds any live key.
@@ -229,6 +234,12 @@ function randomResident({ residents }: Database, random: Random): Bytes | null {
   if (residents.length === 0) return null
   const resident = residents.at(Math.floor(random() * residents.length))
   return resident instanceof Entry && resident.value !== null && !isPast(resident) ? resident.key : null
+}
+
+/** One draw from the packed keys; null for an empty slot, or a key past its deadline. */
+function randomPacked(db: Database, random: Random): Bytes | null {
+  const key = db.packed.randomKey(random)
+  return key === null || db.peek(key) === undefined ? null : key
 }
 
 function* seekRandom(db: Database, random: Random): Steps<Bytes | null> {

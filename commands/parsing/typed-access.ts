@@ -9,12 +9,18 @@ import { EVENT_GENERIC } from '../../storage/keyspace/key-events.ts'
 import { type Collection, type CollectionClass, newCollection } from '../../storage/values/collection.ts'
 import { Rope } from '../../storage/values/rope.ts'
 import { type StringValue, stringPieces } from '../../storage/values/string.ts'
+import type { Value } from '../../storage/values/value.ts'
 import type { Context } from '../contract/context.ts'
 import { stringTooLong, wrongType } from '../contract/errors.ts'
 import { BulkChunks, type Reply } from '../contract/reply.ts'
 
 /** Returns the string of an entry; null for other types. */
 export function stringOf({ value }: Entry): StringValue | null {
+  return value === null ? null : asString(value)
+}
+
+/** Returns a value that is a string; null for other types. */
+export function asString(value: Value): StringValue | null {
   return typeof value === 'string' || value instanceof Rope ? value : null
 }
 
@@ -23,6 +29,18 @@ export function requireString(entry: Entry): StringValue {
   const value = stringOf(entry)
   if (value === null) throw wrongType()
   return value
+}
+
+/**
+ * Returns the string of a key for a read command that needs only its value; null if the key does
+ * not exist. Throws WRONGTYPE for other types.
+ */
+export function readString(db: Database, key: Bytes): StringValue | null {
+  const value = db.readValue(key)
+  if (value === undefined) return null
+  const string = asString(value)
+  if (string === null) throw wrongType()
+  return string
 }
 
 /**

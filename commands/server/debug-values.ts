@@ -132,10 +132,10 @@ function describeTable(context: Context, args: Args): Reply {
 function describeDatabase({ keyspace }: Context, args: Args): Reply {
   const db = keyspace.databases[requireClampedInteger(args[2])]
   if (db === undefined) throw clientError('ERR Out of range database')
-  const { keyCount, residentKeys, volatileCount } = db
+  const { keyCount, keysInMemory, volatileCount } = db
   return new Verbatim(
     'txt',
-    `[Dictionary HT]\n number of elements: ${keyCount}\n in memory: ${residentKeys}\n[Expires HT]\n number of elements: ${volatileCount}\n`,
+    `[Dictionary HT]\n number of elements: ${keyCount}\n in memory: ${keysInMemory}\n[Expires HT]\n number of elements: ${volatileCount}\n`,
   )
 }
 

@@ -74,7 +74,7 @@ const stats = command({
     const used = figure('used')
     const dataset = figure('dataset')
     const keys = databases.reduce((sum, db) => sum + db.keyCount, 0)
-    const residents = databases.reduce((sum, db) => sum + db.residentKeys, 0)
+    const residents = databases.reduce((sum, db) => sum + db.keysInMemory, 0)
     const flat: Reply[] = [
       ...['peak.allocated', figure('peak'), 'total.allocated', used, 'startup.allocated', figure('startup')],
       ...['replication.backlog', 0, 'clients.slaves', 0, 'clients.normal', figure('clients'), 'cluster.links', 0],

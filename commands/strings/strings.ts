@@ -7,7 +7,7 @@ import type { Context } from '../contract/context.ts'
 import { wrongArity } from '../contract/errors.ts'
 import { findSetKeys } from '../contract/key-finder.ts'
 import { OK, type Reply } from '../contract/reply.ts'
-import { requireString, stringOf, stringReply } from '../parsing/typed-access.ts'
+import { asString, readString, requireString, stringReply } from '../parsing/typed-access.ts'
 import { deadlineOf, type ExpiryUnit, getexOptionOf, setOptionsOf } from './set-options.ts'
 
 const get = command({
@@ -21,8 +21,8 @@ const get = command({
   flags: ['readonly', 'fast'],
   keys: firstKey('RO', 'access'),
   run({ db }, args) {
-    const entry = db.read(args[1])
-    return entry === undefined ? null : stringReply(requireString(entry))
+    const value = readString(db, args[1])
+    return value === null ? null : stringReply(value)
   },
 })
 
@@ -253,9 +253,9 @@ const mget = command({
     const values: Reply[] = []
     for (let i = 1; i < args.length; i++) {
       keyspace.eviction.makeRoom()
-      const entry = db.read(must(args[i]))
-      const value = entry === undefined ? null : stringOf(entry)
-      values.push(value === null ? null : stringReply(value))
+      const value = db.readValue(must(args[i]))
+      const string = value === undefined ? null : asString(value)
+      values.push(string === null ? null : stringReply(string))
     }
     return values
   },

@@ -100,7 +100,8 @@ export const binlogRows: Rows = [
 export const storageRows: Rows = [
   group(checkpointsOf, [
     ['storage_keys', ({ keyspace }) => keyspace.keyCount],
-    ['storage_resident_keys', ({ keyspace }) => keyspace.databases.reduce((sum, db) => sum + db.residentKeys, 0)],
+    ['storage_resident_keys', ({ keyspace }) => keyspace.databases.reduce((sum, db) => sum + db.keysInMemory, 0)],
+    ['storage_packed_keys', ({ keyspace }) => keyspace.databases.reduce((sum, db) => sum + db.packed.count, 0)],
     ['storage_resident_bytes', ({ keyspace }) => keyspace.residentBytes],
     ['storage_resident_human', ({ keyspace }) => humanBytes(keyspace.residentBytes)],
     ['storage_cache_limit', ({ source }) => source.storage.settings.cacheBytes],

@@ -72,10 +72,10 @@ export function mayNeedRecords({ command, args, isWriteCommand }: GatedRequest, 
   if (command.steps !== undefined) return true
   // DBSIZE: the counts are in memory.
   if (command.keys === undefined && !isWriteCommand) return false
-  if (databases.some((db) => db.keyCount !== db.residentKeys)) return true
+  if (databases.some((db) => !db.isWholeInMemory)) return true
   if (command.keys === undefined) return false
   if (!namesItsKeys(command)) return true
-  const isPartial = (key: Bytes) => databases.some((db) => mayBePartial(db.resident(key)))
+  const isPartial = (key: Bytes) => databases.some((db) => mayBePartial(db.resident(key)) || db.packed.isRecord(key))
   return keysOf(command, args).some((position) => isPartial(at(args, position)))
 }
 

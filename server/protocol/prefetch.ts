@@ -34,10 +34,10 @@ export class Prefetcher {
     this.runtimes = runtimes
   }
 
-  /** True if a database has keys that are not resident. */
+  /** True if a database has keys that are on disk only. */
   isCold(database: number): boolean {
     const db = this.keyspace.database(database)
-    return db.keyCount !== db.residentKeys
+    return !db.isWholeInMemory
   }
 
   /** Starts reading, or returns null if that is not worthwhile. Never rejects. */
@@ -68,7 +68,7 @@ export class Prefetcher {
         // Keys read for other clients must not be evicted before they are used.
         if (eviction.isFull) return
         const key = must(keys[index])
-        if (record !== undefined && db.isUnknown(key)) db.makeResident(key, record)
+        if (record !== undefined && db.isUnknown(key)) db.packRecord(key, record)
       }
     } catch (error) {
       rethrowAssertion(error)

@@ -272,7 +272,7 @@ export class RdbLoader {
   }
 
   private createKey({ db, key, expireAtMs }: OpenKey, value: Value | Buffer): void {
-    if (db.resident(key) !== undefined) throw duplicateKey()
+    if (db.resident(key) !== undefined || db.packed.has(key)) throw duplicateKey()
     this.load.claim(rootKey(db.id, key))
     const entry = db.create(key, value)
     if (expireAtMs !== 0) db.setDeadline(entry, expireAtMs)

@@ -9,48 +9,34 @@
  */
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
-import { DamageError, KIND_ROPE, KIND_STRING, objectIdOf, type Root, readRoot, rootKey, ropeLengthOf } from '../records/records.ts'
-import { Residents } from '../residents/residents.ts'
+import { KIND_ROPE, KIND_STRING, objectIdOf, type Root, readRoot, rootKey, ropeLengthOf } from '../records/records.ts'
 import type { OwnerDatabase } from '../tree/owner.ts'
 import { readCollection } from '../values/collection.ts'
 import { Hash } from '../values/hash.ts'
 import { MIN_ROPE_BYTES, Rope } from '../values/rope.ts'
-import { dropPages, entryBytesOf, hasResidentPages, moveTo, setOwner, type Value } from '../values/value.ts'
+import { dropPages, entryBytesOf, moveTo, setOwner, type Value } from '../values/value.ts'
 import { dueAtOf, expire, isExpired } from './due.ts'
 import { Entry } from './entry.ts'
 import { EVENT_HASH, EVENT_KEY_MISS, EVENT_NEW } from './key-events.ts'
-import { KeyMap } from './key-map.ts'
+import { KeyTable } from './key-table.ts'
 import type { Keyspace } from './keyspace.ts'
 import { NewKeys } from './new-keys.ts'
+import { packedContentOf, type StoredKey } from './packed-keys.ts'
 
 /** One logical database: its resident keys, and the way to the keys in LevelDB. */
-export class Database implements OwnerDatabase {
-  readonly keyspace: Keyspace
+export class Database extends KeyTable implements OwnerDatabase {
   readonly id: number
   index: number
-  /** The number of keys, including expired keys that are not deleted yet. */
-  keyCount = 0
-  /** The number of keys with a deadline. */
-  volatileCount = 0
   /** The generation in which the database was dropped; 0 while it is in use. */
   droppedIn = 0
-  readonly residents = new Residents()
   /**
    * Keys without a LevelDB record. Those that the checkpoint in flight writes are in
    * `frozenNewKeys`.
    */
   newKeys = new NewKeys()
   frozenNewKeys: NewKeys | null = null
-  private readonly entries = new KeyMap()
-  /** The number of resident keys that exist; resident tombstones do not count. */
-  private residentCount = 0
-  /** The number of keys that only LevelDB holds, for `checkCounts`. */
-  private absentCount = 0
-  /** The number of resident tombstones, for `checkCounts`. */
-  private tombstoneCount = 0
-
   constructor(keyspace: Keyspace, id: number, index: number) {
-    this.keyspace = keyspace
+    super(keyspace)
     this.id = id
     this.index = index
   }
@@ -82,19 +68,6 @@ export class Database implements OwnerDatabase {
     return entry !== undefined && entry.dueAtMs !== 0 && this.keyspace.isPast(entry.dueAtMs) ? this.expireOrHide(entry) : entry
   }
 
-  /** True if only a read from disk can tell whether the key exists. */
-  isUnknown(key: Bytes): boolean {
-    return this.keyCount !== this.residentCount && this.entries.get(key) === undefined
-  }
-
-  /**
-   * Returns the resident entry, tombstones and expired keys included. For walks and background
-   * work.
-   */
-  resident(key: Bytes): Entry | undefined {
-    return this.entries.get(key)
-  }
-
   /** Returns the entry of a key that exists, expired keys included. */
   lookup(key: Bytes): Entry | undefined {
     const entry = this.entries.get(key)
@@ -103,28 +76,45 @@ export class Database implements OwnerDatabase {
       return entry.value === null ? undefined : entry
     }
     if (this.keyCount === this.residentCount) return undefined // every existing key is resident
+    const packed = this.packed.remove(key)
+    if (packed !== null) return this.unpack(key, packed)
+    if (this.isWholeInMemory) return undefined
     const record = this.keyspace.readRecord(rootKey(this.id, key))
-    return record === undefined ? undefined : this.makeResident(key, record)
+    return record === undefined ? undefined : this.unpack(key, packedContentOf(record, this.keyspace.monotonicSeconds))
   }
 
-  /** Makes a key resident from its root record. REQUIRES: the key is not resident. */
-  makeResident(key: Bytes, record: Buffer): Entry {
-    const root = readRoot(record)
-    const value = this.valueOf(root)
-    const entry = new Entry(this, key, value)
-    if (typeof value !== 'string') setOwner(value, entry)
+  /**
+   * Returns the live value of a key for a read command, and counts a hit or a miss. A packed string
+   * stays packed.
+   */
+  readValue(key: Bytes): Value | undefined {
+    const { keyspace } = this
+    if (this.keyCount !== this.residentCount && this.entries.get(key) === undefined) {
+      const string = this.packed.readString(key, keyspace.isUseCounted ? keyspace.monotonicSeconds : 0)
+      if (string !== undefined) {
+        keyspace.hits++
+        return string
+      }
+    }
+    return this.read(key)?.value ?? undefined
+  }
+
+  /** Makes a key resident from the content of its root record. REQUIRES: it has no entry. */
+  private unpack(key: Bytes, { content, isPlain, accessedAtSeconds }: StoredKey): Entry {
+    let entry: Entry
+    if (isPlain) entry = new Entry(this, key, content)
+    else {
+      const root = readRoot(Buffer.from(content, 'latin1'))
+      const value = this.decodeValue(root)
+      entry = new Entry(this, key, value)
+      if (typeof value !== 'string') setOwner(value, entry)
+      entry.expireAtMs = root.expireAtMs
+      entry.dueAtMs = dueAtOf(entry)
+      entry.storedDueAtMs = entry.dueAtMs
+    }
     entry.isStored = true
-    entry.expireAtMs = root.expireAtMs
-    entry.dueAtMs = dueAtOf(entry)
-    entry.storedDueAtMs = entry.dueAtMs
-    entry.accessedAtSeconds = this.keyspace.monotonicSeconds
-    this.entries.add(entry)
-    this.residentCount++
-    this.absentCount--
-    assert(this.residentCount <= this.keyCount, 'resident keys are among the keys that exist')
-    const { sizeBytes } = entry
-    this.residents.add(entry, sizeBytes)
-    this.keyspace.eviction.admit(sizeBytes)
+    entry.accessedAtSeconds = accessedAtSeconds
+    this.addStored(entry)
     return entry
   }
 
@@ -166,7 +156,7 @@ export class Database implements OwnerDatabase {
     if (entry !== undefined && entry.value !== null) expire(entry)
     if (entry === undefined) {
       entry = new Entry(this, key, null)
-      this.entries.add(entry)
+      this.entries.add(key, entry)
       this.residents.add(entry, entry.sizeBytes)
     } else this.tombstoneCount--
     // The checkpoint in flight may be about to remove a deleted key's record from LevelDB.
@@ -266,68 +256,6 @@ export class Database implements OwnerDatabase {
     if (entry.generation !== keyspace.generation) keyspace.touchSlow(entry, entry.sizeBytes)
   }
 
-  /**
-   * Removes a clean entry from memory. An entry whose value has resident pages stays for another
-   * round, because its pages leave memory first.
-   */
-  evict(entry: Entry): void {
-    const { value } = entry
-    if (value !== null && typeof value !== 'string' && hasResidentPages(value)) {
-      entry.isReferenced = true // spares it in the next round
-      return
-    }
-    assert(entry.generation <= this.keyspace.landedGeneration, 'only a clean entry leaves memory')
-    if (value === null) this.tombstoneCount--
-    else {
-      this.residentCount--
-      this.absentCount++
-    }
-    assert(this.residentCount >= 0, 'resident keys are not negative')
-    this.removeEntry(entry)
-    this.keyspace.evictions++
-  }
-
-  /**
-   * Removes a tombstone from memory after LevelDB has removed its record. REQUIRES: the entry is
-   * still a tombstone.
-   */
-  removeTombstone(entry: Entry): void {
-    assert(entry.value === null, 'only a deleted key is a tombstone')
-    if (entry.ringIndex < 0) return
-    this.tombstoneCount--
-    this.removeEntry(entry)
-  }
-
-  /** Compares counts that are kept separately: before they are stored, after evictions. O(1). */
-  checkCounts(): void {
-    const { keyCount, residentCount, volatileCount } = this
-    assert(this.entries.size === residentCount + this.tombstoneCount, 'an entry is a key that exists or a tombstone')
-    assert(keyCount === residentCount + this.absentCount, 'a key that exists is resident or only in LevelDB')
-    assert(volatileCount >= 0 && volatileCount <= keyCount, 'keys with a deadline are among the keys that exist')
-  }
-
-  /** The number of entries in memory, including tombstones. */
-  get residentEntries(): number {
-    return this.entries.size
-  }
-
-  get residentKeys(): number {
-    return this.residentCount
-  }
-
-  /** Sets the counts that the checkpoint recorded. */
-  restoreCounts(keys: number, volatile: number): void {
-    if (volatile > keys) throw new DamageError('meta record: more keys with a deadline than keys')
-    this.keyCount = keys
-    this.absentCount = keys
-    this.volatileCount = volatile
-  }
-
-  private removeEntry(entry: Entry): void {
-    this.entries.delete(entry.key)
-    this.residents.remove(entry, entry.sizeBytes)
-  }
-
   private assign(entry: Entry, value: Value | Buffer): void {
     const old = entry.value
     entry.isModifiedInPlace = false
@@ -357,7 +285,7 @@ export class Database implements OwnerDatabase {
     this.keyspace.keyWaiters?.onKeyChanged(this.index, key)
   }
 
-  private valueOf(root: Root): Value {
+  private decodeValue(root: Root): Value {
     if (root.kind === KIND_STRING) return root.payload.latin1Slice()
     return root.kind === KIND_ROPE ? new Rope(this, objectIdOf(root), ropeLengthOf(root), true) : readCollection(this, root)
   }

@@ -85,4 +85,8 @@ export class Entry implements Resident, DirtyRecord, OwnerKey {
   evict(): void {
     this.db.evict(this)
   }
+
+  pack(): boolean {
+    return this.db.pack(this)
+  }
 }

@@ -3,10 +3,12 @@
  * Experiment with the Multics System", 1969). Work is measured in bytes and visits, never in time:
  * each unit evicts as many bytes as it brings in, even on a busy machine.
  *
- *   clock hand   visits the residents of all databases in turn; one that was used since the last
- *                visit stays for another round
+ *   clock hand   visits the residents and then the packed keys of each database in turn; one that
+ *                was used since the last visit stays for another round
  *   pace         the hand makes two rounds while `leeway` bytes come in past the limit; if that is
  *                not enough, recently used residents are evicted, too
+ *   packing      entries beyond a number are packed: clean ones that were not used since the last
+ *                visit, within the limit, too (packed-keys.ts)
  *   reads        a command that has changed nothing evicts the oldest leaves and rope pages that it
  *                has read
  *
@@ -35,6 +37,14 @@ const MIN_LEEWAY_BYTES = 1024 * 1024
  * last slice. The visits take some tenths of a millisecond.
  */
 const SLICE_VISITS = 4096
+/** Clean entries that are not packed, at most: those of the keys in use. */
+const MAX_CLEAN_ENTRIES = 65_536
+/** The share of `cache-memory` for them, at a kilobyte each. */
+const CACHE_BYTES_PER_CLEAN_ENTRY = 8 * 1024
+/** Residents visited for packing in a slice: a part of the excess, within these limits. */
+const MIN_PACKING_VISITS = 32
+const MAX_PACKING_VISITS = 2048
+const PACKING_VISITS_SHIFT = 4
 /** Nodes of dropped objects freed in one slice: well below a millisecond. */
 const REAP_STEPS = 1000
 
@@ -59,8 +69,13 @@ export class Eviction implements PageAdmission {
   private admittedBytes = 0
   /** Resident bytes when `evictExcess` last ended. */
   private leftBytes = 0
-  /** The index of the database that the hand is in. */
-  private database = 0
+  /** Twice the index of the database that the hand is in; one more among its packed keys. */
+  private ring = 0
+  /** The index of the database in which entries are packed. */
+  private packingDatabase = 0
+  /** Visits for packing since the last entry was packed, and the situation they were made in. */
+  private fruitlessPacking = 0
+  private packingSeen = { landedGeneration: 0, entries: 0 }
   /** Visits since the last eviction. */
   private fruitless = 0
   /** The landed generation in which `fruitless` was counted. */
@@ -124,7 +139,37 @@ export class Eviction implements PageAdmission {
   /** Does a slice of background work, between units. Returns true if there is more to evict. */
   slice(): boolean {
     if (this.keyspace.dropped.length > 0) reap(this.keyspace.dropped, REAP_STEPS)
-    return this.evictExcess(SLICE_VISITS)
+    const isPackingLeft = this.packSome()
+    return this.evictExcess(SLICE_VISITS) || isPackingLeft
+  }
+
+  /**
+   * Packs some clean entries if there are more than `MAX_CLEAN_ENTRIES`. Returns true if more can
+   * be packed at once.
+   */
+  private packSome(): boolean {
+    const { keyspace, packingSeen: seen } = this
+    const { databases, landedGeneration } = keyspace
+    let entries = 0
+    for (const db of databases) entries += db.residentEntries
+    const dirty = keyspace.dirty.length + (keyspace.frozenEntries?.recordCount ?? 0)
+    const allowed = Math.min(MAX_CLEAN_ENTRIES, this.limits.cacheBytes / CACHE_BYTES_PER_CLEAN_ENTRY)
+    const excess = entries - dirty - allowed
+    if (excess <= 0) return false
+    if (seen.landedGeneration !== landedGeneration || entries > seen.entries) {
+      this.fruitlessPacking = 0
+      this.packingSeen = { landedGeneration, entries }
+    }
+    const db = keyspace.database(this.packingDatabase)
+    if (this.fruitlessPacking > 2 * db.residents.length) {
+      this.packingDatabase = (this.packingDatabase + 1) % databases.length
+      this.fruitlessPacking = 0
+      return false
+    }
+    const visits = Math.min(MAX_PACKING_VISITS, Math.max(MIN_PACKING_VISITS, excess >> PACKING_VISITS_SHIFT))
+    const packed = db.residents.packSome(visits, landedGeneration)
+    this.fruitlessPacking = packed > 0 ? 0 : this.fruitlessPacking + visits
+    return true
   }
 
   /**
@@ -182,20 +227,23 @@ export class Eviction implements PageAdmission {
     const { databases, landedGeneration } = keyspace
     let excess = keyspace.residentBytes - this.limits.cacheBytes
     let left = visits
-    for (let passed = 0; left > 0 && excess > 0 && passed <= databases.length; ) {
-      const db = keyspace.database(this.database)
-      const ring = db.residents
+    const rings = 2 * databases.length
+    for (let passed = 0; left > 0 && excess > 0 && passed <= rings; ) {
+      const db = keyspace.database(this.ring >> 1)
+      const ring = this.ring % 2 === 0 ? db.residents : db.packed
       const steps = Math.min(left, ring.leftInRound)
       if (steps === 0) {
         ring.startRound()
-        this.database = (this.database + 1) % databases.length
+        this.ring = (this.ring + 1) % rings
         passed++
         continue
       }
       passed = 0
       if (excess <= leeway) this.visitsOver = 0
       const spared = this.visitsOver > rounds ? 'nothing' : 'used'
+      const { count } = db.packed
       const freed = ring.advanceHand(steps, landedGeneration, excess, spared)
+      keyspace.evictions += count - db.packed.count
       db.checkCounts()
       left -= steps
       excess -= freed

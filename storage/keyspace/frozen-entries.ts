@@ -17,13 +17,16 @@ const EMPTY_VALUE = Buffer.alloc(0)
 export class FrozenEntries {
   /** Objects whose garbage records are in the batch because their key's database was dropped. */
   readonly garbageObjects: number[] = []
+  /** The number of entries and pages that the checkpoint writes. */
+  readonly recordCount: number
   private readonly keyspace: Keyspace
   private readonly tombstones: Entry[] = []
   /** Entries whose `storedDueAtMs` was set ahead of the write, with the old value. */
   private readonly movedDeadlines: [Entry, number][] = []
 
-  constructor(keyspace: Keyspace) {
+  constructor(keyspace: Keyspace, recordCount: number) {
     this.keyspace = keyspace
+    this.recordCount = recordCount
   }
 
   /** Writes an entry's records into the batch. REQUIRES: the entry is of the frozen generation. */
@@ -88,7 +91,8 @@ export class FrozenEntries {
   }
 }
 
-function rootOf(value: Value, expireAtMs: number): Buffer {
+/** Returns the root record of a key with this value, in a scratch buffer. */
+export function rootOf(value: Value, expireAtMs: number): Buffer {
   if (typeof value === 'string') return stringRoot(value, expireAtMs)
   return value instanceof Rope ? ropeRoot(value.objectId, value.length, expireAtMs) : collectionRoot(value, expireAtMs)
 }

@@ -1,5 +1,5 @@
 /**
- * A map from key to resident entry, or to another object that has a key. It is extendible hashing
+ * A map from key to value, with a note of 32 bits beside each value. It is extendible hashing
  * (Fagin et al., "Extendible Hashing", 1979) over open-addressed segments.
  *
  *   hash -> directory[top bits] -> segment -> slots from (low bits) on, linear probing
@@ -9,32 +9,27 @@
  * the split of one segment, not a pause that grows with the map.
  *
  * The hash is keyed (key-hash.ts), so the hashes of keys that clients choose are spread evenly.
- * Work and memory are bounded even where they are not. An entry goes to an overflow Map if it finds
- * no slot near its home. So does an entry whose segment is full and may not be split. The directory
- * grows only in proportion to the entries.
+ * Work and memory are bounded even where they are not. A key goes to an overflow Map if it finds no
+ * slot near its home. So does a key whose segment is full and may not be split. The directory grows
+ * only in proportion to the keys. A key in the overflow has no note.
  *
  * Invariants:
  * - A slot's hash is 0 exactly when the slot is empty.
- * - No empty slot lies between an entry and its home slot.
+ * - No empty slot lies between a key and its home slot.
  * - A segment of depth d holds the hashes that share its top d bits. The directory lists it
  *   2^(depth - d) times.
  */
-import { assert } from '../../base/assert.ts'
+import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
-import type { Entry } from './entry.ts'
 import { hashOf } from './key-hash.ts'
 
 // hot: every access to a key probes the map here
-
-interface Keyed {
-  readonly key: Bytes
-}
 
 /** Slots of a segment before it is split rather than doubled; a split takes about a millisecond. */
 const SEGMENT_SLOTS = 16_384
 const FIRST_SLOTS = 64
 const MAX_DEPTH = 24
-/** An entry that finds no slot within this distance of its home goes to the overflow map. */
+/** A key that finds no slot within this distance of its home goes to the overflow map. */
 const MAX_PROBES = 512
 /** The directory has at most this many times the positions that evenly spread keys need. */
 const MAX_DIRECTORY_RATIO = 16
@@ -42,25 +37,29 @@ assert((SEGMENT_SLOTS & (SEGMENT_SLOTS - 1)) === 0 && (FIRST_SLOTS & (FIRST_SLOT
 assert(FIRST_SLOTS <= SEGMENT_SLOTS && MAX_PROBES < SEGMENT_SLOTS, 'the limits of a segment are in order')
 assert(MAX_DEPTH < 32, 'a segment is found by the bits of a hash')
 
-class MapSegment<T extends Keyed> {
+class MapSegment<V> {
   readonly depth: number
   hashes: Int32Array
-  entries: (T | undefined)[]
+  notes: Int32Array
+  keys: (Bytes | undefined)[]
+  values: (V | undefined)[]
   mask: number
   count = 0
 
   constructor(depth: number, slots: number) {
     this.depth = depth
     this.hashes = new Int32Array(slots)
-    this.entries = new Array(slots).fill(undefined)
+    this.notes = new Int32Array(slots)
+    this.keys = new Array(slots).fill(undefined)
+    this.values = new Array(slots).fill(undefined)
     this.mask = slots - 1
   }
 
   /**
-   * Adds an entry. Returns false if none of the slots within MAX_PROBES is empty. REQUIRES: the key
-   * is not in the segment, and the segment has an empty slot.
+   * Adds a key. Returns false if none of the slots within MAX_PROBES is empty. REQUIRES: the key is
+   * not in the segment, and the segment has an empty slot.
    */
-  put(hash: number, entry: T): boolean {
+  put(hash: number, key: Bytes, value: V, note: number): boolean {
     const { hashes, mask } = this
     const home = hash & mask
     let slot = home
@@ -69,121 +68,237 @@ class MapSegment<T extends Keyed> {
       if (((slot - home) & mask) === MAX_PROBES) return false
     }
     hashes[slot] = hash
-    this.entries[slot] = entry
+    this.notes[slot] = note
+    this.keys[slot] = key
+    this.values[slot] = value
     this.count++
     return true
   }
 
-  /** Empties a slot and moves up the entries that its entry had displaced. */
+  /** Empties a slot and moves up the keys that its key had displaced. */
   empty(slot: number): void {
-    const { hashes, entries, mask } = this
+    const { hashes, notes, keys, values, mask } = this
     let hole = slot
     for (let next = (hole + 1) & mask; hashes[next] !== 0; next = (next + 1) & mask) {
       const home = (hashes[next] as number) & mask
       if (((next - home) & mask) < ((next - hole) & mask)) continue
       hashes[hole] = hashes[next] as number
-      entries[hole] = entries[next]
+      notes[hole] = notes[next] as number
+      keys[hole] = keys[next]
+      values[hole] = values[next]
       hole = next
     }
     hashes[hole] = 0
-    entries[hole] = undefined
+    keys[hole] = undefined
+    values[hole] = undefined
     this.count--
   }
 
-  /** Doubles the slots. Entries that find no slot go to `overflow`. */
-  double(overflow: (entry: T) => void): void {
-    const { hashes, entries } = this
-    const slots = hashes.length * 2
+  /** Gives the segment another number of slots. Keys that find no slot go to `overflow`. */
+  resize(slots: number, overflow: (key: Bytes, value: V) => void): void {
+    const { hashes, notes, keys, values } = this
     this.hashes = new Int32Array(slots)
-    this.entries = new Array(slots).fill(undefined)
+    this.notes = new Int32Array(slots)
+    this.keys = new Array(slots).fill(undefined)
+    this.values = new Array(slots).fill(undefined)
     this.mask = slots - 1
     this.count = 0
-    for (let slot = 0; slot < entries.length; slot++) {
-      const entry = entries[slot]
-      if (entry !== undefined && !this.put(hashes[slot] as number, entry)) overflow(entry)
+    for (let slot = 0; slot < hashes.length; slot++) {
+      if (hashes[slot] === 0) continue
+      const [key, value] = [keys[slot] as Bytes, values[slot] as V]
+      if (!this.put(hashes[slot] as number, key, value, notes[slot] as number)) overflow(key, value)
     }
   }
 
-  /** True if the segment cannot take another entry: probing stays short below three quarters. */
+  /** True if the segment cannot take another key: probing stays short below three quarters. */
   get isFull(): boolean {
     return (this.count + 1) * 4 > this.hashes.length * 3
   }
+
+  /** True if half of the slots are too many. */
+  get isSparse(): boolean {
+    return this.hashes.length > FIRST_SLOTS && this.count * 8 < this.hashes.length
+  }
 }
 
-/** A map from key to entry, by extendible hashing. */
-export class KeyMap<T extends Keyed = Entry> {
+/** A map from key to value, by extendible hashing. */
+export class KeyMap<V> {
   private readonly segmentSlots: number
   private readonly hash: (key: Bytes) => number
-  private readonly first = new MapSegment<T>(0, FIRST_SLOTS)
+  private readonly first = new MapSegment<V>(0, FIRST_SLOTS)
   /** The directory has at least two positions, so that the shift stays below 32. */
-  private directory: MapSegment<T>[] = [this.first, this.first]
+  private directory: MapSegment<V>[] = [this.first, this.first]
   private depth = 1
   private shift = 31
-  private entryCount = 0
-  /** Entries that found no slot; null unless hashes are not evenly spread. */
-  private overflow: Map<Bytes, T> | null = null
-  private readonly addToOverflow = (entry: T) => {
-    this.overflow ??= new Map()
-    this.overflow.set(entry.key, entry)
+  private keyCount = 0
+  /** Keys that found no slot; null unless hashes are not evenly spread. */
+  private overflow: Map<Bytes, V> | null = null
+  private readonly onDropped: ((key: Bytes, value: V) => void) | null
+  private readonly addToOverflow = (key: Bytes, value: V) => {
+    if (this.onDropped === null) {
+      this.overflow ??= new Map()
+      this.overflow.set(key, value)
+    } else {
+      this.keyCount--
+      this.onDropped(key, value)
+    }
   }
+  /** The slot of the place, which `find` and `moveHand` set: -1 if there is none. */
+  private slot = -1
+  private segment: MapSegment<V> = this.first
+  /** The hand stands before this slot, in the segment of the keys whose hashes start so. */
+  private handSlot = 0
+  private handHash = 0
 
-  /** `hash` returns a signed 32-bit integer other than 0. */
-  constructor(segmentSlots = SEGMENT_SLOTS, hash = hashOf) {
+  /**
+   * `hash` returns a signed 32-bit integer other than 0. With `onDropped`, the map has no overflow:
+   * it drops a key that finds no slot, and reports it.
+   */
+  constructor(segmentSlots = SEGMENT_SLOTS, hash = hashOf, onDropped: ((key: Bytes, value: V) => void) | null = null) {
     this.segmentSlots = segmentSlots
     this.hash = hash
+    this.onDropped = onDropped
   }
 
   get size(): number {
-    return this.entryCount
+    return this.keyCount
   }
 
-  get(key: Bytes): T | undefined {
+  get(key: Bytes): V | undefined {
     const hash = this.hash(key)
-    const { hashes, entries, mask } = this.directory[hash >>> this.shift] as MapSegment<T>
+    const { hashes, keys, values, mask } = this.directory[hash >>> this.shift] as MapSegment<V>
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const found = hashes[slot] as number
       if (found === hash) {
-        const entry = entries[slot] as T
-        if (entry.key === key) return entry
+        if (keys[slot] === key) return values[slot] as V
       } else if (found === 0) return this.overflow === null ? undefined : this.overflow.get(key)
     }
   }
 
-  /** Adds an entry. REQUIRES: the key is not in the map. */
-  add(entry: T): void {
-    const hash = this.hash(entry.key)
-    let segment = this.directory[hash >>> this.shift] as MapSegment<T>
-    this.entryCount++
+  /** Adds a key. REQUIRES: the key is not in the map. */
+  add(key: Bytes, value: V, note = 0): void {
+    const hash = this.hash(key)
+    let segment = this.directory[hash >>> this.shift] as MapSegment<V>
+    this.keyCount++
     while (segment.isFull) {
-      if (segment.hashes.length < this.segmentSlots) segment.double(this.addToOverflow)
+      if (segment.hashes.length < this.segmentSlots) segment.resize(segment.hashes.length * 2, this.addToOverflow)
       else if (this.maySplit(segment)) this.split(segment, hash)
       else {
-        this.addToOverflow(entry)
+        this.addToOverflow(key, value)
         return
       }
-      segment = this.directory[hash >>> this.shift] as MapSegment<T>
+      segment = this.directory[hash >>> this.shift] as MapSegment<V>
     }
-    if (!segment.put(hash, entry)) this.addToOverflow(entry)
+    if (!segment.put(hash, key, value, note)) this.addToOverflow(key, value)
   }
 
   delete(key: Bytes): void {
-    const hash = this.hash(key)
-    const segment = this.directory[hash >>> this.shift] as MapSegment<T>
-    const { hashes, entries, mask } = segment
-    for (let slot = hash & mask; hashes[slot] !== 0; slot = (slot + 1) & mask) {
-      if (hashes[slot] !== hash || (entries[slot] as T).key !== key) continue
-      segment.empty(slot)
-      this.entryCount--
-      return
-    }
-    if (this.overflow?.delete(key)) this.entryCount--
+    if (this.find(key)) this.removePlace()
+    else if (this.overflow?.delete(key) === true) this.keyCount--
   }
 
-  *values(): Iterable<T> {
+  *values(): Iterable<V> {
     for (const segment of new Set(this.directory)) {
-      for (const entry of segment.entries) if (entry !== undefined) yield entry
+      for (const [slot, hash] of segment.hashes.entries()) if (hash !== 0) yield segment.values[slot] as V
     }
     if (this.overflow !== null) yield* this.overflow.values()
+  }
+
+  *keys(): Iterable<Bytes> {
+    for (const segment of new Set(this.directory)) {
+      for (const [slot, hash] of segment.hashes.entries()) if (hash !== 0) yield segment.keys[slot] as Bytes
+    }
+    if (this.overflow !== null) yield* this.overflow.keys()
+  }
+
+  /**
+   * Sets the place to a key. Returns false if the key is missing or in the overflow. The place
+   * holds until the map changes.
+   */
+  find(key: Bytes): boolean {
+    const hash = this.hash(key)
+    const segment = this.directory[hash >>> this.shift] as MapSegment<V>
+    const { hashes, keys, mask } = segment
+    for (let slot = hash & mask; hashes[slot] !== 0; slot = (slot + 1) & mask) {
+      if (hashes[slot] !== hash || keys[slot] !== key) continue
+      this.segment = segment
+      this.slot = slot
+      return true
+    }
+    return false
+  }
+
+  /** The key at the place. REQUIRES: `find` or `moveHand` has returned true. */
+  get key(): Bytes {
+    return this.segment.keys[this.slot] as Bytes
+  }
+
+  /** The value at the place. REQUIRES: `find` or `moveHand` has returned true. */
+  get value(): V {
+    return this.segment.values[this.slot] as V
+  }
+
+  /** The note at the place. REQUIRES: `find` or `moveHand` has returned true. */
+  get note(): number {
+    return this.segment.notes[this.slot] as number
+  }
+
+  set note(note: number) {
+    this.segment.notes[this.slot] = note
+  }
+
+  /** Removes the key at the place. REQUIRES: `find` or `moveHand` has returned true. */
+  removePlace(): void {
+    const { segment } = this
+    segment.empty(this.slot)
+    // The next key may have moved into the slot that the hand has just passed.
+    if (this.slot === this.handSlot - 1 && segment === this.directory[this.handHash >>> this.shift]) this.handSlot--
+    this.slot = -1
+    this.keyCount--
+    if (segment.isSparse) segment.resize(segment.hashes.length / 2, this.addToOverflow)
+  }
+
+  /**
+   * Moves the hand over at most `slots` slots, to the next key, which becomes the place. Returns
+   * 'none' if there is no key in them, and 'end' at the end of a round. A round visits each key
+   * that stays in the map and not in the overflow; keys that move meanwhile are visited once or
+   * twice, rarely never.
+   */
+  moveHand(slots: number): 'key' | 'none' | 'end' {
+    const segment = this.directory[this.handHash >>> this.shift] as MapSegment<V>
+    const { hashes } = segment
+    const end = Math.min(hashes.length, this.handSlot + slots)
+    let slot = this.handSlot
+    while (slot < end && hashes[slot] === 0) slot++
+    this.handSlot = slot + 1
+    if (slot < end) {
+      this.segment = segment
+      this.slot = slot
+      return 'key'
+    }
+    this.handSlot = slot
+    if (slot < hashes.length) return 'none'
+    const width = 2 ** (32 - segment.depth)
+    this.handSlot = 0
+    this.handHash = (Math.floor(this.handHash / width) + 1) * width
+    if (this.handHash < 2 ** 32) return 'none'
+    this.handHash = 0
+    return 'end'
+  }
+
+  /** Sets the place to a random key. Returns false if there is none near the drawn slot. */
+  draw(random: () => number): boolean {
+    const segment = must(this.directory[Math.floor(random() * this.directory.length)])
+    const { hashes, mask } = segment
+    const drawn = Math.floor(random() * hashes.length)
+    for (let step = 0; step < FIRST_SLOTS; step++) {
+      const slot = (drawn + step) & mask
+      if (hashes[slot] === 0) continue
+      this.segment = segment
+      this.slot = slot
+      return true
+    }
+    return false
   }
 
   /**
@@ -191,27 +306,27 @@ export class KeyMap<T extends Keyed = Entry> {
    * more positions than its entries need. The segment's hashes are alike then, and splits would not
    * separate them.
    */
-  private maySplit(segment: MapSegment<T>): boolean {
+  private maySplit(segment: MapSegment<V>): boolean {
     if (segment.depth < this.depth) return true
     const positions = 2 ** (this.depth + 1)
-    return this.depth < MAX_DEPTH && positions * this.segmentSlots <= MAX_DIRECTORY_RATIO * (this.entryCount + this.segmentSlots)
+    return this.depth < MAX_DEPTH && positions * this.segmentSlots <= MAX_DIRECTORY_RATIO * (this.keyCount + this.segmentSlots)
   }
 
   /** Replaces a segment by two that share one bit more each. */
-  private split(segment: MapSegment<T>, hash: number): void {
+  private split(segment: MapSegment<V>, hash: number): void {
     if (segment.depth === this.depth) {
       this.directory = this.directory.flatMap((shared) => [shared, shared])
       this.depth++
       this.shift--
     }
     const depth = segment.depth + 1
-    const halves = [new MapSegment<T>(depth, this.segmentSlots), new MapSegment<T>(depth, this.segmentSlots)] as const
-    const { hashes, entries } = segment
+    const halves = [new MapSegment<V>(depth, this.segmentSlots), new MapSegment<V>(depth, this.segmentSlots)] as const
+    const { hashes, notes, keys, values } = segment
     for (let slot = 0; slot < hashes.length; slot++) {
       const found = hashes[slot] as number
       if (found === 0) continue
-      const entry = entries[slot] as T
-      if (!halves[((found >>> (32 - depth)) & 1) as 0 | 1].put(found, entry)) this.addToOverflow(entry)
+      const [key, value] = [keys[slot] as Bytes, values[slot] as V]
+      if (!halves[((found >>> (32 - depth)) & 1) as 0 | 1].put(found, key, value, notes[slot] as number)) this.addToOverflow(key, value)
     }
     // The positions of the segment are those that share its top bits.
     const positions = 2 ** (this.depth - segment.depth)

@@ -298,14 +298,14 @@ export class Keyspace implements OwnerKeyspace {
 
   get residentBytes(): number {
     let sum = 0
-    for (const db of this.databases) sum += db.residents.bytes
+    for (const db of this.databases) sum += db.residents.bytes + db.packed.bytes
     return sum
   }
 
-  /** The number of entries, tombstones and pages in memory. */
+  /** The number of entries, tombstones, pages and packed keys in memory. */
   get residentCount(): number {
     let sum = 0
-    for (const db of this.databases) sum += db.residents.length
+    for (const db of this.databases) sum += db.residents.length + db.packed.count
     return sum
   }
 
@@ -319,7 +319,7 @@ export class Keyspace implements OwnerKeyspace {
     const frozen: Frozen = {
       generation: this.generation,
       dirty: this.dirty,
-      entries: new FrozenEntries(this),
+      entries: new FrozenEntries(this, this.dirty.length),
       garbageObjects: this.garbageObjects,
       garbageDatabases: this.garbageDatabases,
       databases: this.databases.map((db) => ({ id: db.id, keys: db.keyCount, volatile: db.volatileCount })),

@@ -16,6 +16,11 @@ export interface Resident {
    * marked as used. REQUIRES: the resident is clean.
    */
   evict(): void
+  /**
+   * Replaces an entry by a packed key. Returns false if the resident is not an entry or cannot be
+   * packed. REQUIRES: the resident is clean.
+   */
+  pack(): boolean
 }
 
 /** An object that a checkpoint writes: an entry or a page. */

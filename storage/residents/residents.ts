@@ -73,4 +73,22 @@ export class Residents {
     }
     return before - this.bytes
   }
+
+  /**
+   * Moves the hand over at most `steps` residents and packs the clean ones that were not used since
+   * its last visit, where they can be packed. Returns their number.
+   */
+  packSome(steps: number, landedGeneration: number): number {
+    const before = this.ring.length
+    for (let left = steps; left > 0 && this.ring.length > 0; left--) {
+      if (this.hand >= this.ring.length) this.hand = 0
+      const resident = must(this.ring[this.hand])
+      if (resident.generation > landedGeneration) this.hand++
+      else if (resident.isReferenced) {
+        resident.isReferenced = false
+        this.hand++
+      } else if (!resident.pack()) this.hand++ // else the last resident has taken its place
+    }
+    return before - this.ring.length
+  }
 }

@@ -131,6 +131,10 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
     else this.evictAlone()
   }
 
+  pack(): false {
+    return false
+  }
+
   evictIfClean(landedGeneration: number): void {
     if (this.tree.leaf !== this) this.evictUpwards(landedGeneration)
   }

@@ -50,6 +50,10 @@ export class RopePage implements Resident, DirtyRecord, ReadPage {
     batch.put(pageKey(rope.objectId, this.index), pageValue(this.content))
   }
 
+  pack(): false {
+    return false
+  }
+
   evict(): void {
     this.rope.evictPage(this)
   }

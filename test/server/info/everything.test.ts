@@ -276,6 +276,7 @@ binlog_syncs:3
 # Storage
 storage_keys:3
 storage_resident_keys:3
+storage_packed_keys:1
 storage_resident_bytes:10000000
 storage_resident_human:9.54M
 storage_cache_limit:64000000

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { databasesDigest } from '../../../commands/server/debug-digest.ts'
 import { checkDirectory } from '../../../storage/check/check.ts'
 import { runLater } from '../../../storage/scan/steps.ts'
+import { leaveMemory } from '../../support/generators/key-storm.ts'
 import { randomCommand } from '../../support/generators/random-commands.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
 import { DIRECTORY, Disk, Engine, nextTurn } from '../../support/harness/engine.ts'
@@ -69,9 +70,7 @@ class Life {
   }
 
   private evict(): void {
-    const { keyspace } = this.engine.storage
-    for (const db of keyspace.databases)
-      db.residents.advanceHand(this.seed.integer(300), keyspace.landedGeneration, Number.POSITIVE_INFINITY)
+    leaveMemory(this.engine.storage.keyspace, this.seed)
   }
 
   /** Runs a checkpoint during writes. */

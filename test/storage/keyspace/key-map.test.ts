@@ -13,7 +13,7 @@ const noDatabase = null as unknown as Database
 test('the key map equals a Map after any adds and deletes, through doublings and splits', () => {
   const { integer } = seeded('key-map')
   for (const segmentSlots of [64, 256, 16_384]) {
-    const map = new KeyMap(segmentSlots)
+    const map = new KeyMap<Entry>(segmentSlots)
     const twin = new Map<string, Entry>()
     for (let step = 0; step < 30_000; step++) {
       const key = `k${integer(step < 20_000 ? 8000 : 300)}`
@@ -22,7 +22,7 @@ test('the key map equals a Map after any adds and deletes, through doublings and
         twin.delete(key)
       } else if (!twin.has(key)) {
         const entry = new Entry(noDatabase, key, '')
-        map.add(entry)
+        map.add(key, entry)
         twin.set(key, entry)
       }
       const asked = `k${integer(8000)}`
@@ -35,8 +35,8 @@ test('the key map equals a Map after any adds and deletes, through doublings and
 })
 
 test('every key is found after many segment splits', () => {
-  const map = new KeyMap(64)
-  for (let i = 0; i < 50_000; i++) map.add(new Entry(noDatabase, String(i), ''))
+  const map = new KeyMap<Entry>(64)
+  for (let i = 0; i < 50_000; i++) map.add(String(i), new Entry(noDatabase, String(i), ''))
   for (let i = 0; i < 50_000; i++) assert.is(map.get(String(i))?.key, String(i))
   assert.is(map.get('50000'), undefined)
   for (let i = 0; i < 50_000; i += 2) map.delete(String(i))
@@ -45,8 +45,8 @@ test('every key is found after many segment splits', () => {
 })
 
 test('deleting an absent key changes nothing', () => {
-  const map = new KeyMap()
-  map.add(new Entry(noDatabase, 'a', ''))
+  const map = new KeyMap<Entry>()
+  map.add('a', new Entry(noDatabase, 'a', ''))
   map.delete('b')
   assert.is(map.size, 1)
   assert.ok(map.get('a'))
@@ -63,16 +63,16 @@ const unevenHashes: Readonly<Record<string, (key: string) => number>> = {
 for (const [name, hash] of Object.entries(unevenHashes)) {
   test(`the work and memory of a key map are bounded where hashes are ${name}`, () => {
     for (const segmentSlots of [64, 16_384]) {
-      const map = new KeyMap(segmentSlots, hash)
+      const map = new KeyMap<Entry>(segmentSlots, hash)
       const count = 60_000
-      for (let i = 0; i < count; i++) map.add(new Entry(noDatabase, `k${i}`, ''))
+      for (let i = 0; i < count; i++) map.add(`k${i}`, new Entry(noDatabase, `k${i}`, ''))
       assert.is(map.size, count)
       const places = privateOf<unknown[]>(map, 'directory').length
       assert.ok(places <= Math.max(2, (16 * (count + segmentSlots)) / segmentSlots), `${places} places`)
       for (let i = 0; i < count; i += 3) map.delete(`k${i}`)
       for (let i = 0; i < count; i++) assert.is(map.get(`k${i}`)?.key, i % 3 === 0 ? undefined : `k${i}`)
       assert.is([...map.values()].length, map.size)
-      for (let i = 0; i < count; i += 3) map.add(new Entry(noDatabase, `k${i}`, 'again'))
+      for (let i = 0; i < count; i += 3) map.add(`k${i}`, new Entry(noDatabase, `k${i}`, 'again'))
       for (let i = 0; i < count; i++) assert.is(map.get(`k${i}`)?.value, i % 3 === 0 ? 'again' : '')
       assert.is(map.size, count)
     }
@@ -80,8 +80,8 @@ for (const [name, hash] of Object.entries(unevenHashes)) {
 }
 
 test('evenly spread keys do not overflow', () => {
-  const map = new KeyMap()
-  for (let i = 0; i < 300_000; i++) map.add(new Entry(noDatabase, `key:${i}`, ''))
+  const map = new KeyMap<Entry>()
+  for (let i = 0; i < 300_000; i++) map.add(`key:${i}`, new Entry(noDatabase, `key:${i}`, ''))
   assert.is(privateOf(map, 'overflow'), null)
 })
 

@@ -200,7 +200,7 @@ test('a prefetched key is dropped if a checkpoint landed, the database was dropp
   {
     const { engine, prefetcher } = await reopened()
     await prefetcher.start(0, requests)
-    assert.is(engine.storage.keyspace.database(0).residentKeys, 20, 'the prefetched keys are resident')
+    assert.is(engine.storage.keyspace.database(0).keysInMemory, 20, 'the prefetched keys are in memory')
   }
   {
     const { engine, prefetcher } = await reopened()
@@ -218,7 +218,7 @@ test('a prefetched key is dropped if a checkpoint landed, the database was dropp
     engine.write('DEL', 'k1')
     engine.storage.keyspace.epoch++ // a checkpoint has landed and the tombstone is forgotten
     await reading
-    assert.is(engine.storage.keyspace.database(0).residentKeys, 0)
+    assert.is(engine.storage.keyspace.database(0).keysInMemory, 0)
   }
   {
     const { engine, prefetcher } = await reopened()
@@ -226,7 +226,7 @@ test('a prefetched key is dropped if a checkpoint landed, the database was dropp
     const reading = prefetcher.start(0, requests)
     engine.write('FLUSHDB')
     await reading
-    assert.is(dropped.residentKeys, 0)
+    assert.is(dropped.keysInMemory, 0)
     assert.is(engine.run('GET', 'k3'), null)
   }
 })

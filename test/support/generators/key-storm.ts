@@ -23,6 +23,19 @@ export function evictAll(keyspace: Keyspace): void {
   }
 }
 
+/** Takes some clean keys a step out of memory: packs entries, or evicts entries or packed keys. */
+export function leaveMemory(keyspace: Keyspace, { integer }: Seeded): void {
+  const { landedGeneration } = keyspace
+  const kind = integer(4)
+  const steps = integer(300)
+  for (const { residents, packed } of keyspace.databases) {
+    if (kind < 2) residents.packSome(steps, landedGeneration)
+    else if (kind === 2) packed.advanceHand(steps, landedGeneration, Number.POSITIVE_INFINITY, 'used')
+    else residents.advanceHand(steps, landedGeneration, Number.POSITIVE_INFINITY)
+    packed.startRound()
+  }
+}
+
 /** A keyspace under random change, with a model of it, and always with a checkpoint in progress. */
 export class KeyStorm {
   readonly records: MemoryRecords
@@ -70,6 +83,7 @@ export class KeyStorm {
     else if (dice < 82) this.passTime()
     else if (dice < 83) this.flush()
     else if (dice < 85) this.keyspace.swap(integer(2), integer(2))
+    else if (dice < 88) leaveMemory(this.keyspace, this.seed)
     else if (dice < 90) evictAll(this.keyspace)
     else await this.checkpointSome()
   }

@@ -13,6 +13,7 @@ import { ENTRY_OVERHEAD_BYTES, type Entry } from '../../../storage/keyspace/entr
 import type { KeyMap } from '../../../storage/keyspace/key-map.ts'
 import type { Keyspace } from '../../../storage/keyspace/keyspace.ts'
 import type { NewKeys } from '../../../storage/keyspace/new-keys.ts'
+import { PACKED_OVERHEAD_BYTES, packedContentOf } from '../../../storage/keyspace/packed-keys.ts'
 import {
   KIND_ROPE,
   KIND_STRING,
@@ -23,6 +24,7 @@ import {
   readRecordKey,
   readRoot,
   rootDueAtOf,
+  rootKey,
   ropeLengthOf,
 } from '../../../storage/records/records.ts'
 import type { Resident } from '../../../storage/residents/resident.ts'
@@ -46,7 +48,7 @@ export function privateOf<T>(object: object, name: string): T {
 
 const PAGE_BYTES = CHUNK_BYTES + PAGE_OVERHEAD_BYTES
 
-const entriesOf = (db: Database): Entry[] => [...privateOf<KeyMap>(db, 'entries').values()]
+const entriesOf = (db: Database): Entry[] => [...privateOf<KeyMap<Entry>>(db, 'entries').values()]
 
 /**
  * LevelDB's roots by database id and key, each with its whole value, and its deadline index. Roots
@@ -147,6 +149,7 @@ export function checkMemory(keyspace: Keyspace): void {
     const entries = entriesOf(db)
     assert.is(db.residentKeys, entries.filter((entry) => entry.value !== null).length, `${place}: count of resident keys`)
     dirtyBytes += checkResidents(db, entries, dirty)
+    checkPacked(db)
     const listed = new Set([...listedKeys(db.newKeys), ...(db.frozenNewKeys === null ? [] : listedKeys(db.frozenNewKeys))])
     for (const [key, { dueAtMs }] of exists) {
       assert.ok(listed.has(key) || stored.roots.get(db.id)?.has(key) === true, `${place}: a walk would not find ${key}`)
@@ -203,6 +206,26 @@ function checkResidents(db: Database, entries: readonly Entry[], dirty: Readonly
   }
   assert.is(db.residents.bytes, bytes, `bytes of memory in database ${db.index}`)
   return dirtyBytes
+}
+
+/** Checks that each packed key is as LevelDB has it, and no entry. */
+function checkPacked(db: Database): void {
+  const records = db.keyspace.records as MemoryRecords
+  const map = privateOf<KeyMap<Bytes>>(db.packed, 'map')
+  let [bytes, count] = [0, 0]
+  for (const key of map.keys()) {
+    assert.ok(map.find(key), `${key} is packed and cannot be found`)
+    assert.is(db.resident(key), undefined, `${key} is packed and has an entry`)
+    const record = records.getSync(rootKey(db.id, key))
+    assert.ok(record !== undefined, `${key} is packed and LevelDB does not have it`)
+    const { content, isPlain } = packedContentOf(record as Buffer, 0)
+    assert.is(map.value, content, `${key} is packed, and LevelDB has another value`)
+    assert.is((map.note & 1) !== 0, isPlain, `${key} is packed in another form`)
+    bytes += PACKED_OVERHEAD_BYTES + key.length + content.length
+    count++
+  }
+  assert.is(db.packed.count, count, `packed keys in database ${db.index}`)
+  assert.is(db.packed.bytes, bytes, `bytes of packed keys in database ${db.index}`)
 }
 
 function listedKeys(newKeys: NewKeys): Bytes[] {

@@ -84,8 +84,8 @@ function server(): SomeParts {
       sweeper: { waiting: 0, swept: 0 },
       keyspace: {
         databases: [
-          { index: 0, keyCount: 3, volatileCount: 1, residentKeys: 3 },
-          { index: 1, keyCount: 0, volatileCount: 0, residentKeys: 0 },
+          { index: 0, keyCount: 3, volatileCount: 1, keysInMemory: 3, packed: { count: 1 } },
+          { index: 1, keyCount: 0, volatileCount: 0, keysInMemory: 0, packed: { count: 0 } },
         ],
         keyCount: 3,
         dirty: Array.from({ length: 5 }, () => ({})),

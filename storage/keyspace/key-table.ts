@@ -1,0 +1,174 @@
+/**
+ * The keys of one database that are in memory, and their counts. A key that exists is in one of
+ * three states:
+ *
+ *   resident   it has an entry: an object with its value (entry.ts)
+ *   packed     it has no entry; its root record is in memory (packed-keys.ts)
+ *   on disk    only LevelDB has it
+ *
+ * Entries of deleted keys, the tombstones, are in the same map as residents.
+ */
+import { assert } from '../../base/assert.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import { DamageError } from '../records/records.ts'
+import { Residents } from '../residents/residents.ts'
+import { hasResidentPages } from '../values/value.ts'
+import type { Entry } from './entry.ts'
+import { rootOf } from './frozen-entries.ts'
+import { KeyMap } from './key-map.ts'
+import type { Keyspace } from './keyspace.ts'
+import { PackedKeys, packedContentOf } from './packed-keys.ts'
+
+/** The keys of one database that are in memory, and their counts. */
+export class KeyTable {
+  readonly keyspace: Keyspace
+  /** The number of keys, including expired keys that are not deleted yet. */
+  keyCount = 0
+  /** The number of keys with a deadline. */
+  volatileCount = 0
+  readonly residents = new Residents()
+  readonly packed = new PackedKeys()
+  protected readonly entries = new KeyMap<Entry>()
+  /** The number of resident keys that exist; resident tombstones do not count. */
+  protected residentCount = 0
+  /** The number of keys that exist and have no entry, for `checkCounts`. */
+  protected absentCount = 0
+  /** The number of resident tombstones, for `checkCounts`. */
+  protected tombstoneCount = 0
+
+  constructor(keyspace: Keyspace) {
+    this.keyspace = keyspace
+  }
+
+  /** The number of entries in memory, including tombstones. */
+  get residentEntries(): number {
+    return this.entries.size
+  }
+
+  /** The number of keys in memory, resident or packed. */
+  get keysInMemory(): number {
+    return this.residentCount + this.packed.count
+  }
+
+  /** The number of keys with an entry. */
+  get residentKeys(): number {
+    return this.residentCount
+  }
+
+  /** True if no key is on disk only. */
+  get isWholeInMemory(): boolean {
+    return this.keyCount === this.residentCount + this.packed.count
+  }
+
+  /** True if only a read from disk can tell whether the key exists. */
+  isUnknown(key: Bytes): boolean {
+    return !this.isWholeInMemory && this.entries.get(key) === undefined && !this.packed.has(key)
+  }
+
+  /**
+   * Returns the resident entry, tombstones and expired keys included. For walks and background
+   * work. A packed key is as LevelDB has it.
+   */
+  resident(key: Bytes): Entry | undefined {
+    return this.entries.get(key)
+  }
+
+  /** Packs a key whose root record has been read. REQUIRES: `isUnknown`. */
+  packRecord(key: Bytes, record: Buffer): void {
+    const { keyspace, packed } = this
+    const before = packed.bytes
+    packed.add(key, packedContentOf(record, keyspace.monotonicSeconds), true)
+    keyspace.eviction.admit(packed.bytes - before)
+  }
+
+  /** Adds the entry of a key that LevelDB has. */
+  protected addStored(entry: Entry): void {
+    this.entries.add(entry.key, entry)
+    this.residentCount++
+    this.absentCount--
+    assert(this.residentCount <= this.keyCount, 'resident keys are among the keys that exist')
+    const { sizeBytes } = entry
+    this.residents.add(entry, sizeBytes)
+    this.keyspace.eviction.admit(sizeBytes)
+  }
+
+  /**
+   * Replaces a clean entry by a packed key. Returns false, and does nothing, if the entry is a
+   * tombstone, or pages of its value are in memory, or OBJECT ENCODING would change.
+   */
+  pack(entry: Entry): boolean {
+    const { value, expireAtMs, accessedAtSeconds } = entry
+    if (value === null || entry.isModifiedInPlace) return false
+    assert(entry.generation <= this.keyspace.landedGeneration, 'only a clean entry is packed')
+    if (typeof value === 'string' && expireAtMs === 0) {
+      this.removeClean(entry)
+      this.packed.add(entry.key, { content: value, isPlain: true, accessedAtSeconds }, false)
+      return true
+    }
+    if (typeof value !== 'string' && hasResidentPages(value)) return false
+    const content = rootOf(value, expireAtMs).latin1Slice()
+    this.removeClean(entry)
+    this.packed.add(entry.key, { content, isPlain: false, accessedAtSeconds }, false)
+    return true
+  }
+
+  /**
+   * Removes a clean entry from memory. An entry whose value has resident pages stays for another
+   * round, because its pages leave memory first.
+   */
+  evict(entry: Entry): void {
+    const { value } = entry
+    if (value !== null && typeof value !== 'string' && hasResidentPages(value)) {
+      entry.isReferenced = true // spares it in the next round
+      return
+    }
+    assert(entry.generation <= this.keyspace.landedGeneration, 'only a clean entry leaves memory')
+    if (value !== null) this.removeClean(entry)
+    else {
+      this.tombstoneCount--
+      this.removeEntry(entry)
+    }
+    this.keyspace.evictions++
+  }
+
+  /**
+   * Removes a tombstone from memory after LevelDB has removed its record. REQUIRES: the entry is
+   * still a tombstone.
+   */
+  removeTombstone(entry: Entry): void {
+    assert(entry.value === null, 'only a deleted key is a tombstone')
+    if (entry.ringIndex < 0) return
+    this.tombstoneCount--
+    this.removeEntry(entry)
+  }
+
+  /** Compares counts that are kept separately: before they are stored, after evictions. O(1). */
+  checkCounts(): void {
+    const { keyCount, residentCount, volatileCount } = this
+    assert(this.entries.size === residentCount + this.tombstoneCount, 'an entry is a key that exists or a tombstone')
+    assert(keyCount === residentCount + this.absentCount, 'a key that exists is resident or not')
+    assert(this.packed.count <= this.absentCount, 'a packed key exists and has no entry')
+    assert(volatileCount >= 0 && volatileCount <= keyCount, 'keys with a deadline are among the keys that exist')
+  }
+
+  /** Sets the counts that the checkpoint recorded. */
+  restoreCounts(keys: number, volatile: number): void {
+    if (volatile > keys) throw new DamageError('meta record: more keys with a deadline than keys')
+    this.keyCount = keys
+    this.absentCount = keys
+    this.volatileCount = volatile
+  }
+
+  /** Removes the entry of a key that LevelDB has. */
+  private removeClean(entry: Entry): void {
+    this.residentCount--
+    this.absentCount++
+    assert(this.residentCount >= 0, 'resident keys are not negative')
+    this.removeEntry(entry)
+  }
+
+  private removeEntry(entry: Entry): void {
+    this.entries.delete(entry.key)
+    this.residents.remove(entry, entry.sizeBytes)
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * Packed keys: against a Map under random change, beside entries in an engine; their clock hand.
+ */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { hashOf } from '../../../storage/keyspace/key-hash.ts'
+import { PACKED_OVERHEAD_BYTES, PackedKeys } from '../../../storage/keyspace/packed-keys.ts'
+import { seeded } from '../../support/generators/seed.ts'
+import { Disk, Engine } from '../../support/harness/engine.ts'
+import { checkMemory } from '../../support/harness/engine-invariants.ts'
+
+const plain = (content: string) => ({ content, isPlain: true, accessedAtSeconds: 7 })
+
+test('packed keys equal a Map after any additions, removals and rounds of the hand', () => {
+  const { integer } = seeded('packed-keys')
+  for (const segmentSlots of [64, 16_384]) {
+    const packed = new PackedKeys(segmentSlots)
+    const twin = new Map<string, string>()
+    for (let step = 0; step < 30_000; step++) {
+      const key = `k${integer(step < 20_000 ? 8000 : 300)}`
+      if (!twin.has(key)) {
+        const value = 'x'.repeat(integer(30))
+        packed.add(key, plain(value), integer(2) === 0)
+        twin.set(key, value)
+      } else if (integer(3) > 0) {
+        assert.equal(packed.remove(key), plain(twin.get(key) as string))
+        twin.delete(key)
+      } else assert.is(packed.readString(key, 7), twin.get(key))
+      if (integer(500) === 0) {
+        packed.advanceHand(integer(2000), 0, 1000, 'used')
+        packed.startRound()
+        for (const known of twin.keys()) if (!packed.has(known)) twin.delete(known)
+      }
+    }
+    assert.is(packed.count, twin.size)
+    let bytes = 0
+    for (const [key, value] of twin) {
+      bytes += PACKED_OVERHEAD_BYTES + key.length + value.length
+      assert.is(packed.readString(key, 7), value)
+    }
+    assert.is(packed.bytes, bytes)
+  }
+})
+
+test('a key that finds no slot is not packed, and is not counted', () => {
+  const packed = new PackedKeys(64, () => 7)
+  for (let i = 0; i < 500; i++) packed.add(`k${i}`, plain('v'), false)
+  const found = Array.from({ length: 500 }, (_, i) => `k${i}`).filter((key) => packed.has(key))
+  assert.ok(found.length > 0 && found.length < 500, `${found.length} of 500`)
+  assert.is(packed.count, found.length)
+  assert.is(
+    packed.bytes,
+    found.reduce((sum, key) => sum + PACKED_OVERHEAD_BYTES + key.length + 1, 0),
+  )
+})
+
+test('a round of the hand visits every key, spares the used ones, and then evicts them', () => {
+  for (const count of [1, 50, 5000, 40_000]) {
+    const packed = new PackedKeys(256)
+    for (let i = 0; i < count; i++) packed.add(`k${i}`, plain('v'), i % 2 === 0)
+    const round = () => {
+      packed.startRound()
+      while (packed.leftInRound > 0) packed.advanceHand(100, 0, Number.POSITIVE_INFINITY, 'used')
+    }
+    round()
+    // Keys that move when their segment shrinks may be visited twice or not at all in this round.
+    const left = packed.count
+    assert.ok(left >= count * 0.45 && left <= count * 0.55 + 1, `${left} of ${count} are left`)
+    for (let rounds = 0; packed.count > 0; rounds++) {
+      round()
+      assert.ok(rounds < 3, `${packed.count} of ${count} are left`)
+    }
+    assert.is(packed.bytes, 0)
+  }
+})
+
+test('the hand stops when enough is freed, and spares nothing if it must not', () => {
+  const packed = new PackedKeys()
+  for (let i = 0; i < 1000; i++) packed.add(`k${i}`, plain('v'.repeat(100)), true)
+  assert.is(packed.advanceHand(1000, 0, 1000, 'used'), 0)
+  packed.startRound()
+  let freed = 0
+  while (freed === 0) freed = packed.advanceHand(1000, 0, 1000, 'nothing')
+  assert.ok(freed < 1300, `${freed} bytes`)
+})
+
+test('a key drawn at random is one of the packed keys, and every key can be drawn', () => {
+  const { random } = seeded('draw')
+  const packed = new PackedKeys(64, hashOf)
+  assert.is(packed.randomKey(random), null)
+  for (let i = 0; i < 200; i++) packed.add(`k${i}`, plain('v'), false)
+  const drawn = new Set<string | null>()
+  for (let i = 0; i < 20_000; i++) drawn.add(packed.randomKey(random))
+  drawn.delete(null)
+  assert.is(drawn.size, 200)
+})
+
+/** An engine with a key of each form, all on disk, and clean in memory. */
+async function packedEngine(): Promise<Engine> {
+  const engine = await Engine.open(new Disk())
+  engine.turn(() => {
+    engine.run('SET', 'string', 'value')
+    engine.run('SET', 'volatile', 'value', 'PX', '60000')
+    engine.run('HSET', 'hash', 'f', 'v')
+    engine.run('RPUSH', 'list', 'a', 'b')
+    engine.run('SETRANGE', 'changed', '3', 'x')
+    for (let i = 0; i < 200; i++) engine.run('RPUSH', 'long', 'x'.repeat(100))
+  })
+  await engine.checkpoint()
+  const { keyspace } = engine.storage
+  const db = keyspace.database(0)
+  for (let round = 0; round < 2; round++) db.residents.packSome(1000, keyspace.landedGeneration)
+  return engine
+}
+
+test('clean entries are packed, except values with pages in memory or changed in place', async () => {
+  const engine = await packedEngine()
+  const db = engine.storage.keyspace.database(0)
+  const packed = ['string', 'volatile', 'hash', 'list', 'changed', 'long'].filter((key) => db.packed.has(key))
+  assert.equal(packed, ['string', 'volatile', 'hash', 'list'])
+  assert.is(db.residentKeys, 2)
+  assert.is(db.keysInMemory, 6)
+  checkMemory(engine.storage.keyspace)
+})
+
+test('a packed string is read where it is, and a command on another packed key makes it resident', async () => {
+  const engine = await packedEngine()
+  const { keyspace } = engine.storage
+  const db = keyspace.database(0)
+  const reads = keyspace.diskReads
+  assert.is(engine.run('GET', 'string'), 'value')
+  assert.ok(db.packed.has('string'))
+  assert.is(engine.run('GET', 'volatile'), 'value')
+  assert.not.ok(db.packed.has('volatile'))
+  assert.is(engine.run('HGET', 'hash', 'f'), 'v')
+  assert.is(engine.run('LLEN', 'list'), 2)
+  engine.write('APPEND', 'string', '!')
+  assert.is(engine.run('GET', 'string'), 'value!')
+  assert.is(engine.run('GET', 'missing'), null)
+  assert.is(keyspace.diskReads, reads, 'everything is in memory')
+  assert.is(db.packed.count, 0)
+  checkMemory(keyspace)
+})
+
+test('a packed key can be deleted, overwritten, renamed, and expires', async () => {
+  for (const [command, left] of [
+    [['DEL', 'string'], null],
+    [['SET', 'string', 'other'], 'other'],
+    [['RENAME', 'list', 'string'], undefined],
+  ] as const) {
+    const engine = await packedEngine()
+    engine.write(...command)
+    if (left !== undefined) assert.is(engine.run('GET', 'string'), left)
+    else assert.is(String(engine.run('TYPE', 'string')), 'list')
+    checkMemory(engine.storage.keyspace)
+    await engine.checkpoint()
+    checkMemory(engine.storage.keyspace)
+  }
+  const engine = await packedEngine()
+  const { keyspace } = engine.storage
+  keyspace.setClock(keyspace.nowMs + 60_000)
+  assert.is(engine.run('GET', 'volatile'), null)
+})
+
+test('a FLUSHDB drops packed keys', async () => {
+  const engine = await packedEngine()
+  engine.write('FLUSHDB')
+  assert.is(engine.run('GET', 'string'), null)
+  assert.is(engine.storage.keyspace.database(0).keysInMemory, 0)
+  checkMemory(engine.storage.keyspace)
+})
+
+test.run()
