@@ -51,7 +51,9 @@ export function restartIfHeapIsSmall(config: Config): void {
   const wanted = Math.max(config.number('cache-memory'), config.number('dirty-limit'))
   if (wanted <= cacheBytesIn(heapLimitBytes()) || !mayRestart()) return
   const flag = `--max-old-space-size=${heapMebibytesFor(wanted)}`
-  process.execve?.(process.execPath, [process.execPath, flag, ...process.execArgv, ...process.argv.slice(1)], process.env)
+  // glibc keeps freed memory in an arena for each thread: one arena needs a fifth less memory.
+  const environment = { MALLOC_ARENA_MAX: '1', ...process.env }
+  process.execve?.(process.execPath, [process.execPath, flag, ...process.execArgv, ...process.argv.slice(1)], environment)
 }
 
 /**
