@@ -140,7 +140,10 @@ export const failover: Act = (cluster) => {
 }
 
 export const abort: Act = (cluster) => {
-  const node = cluster.nodes.find(({ isUp, process }) => isUp && process?.replication?.failover.state !== 'no-failover')
+  // A node that reloads its data refuses commands.
+  const node = cluster.nodes.find(
+    ({ isUp, process }) => isUp && process?.isReloading === false && process.replication?.failover.state !== 'no-failover',
+  )
   return node === undefined ? null : ask(node, 'FAILOVER ABORT', ({ replication }) => replication?.abortFailover())
 }
 
