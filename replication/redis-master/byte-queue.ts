@@ -11,9 +11,13 @@ export class ByteQueue {
     this.resumeReader()
   }
 
-  take(): Buffer | undefined {
-    const bytes = this.buffers.shift()
-    this.sizeBytes -= bytes?.length ?? 0
+  /** Returns the next bytes, at most a number; undefined without any. */
+  take(maxBytes = Number.POSITIVE_INFINITY): Buffer | undefined {
+    const whole = this.buffers.shift()
+    if (whole === undefined) return undefined
+    const bytes = whole.subarray(0, maxBytes)
+    if (bytes.length < whole.length) this.buffers.unshift(whole.subarray(bytes.length))
+    this.sizeBytes -= bytes.length
     return bytes
   }
 

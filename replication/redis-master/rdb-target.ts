@@ -59,8 +59,11 @@ interface Arrival {
   readonly offset: number
   readonly end: TransferEnd
   readonly reader: RdbReader
-  /** Bytes received. */
+  /** Bytes received, and those of them that the reader was given. */
   received: number
+  given: number
+  /** The last bytes received, no more than a mark has. */
+  tail: Buffer
   /** The bytes that wait for the reader. */
   readonly waiting: ByteQueue
   next: IncomingDataSet | null
@@ -90,7 +93,9 @@ export class RdbTarget {
   receive(replicationId: string, offset: number, end: TransferEnd): void {
     this.abandon()
     const reader = new RdbReader({ ...VALUE_BUDGET, mustBeUnique: false })
-    const transfer: Arrival = { replicationId, offset, end, reader, received: 0, waiting: new ByteQueue(), next: null, position: null }
+    const waiting = new ByteQueue()
+    const tail = Buffer.alloc(0)
+    const transfer: Arrival = { replicationId, offset, end, reader, received: 0, given: 0, tail, waiting, next: null, position: null }
     this.transfer = transfer
     void this.load(transfer)
   }
@@ -100,6 +105,7 @@ export class RdbTarget {
     const { transfer } = this
     if (transfer === null) return
     transfer.received += bytes.length
+    transfer.tail = lastBytes(transfer.tail, bytes)
     transfer.waiting.push(bytes)
     if (transfer.waiting.sizeBytes > HIGH_WATER_BYTES) this.isFull = true
   }
@@ -195,15 +201,26 @@ export class RdbTarget {
     return rest
   }
 
-  /** Gives waiting bytes of the RDB to the reader. Returns false if there are none. */
+  /**
+   * Gives waiting bytes of the RDB to the reader, or ends the reader if it has all of them. Returns
+   * false if more bytes must come.
+   */
   private feed(transfer: Arrival): boolean {
-    const bytes = transfer.waiting.take()
-    if (bytes === undefined) return false
-    if (this.isFull && transfer.waiting.sizeBytes < LOW_WATER_BYTES) {
+    const { end, reader, waiting } = transfer
+    const left = 'length' in end ? end.length - transfer.given : Number.POSITIVE_INFINITY
+    const bytes = left === 0 ? undefined : waiting.take(left)
+    if (bytes === undefined) {
+      // A damaged RDB may claim more bytes than it has. Those that follow are not its own.
+      const isWhole = left === 0 || ('mark' in end && transfer.tail.equals(bufferOf(end.mark)))
+      if (isWhole) reader.end()
+      return isWhole
+    }
+    transfer.given += bytes.length
+    if (this.isFull && waiting.sizeBytes < LOW_WATER_BYTES) {
       this.isFull = false
       this.options.onRoom()
     }
-    transfer.reader.push(bytes)
+    reader.push(bytes)
     return true
   }
 
@@ -220,7 +237,7 @@ export class RdbTarget {
         throw new Error('it does not end with its mark')
       return rest.subarray(MARK_BYTES)
     }
-    const used = transfer.received - transfer.waiting.sizeBytes - rest.length
+    const used = transfer.given - rest.length
     if (used !== end.length) throw new Error(`it ends after ${used} bytes of ${end.length}`)
     return rest
   }
@@ -247,4 +264,10 @@ export class RdbTarget {
     this.abandon()
     this.options.onFailed(reason)
   }
+}
+
+/** Returns the last bytes of two buffers, no more than a mark has. */
+function lastBytes(before: Buffer, bytes: Buffer): Buffer {
+  if (bytes.length >= MARK_BYTES) return Buffer.from(bytes.subarray(-MARK_BYTES))
+  return Buffer.concat([before, bytes]).subarray(-MARK_BYTES)
 }

@@ -14,6 +14,7 @@ import { defaultReplicationSettings } from '../../../replication/protocol/settin
 import type { Wire, WireEvents } from '../../../replication/protocol/wire.ts'
 import { ReplicaLink } from '../../../replication/replica/link.ts'
 import { replayer } from '../../../server/wiring/replay-client.ts'
+import { upstreamRunner } from '../../../server/wiring/upstream-runner.ts'
 import { readCommand } from '../../../storage/binlog/command-codec.ts'
 import { Disk, Engine, type EngineOptions, nextTurn, until } from '../harness/engine.ts'
 import { ManualClock } from '../harness/manual-clock.ts'
@@ -59,6 +60,8 @@ export interface LinkBenchOptions extends EngineOptions {
   readonly disk?: Disk
   /** The number of writes before it becomes a replica. */
   readonly writes?: number
+  /** True: the link follows a Redis as well. */
+  readonly mayFollowRedis?: boolean
 }
 
 /** A replica's link, with its turns, ticks and connections in the hands of a test. */
@@ -75,17 +78,23 @@ export class LinkBench {
   isHeld = false
   dialError: Error | null = null
 
-  private constructor(engine: Engine, clock: ManualClock) {
+  private constructor(engine: Engine, clock: ManualClock, { mayFollowRedis = false }: LinkBenchOptions) {
     this.engine = engine
     this.clock = clock
     const note = (level: string) => (fields: object, text: string) => void this.logged.push({ level, fields, text })
-    const { storage } = engine
+    const { storage, executor } = engine
+    const redisPorts = {
+      runner: upstreamRunner(executor, storage.keyspace),
+      limits: { number: () => 128 },
+      libraryName: (code: Bytes) => code,
+    }
     this.link = new ReplicaLink({
       storage,
-      replayer: replayer(engine.executor, storage.keyspace),
+      replayer: replayer(executor, storage.keyspace),
+      ...(mayFollowRedis ? { redisPorts } : {}),
       dial: (host, port, events) => this.dial(host, port, events),
       clock,
-      random: () => 1,
+      random: () => (mayFollowRedis ? 1 - 2 ** -40 : 1),
       log: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
       settings: this.settings,
       runId: OWN_RUN,
@@ -106,7 +115,7 @@ export class LinkBench {
     const clock = new ManualClock()
     const engine = await Engine.open(options.disk ?? new Disk(), { clock, ...options })
     for (let i = 0; i < (options.writes ?? 0); i++) engine.write('SET', `own${i}`, String(i))
-    return new LinkBench(engine, clock)
+    return new LinkBench(engine, clock, options)
   }
 
   follow(failover = false): void {
