@@ -161,13 +161,17 @@ export class ServerConnection {
     this.pending = this.pending.subarray(count)
   }
 
-  /** Yields all bytes from now on. The connection is closed when no more are wanted. */
-  async *rest(): AsyncGenerator<Buffer> {
+  /**
+   * Yields all bytes from now on, or as many as wanted. The connection is closed when no more are
+   * wanted.
+   */
+  async *rest(wantedBytes = Number.POSITIVE_INFINITY): AsyncGenerator<Buffer> {
     try {
-      for (;;) {
+      for (let left = wantedBytes; left > 0; ) {
         if (this.pending.length === 0) await this.receive()
-        const chunk = this.pending
-        this.pending = Buffer.alloc(0)
+        const chunk = this.pending.subarray(0, left)
+        this.pending = this.pending.subarray(chunk.length)
+        left -= chunk.length
         yield chunk
       }
     } finally {

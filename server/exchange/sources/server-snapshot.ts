@@ -27,7 +27,9 @@ export async function takeServerSnapshot(address: ServerAddress): Promise<Server
     while ((await connection.readByte()) === NEWLINE) connection.skip(1)
     const line = await connection.readLine()
     if (!line.startsWith('$')) throw ExchangeRefusal.ofUsage(`${address.name} refuses SYNC: ${line.slice(1)}`)
-    return { sizeBytes: line.startsWith(MARKED) ? null : Number(line.slice(1)), chunks: connection.rest() }
+    if (line.startsWith(MARKED)) return { sizeBytes: null, chunks: connection.rest() }
+    const sizeBytes = Number(line.slice(1))
+    return { sizeBytes, chunks: connection.rest(sizeBytes) }
   } catch (error) {
     connection.close()
     throw error

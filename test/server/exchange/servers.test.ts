@@ -1,11 +1,13 @@
 /** Imports from and into running servers: what is refused, and what is reported. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import * as net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { addressOf } from '../../../server/exchange/sources/connection.ts'
 import { withNode } from '../../support/harness/in-process-node.ts'
+import { rdbOf, streamOf } from '../../support/replication/redis-peer.ts'
 import { CutProxy } from '../../support/servers/cut-proxy.ts'
 import { checkClean, importFile } from '../../support/servers/imports.ts'
 import { freePort } from '../../support/servers/running-server.ts'
@@ -95,6 +97,29 @@ test('commands that had been run before a connection was cut are counted', async
     assert.is(status, 1)
     assert.match(error, /; \d+ commands had been run before: empty the server before they run again\n$/)
   })
+})
+
+test('a damaged RDB that claims more bytes than the server announced fails, with a stream behind it', async () => {
+  const rdb = rdbOf({ text: 'x'.repeat(100) })
+  rdb[rdb.indexOf('x'.repeat(100)) - 2] = 0x7f // a length of 16 KiB
+  const sockets = new Set<net.Socket>()
+  const server = net.createServer((socket) => {
+    sockets.add(socket.on('error', () => {}))
+    socket.on('data', (request) => {
+      if (!request.includes('SYNC')) socket.write('+OK\r\n')
+      else socket.write(Buffer.concat([Buffer.from(`$${rdb.length}\r\n`), rdb, streamOf(['SET', 'later', 'v'])]))
+    })
+  })
+  const port = await freePort()
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  try {
+    const { status, error } = await importFile(`redis://127.0.0.1:${port}`, join(scratch, 'damaged'))
+    assert.is(status, 1)
+    assert.match(error, `RDB damaged at byte ${rdb.length}: the data ends within an element`)
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  }
 })
 
 test('a server that does not answer is named, and the source is not read', async () => {
