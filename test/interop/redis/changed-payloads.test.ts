@@ -29,6 +29,20 @@ const LIBRARIES = [
   '#!lua name=third\n-- a comment of some length, which may change without an effect\nredis.register_function("three", function() end)',
 ]
 
+/** The servers of the running test, in the order in which they were started. */
+const servers: { stop(): Promise<void> }[] = []
+
+/** Starts a server that ends after the test. */
+async function started<T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> {
+  const server = await starting
+  servers.push(server)
+  return server
+}
+
+test.after.each(async () => {
+  for (let server = servers.pop(); server !== undefined; server = servers.pop()) await server.stop()
+})
+
 /** Returns the code of all libraries, in the order of their names. */
 async function librariesOf(client: WireClient): Promise<Bytes[]> {
   const libraries = (await client.call('FUNCTION', 'LIST', 'WITHCODE')) as Bytes[][]
@@ -62,11 +76,11 @@ async function inStepWith(master: RunningServer, redis: WireClient): Promise<voi
 if (haveTools('changed payloads of redis-server', 'redis-server')) {
   test('values of changed payloads are the same on a Redis and a haypile that follow, and after a restart', async () => {
     const chance = seeded('changed payloads on replicas')
-    const redis = await RedisServer.start()
+    const redis = await started(RedisServer.start())
     const replica = await redis.connect()
     const payloads = await payloadsOfRedis(replica, chance, VALUES)
-    const master = await RunningServer.start()
-    const follower = await startReplica(master.port)
+    const master = await started(RunningServer.start())
+    const follower = await started(startReplica(master.port))
     assert.is(await replica.call('REPLICAOF', '127.0.0.1', master.port), 'OK')
     await inStepWith(master, replica)
     const client = await master.connect()
@@ -83,13 +97,11 @@ if (haveTools('changed payloads of redis-server', 'redis-server')) {
     const again = await master.connect()
     assert.equal(await dataset(again, 'redis 7.0'), expected)
     await Promise.all([again.close(), replica.close()])
-    await Promise.all([redis.stop(), follower.stop()])
-    await master.stop()
   })
 
   test('changed payloads of functions leave all libraries or change none, as on a Redis that follows', async () => {
     const chance = seeded('changed payloads of functions')
-    const redis = await RedisServer.start()
+    const redis = await started(RedisServer.start())
     const replica = await redis.connect()
     for (const code of LIBRARIES)
       assert.is(await replica.call('FUNCTION', 'LOAD', code), code.slice('#!lua name='.length, code.indexOf('\n')))
@@ -98,7 +110,7 @@ if (haveTools('changed payloads of redis-server', 'redis-server')) {
       assert.is(await replica.call('CONFIG', 'SET', 'rdbcompression', compression), 'OK')
       payloads.push(Buffer.from((await replica.call('FUNCTION', 'DUMP')) as Bytes, 'latin1'))
     }
-    const master = await RunningServer.start()
+    const master = await started(RunningServer.start())
     assert.is(await replica.call('REPLICAOF', '127.0.0.1', master.port), 'OK')
     await inStepWith(master, replica)
     const client = await master.connect()
@@ -118,17 +130,14 @@ if (haveTools('changed payloads of redis-server', 'redis-server')) {
     assert.equal(await librariesOf(replica), await librariesOf(client))
     assert.is(await replica.call('DBSIZE'), 0)
     await Promise.all([client.close(), replica.close()])
-    await redis.stop()
-    await master.stop()
   })
 
   test('no command fails on the values that changed payloads make', async () => {
     const chance = seeded('changed payloads of redis-server')
-    const redis = await RedisServer.start()
+    const redis = await started(RedisServer.start())
     const client = await redis.connect()
     const payloads = await payloadsOfRedis(client, chance, VALUES)
     await client.close()
-    await redis.stop()
     const taken = await walkPayloads(chance, payloads, ROUNDS)
     assert.ok(taken > ROUNDS / 20, `${taken} taken`)
   })
