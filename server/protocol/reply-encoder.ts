@@ -13,6 +13,7 @@ import {
   Message,
   NoReply,
   NullArray,
+  OK,
   Push,
   type Reply,
   Sequence,
@@ -32,6 +33,8 @@ export interface ReplySink {
   gather(): void
   bulk(bytes: Bytes): void
   appendText(part: Bytes): void
+  /** Appends a bulk string that is not an element of an array. `head` is its first line. */
+  appendBulk(head: Bytes, bytes: Bytes): void
   chunk(buffer: Buffer): void
   /**
    * True if the sink takes no more for now: the rest of an array is handed over by `suspend`, from
@@ -70,11 +73,11 @@ export function encodeError(text: Bytes): Bytes {
 /** Writes one reply. REQUIRES: a number is an integer; others are a Double. */
 export function encodeReply(reply: Reply, resp: 2 | 3, out: ReplySink): void {
   if (typeof reply === 'string') {
-    out.appendText(bulk(reply))
+    out.appendBulk(bulkHead(reply.length), reply)
   } else if (typeof reply === 'number') {
     out.appendText(INTEGERS[reply] ?? integer(reply))
   } else if (reply instanceof SimpleString) {
-    out.appendText(`+${reply.text}\r\n`)
+    out.appendText(reply === OK ? '+OK\r\n' : `+${reply.text}\r\n`)
   } else if (reply === null) {
     out.appendText(resp === 3 ? '_\r\n' : '$-1\r\n')
   } else if (Array.isArray(reply)) {
@@ -178,6 +181,10 @@ class CountingSink implements ReplySink {
     this.bytes += part.length
   }
 
+  appendBulk(head: Bytes, bytes: Bytes): void {
+    this.bytes += head.length + bytes.length + 2
+  }
+
   chunk(buffer: Buffer): void {
     this.bytes += buffer.length
   }
@@ -200,6 +207,10 @@ class TextSink implements ReplySink {
 
   appendText(part: Bytes): void {
     this.out += part
+  }
+
+  appendBulk(head: Bytes, bytes: Bytes): void {
+    this.out += `${head}${bytes}\r\n`
   }
 
   chunk(buffer: Buffer): void {

@@ -44,6 +44,7 @@ function bytesOf(reply: Reply, resp: 2 | 3): string {
   let bytes = ''
   encodeReply(reply, resp, {
     appendText: (part) => (bytes += part),
+    appendBulk: (head, content) => (bytes += `${head}${content}\r\n`),
     chunk: (part) => (bytes += part.latin1Slice()),
     isGathering: false,
     gather() {},

@@ -30,6 +30,7 @@ function encode(reply: Reply, resp: 2 | 3): Bytes {
   }
   encodeReply(reply, resp, {
     appendText: text,
+    appendBulk: (head, content) => text(`${head}${content}\r\n`),
     chunk: (buffer) => text(buffer.latin1Slice()),
     isGathering: false,
     gather() {},
