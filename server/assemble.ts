@@ -29,6 +29,7 @@ import { Slowlog } from './metrics/slowlog.ts'
 import { Statistics } from './metrics/statistics.ts'
 import { Acceptor } from './network/acceptor.ts'
 import { ClientRegistry } from './network/client-registry.ts'
+import { connectTo } from './network/dialer.ts'
 import { Listener } from './network/listener.ts'
 import { Migrations } from './network/migrations.ts'
 import { Monitors } from './network/monitors.ts'
@@ -174,7 +175,7 @@ function assembleOutside(core: Core, later: Forward<Later>): Outside {
   const host = connectionHost({ config, log, clock, acl, storage, executor, turn, gates, statistics, clients, state })
   const acceptor = new Acceptor({ config, clients, statistics, host })
   const listener = new Listener(acceptor, log)
-  const migrations = new Migrations()
+  const migrations = new Migrations((target, events) => connectTo(config, 'tls-cluster', target, events))
   const blockedTimer = new BlockedTimer(executor.blockedClients, turn, clock)
   const cron = new Cron({ config, clock, storage, turn, gates, statistics, clients, storagePort, state })
   return { clients, storagePort, replicationPort, acceptor, listener, migrations, blockedTimer, cron }

@@ -1,5 +1,6 @@
 /**
- * Connections to a master: TCP, or with `tls-replication` TLS and this server's own certificate.
+ * Connections to other servers: TCP, or TLS with this server's own certificate. `tls-replication`
+ * decides for the master, and `tls-cluster` for MIGRATE, as in Redis.
  */
 import { readFileSync } from 'node:fs'
 import * as net from 'node:net'
@@ -48,7 +49,7 @@ export function dialer(config: Config, hooks: DialerHooks): Dial {
     }
     const isSecure = config.flag('tls-replication')
     let limit: NodeJS.Timeout | undefined
-    const socket = connect(config, host, port, connected, closed)
+    const socket = connectTo(config, 'tls-replication', { host, port }, { connected, failed: closed })
     if (isSecure) {
       socket.on('connect', () => {
         if (open) limit = setTimeout(() => closed(NO_HANDSHAKE), HANDSHAKE_TIMEOUT_MS)
@@ -94,19 +95,25 @@ function reasonOf({ message, code }: NodeJS.ErrnoException): string {
   return message === '' ? (code ?? 'connection error') : message
 }
 
-function connect(config: Config, host: string, port: number, connected: () => void, failed: (reason: string) => void): net.Socket {
-  const options = { host, port, noDelay: true, keepAlive: true }
-  if (!config.flag('tls-replication')) return net.connect(options, connected)
+/** Connects by TLS if a key of the configuration says so. */
+export function connectTo(
+  config: Config,
+  key: 'tls-replication' | 'tls-cluster',
+  target: { readonly host: string; readonly port: number },
+  { connected, failed }: { connected(): void; failed(reason: string): void },
+): net.Socket {
+  const options = { ...target, noDelay: true, keepAlive: true }
+  if (!config.flag(key)) return net.connect(options, connected)
   let files: tls.ConnectionOptions
   try {
     files = tlsFiles(config)
   } catch (error) {
     rethrowAssertion(error)
     const socket = new net.Socket()
-    setImmediate(() => failed(`tls-replication: ${errorText(error)}`))
+    setImmediate(() => failed(`${key}: ${errorText(error)}`))
     return socket
   }
-  // As in Redis, the master's name is not compared with its certificate: a trusted authority
+  // As in Redis, the server's name is not compared with its certificate: a trusted authority
   // suffices.
   return tls.connect({ ...options, ...files, checkServerIdentity: () => undefined }, connected)
 }

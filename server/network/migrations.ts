@@ -12,7 +12,7 @@
  * A kept connection may have been closed by the other side. A transfer that fails before its first
  * reply is therefore tried again, once, and not after a time-out.
  */
-import * as net from 'node:net'
+import type * as net from 'node:net'
 import { type Bytes, textOf } from '../../base/bytes.ts'
 import type {
   MigrationOutcome,
@@ -116,6 +116,9 @@ class TargetConnection {
   }
 }
 
+/** Opens a connection: with `tls-cluster` by TLS. */
+type Connect = (target: { readonly host: string; readonly port: number }, events: { connected(): void; failed(): void }) => net.Socket
+
 /** The transfers of MIGRATE and the connections that they leave open. */
 export class Migrations implements MigrationPort {
   /** Connections that are not in use, by address, the one used last at the end. */
@@ -123,9 +126,11 @@ export class Migrations implements MigrationPort {
   private readonly used = new Set<TargetConnection>()
   private readonly room: PayloadRoom
   private isClosed = false
+  private readonly connect: Connect
 
-  constructor(maxPayloadBytes = MAX_PAYLOAD_BYTES) {
-    this.room = new PayloadRoom(maxPayloadBytes)
+  constructor(connect: Connect) {
+    this.connect = connect
+    this.room = new PayloadRoom(MAX_PAYLOAD_BYTES)
   }
 
   get hasRoom(): boolean {
@@ -226,17 +231,17 @@ export class Migrations implements MigrationPort {
     const port = Number(target.port)
     if (target.host === '' || !Number.isInteger(port) || port < 1 || port > 65_535 || this.isClosed) return Promise.resolve(null)
     return new Promise((resolve) => {
-      const socket = net.connect({ host: textOf(target.host), port, noDelay: true })
       const failed = () => {
         socket.destroy()
         resolve(null)
       }
-      socket.setTimeout(timeoutMs, failed)
-      socket.once('error', failed)
-      socket.once('connect', () => {
+      const connected = () => {
         socket.off('timeout', failed).off('error', failed)
         resolve(new TargetConnection(socket, address))
-      })
+      }
+      const socket = this.connect({ host: textOf(target.host), port }, { connected, failed })
+      socket.setTimeout(timeoutMs, failed)
+      socket.once('error', failed)
     })
   }
 

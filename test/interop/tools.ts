@@ -1,5 +1,6 @@
 /** Programs of others, where they are installed. */
 import { execFileSync, spawn } from 'node:child_process'
+import { RedisServer } from '../support/servers/redis-server.ts'
 
 const { HAYPILE_REQUIRE_INTEROP } = process.env
 const RUN_MS = 300_000
@@ -13,6 +14,18 @@ export function haveTools(what: string, ...programs: readonly string[]): boolean
   if (missing.length === 0) return true
   if (HAYPILE_REQUIRE_INTEROP === '1') throw new Error(`${what}: ${missing.join(', ')} not installed, and HAYPILE_REQUIRE_INTEROP is 1`)
   console.log(`SKIPPED ${what}: ${missing.join(', ')} not installed (Debian: redis-server, redis-sentinel, redis-tools, haproxy, lua5.1)`)
+  return false
+}
+
+/** Returns true if redis-server is installed and can do TLS. Otherwise as haveTools. */
+export async function haveTlsOfRedis(what: string): Promise<boolean> {
+  if (!haveTools(what, 'redis-server', 'openssl')) return false
+  const server = await RedisServer.start()
+  const known = (await server.call('CONFIG', 'GET', 'tls-port')) as readonly unknown[]
+  await server.stop()
+  if (known.length > 0) return true
+  if (HAYPILE_REQUIRE_INTEROP === '1') throw new Error(`${what}: redis-server is built without TLS, and HAYPILE_REQUIRE_INTEROP is 1`)
+  console.log(`SKIPPED ${what}: redis-server is built without TLS`)
   return false
 }
 

@@ -168,7 +168,6 @@ const others = inert('accepted for files and clients that set it', [
   ['tls-session-cache-size', whole, '20480'],
   ['tls-session-cache-timeout', whole, '300'],
   ['tls-prefer-server-ciphers', flag, 'no'],
-  ['tls-cluster', flag, 'no'],
 ])
 
 /** Keys without effect, since there is no cluster mode; see cluster-enabled. */

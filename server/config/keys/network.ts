@@ -87,6 +87,14 @@ const tls = [
     help: 'trusted certificate authorities, PEM; clients, replicas and masters need a certificate that one of them signed',
   },
   {
+    name: 'tls-cluster',
+    section: 'tls',
+    kind: flag,
+    default: 'no',
+    changes: 'any-time',
+    help: 'MIGRATE connects by TLS, with tls-cert-file as certificate',
+  },
+  {
     name: 'tls-auth-clients',
     section: 'tls',
     kind: choice('no', 'yes', 'optional'),
