@@ -111,6 +111,9 @@ interface ExchangeFlags {
   readonly db?: number
   readonly databases?: number
   readonly json?: true
+  readonly cacert?: string
+  readonly cert?: string
+  readonly key?: string
 }
 
 function addImport(program: Command, flags: readonly Item[], actions: CommandLineActions, setStatus: SetStatus): Command {
@@ -127,14 +130,19 @@ function addImport(program: Command, flags: readonly Item[], actions: CommandLin
     .option('--match <pattern>', 'only keys that match, as in KEYS')
     .option('--db <index>', 'only keys of this database', wholeNumber)
     .option('--databases <count>', 'the number of databases of the data directory, 16 by default', wholeNumber)
+    .option('--cacert <file>', 'for rediss://: the authority that signed the certificate of the server, PEM')
+    .option('--cert <file>', 'for rediss://: the certificate that the server asks for, PEM')
+    .option('--key <file>', 'for rediss://: the private key of --cert, PEM')
     .option('--json', 'print the report as JSON')
-    .action(async (source: string, { match: pattern, db: database, databases, ...given }: ImportFlags) => {
+    .action(async (source: string, { match: pattern, db: database, databases, cacert, cert, key, ...given }: ImportFlags) => {
       mustComeFirst('import', flags)
       const { dir: directory, to: server } = given
       if (directory === undefined && server === undefined) throw new ConfigError(['import needs --dir DIR or --to URL'])
       const target = server === undefined ? { directory: directory ?? '' } : { server }
       const [mustReplace, isDryRun, isJson] = [given.replace === true, given.dryRun === true, given.json === true]
-      setStatus(await actions.import(source, { target, selection: { pattern, database }, databases, mustReplace, isDryRun, isJson }))
+      const selection = { pattern, database }
+      const tls = { cacert, cert, key }
+      setStatus(await actions.import(source, { target, selection, databases, mustReplace, isDryRun, tls, isJson }))
     })
 }
 
@@ -171,15 +179,20 @@ function addExport(program: Command, flags: readonly Item[], actions: CommandLin
     .option('--match <pattern>', 'only keys that match, as in KEYS')
     .option('--db <index>', 'only keys of this database', wholeNumber)
     .option('--databases <count>', 'the number of databases of the data directory, 16 by default', wholeNumber)
+    .option('--cacert <file>', 'for rediss://: the authority that signed the certificate of the server, PEM')
+    .option('--cert <file>', 'for rediss://: the certificate that the server asks for, PEM')
+    .option('--key <file>', 'for rediss://: the private key of --cert, PEM')
     .option('--json', 'print the report as JSON')
-    .action(async (file: string, { match: pattern, db: database, databases, format, ...given }: ExportFlags) => {
+    .action(async (file: string, { match: pattern, db: database, databases, format, cacert, cert, key, ...given }: ExportFlags) => {
       mustComeFirst('export', flags)
       const { dir: directory, from: server } = given
       if (directory === undefined && server === undefined) throw new ConfigError(['export needs --dir DIR or --from URL'])
       const source = server === undefined ? { directory: directory ?? '' } : { server }
       const rdbVersion = RDB_VERSIONS.find((known) => String(known) === given.rdbVersion) ?? 10
       const isJson = given.json === true
-      setStatus(await actions.export(file, { source, selection: { pattern, database }, databases, format, rdbVersion, isJson }))
+      const selection = { pattern, database }
+      const tls = { cacert, cert, key }
+      setStatus(await actions.export(file, { source, selection, databases, format, rdbVersion, tls, isJson }))
     })
 }
 

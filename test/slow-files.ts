@@ -43,6 +43,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'integration/replication/roles': 15,
   'interop/redis/haproxy': 15,
   'interop/redis/dump': 15,
+  'interop/exchange/tls': 15,
   'interop/exchange/exchange': 15,
   'interop/redis/changed-payloads': 13,
   'crash/kill': 14,

@@ -12,6 +12,7 @@ import { exportLines, reportObject } from './report.ts'
 import { itemsOfParts } from './sources/collecting.ts'
 import { type ItemSource, openDirectoryItems } from './sources/directory-items.ts'
 import { openSource } from './sources/sources.ts'
+import { mustBeOfUse, type TlsFiles } from './sources/tls-files.ts'
 import { writeAofDirectory } from './targets/aof-directory.ts'
 import { writeFile, writeStandardOutput } from './targets/file-output.ts'
 import { chunksIn, type ExportFormat, FORMATS, formatOf, type RdbVersion } from './targets/formats.ts'
@@ -24,6 +25,8 @@ export interface ExportOptions {
   /** Undefined: the file's ending decides. */
   readonly format?: ExportFormat | undefined
   readonly rdbVersion: RdbVersion
+  /** For a server with rediss://. */
+  readonly tls?: TlsFiles | undefined
   /** True prints the report as JSON. */
   readonly isJson: boolean
 }
@@ -66,9 +69,13 @@ export async function runExport(path: string, options: ExportOptions, output: Ex
   }
 }
 
-async function openItems({ source, databases = DEFAULT_DATABASES }: ExportOptions, warn: (text: string) => void): Promise<ItemSource> {
+async function openItems(
+  { source, tls = {}, databases = DEFAULT_DATABASES }: ExportOptions,
+  warn: (text: string) => void,
+): Promise<ItemSource> {
+  mustBeOfUse(tls, 'server' in source ? source.server : '')
   if ('directory' in source) return openDirectoryItems({ directory: source.directory, databases, warn })
-  const server = await openSource(source.server)
+  const server = await openSource(source.server, tls)
   if (server.kind !== 'parts') throw ExchangeRefusal.ofUsage(`${source.server} is no URL of a server`)
   return {
     name: server.name,

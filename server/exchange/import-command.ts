@@ -17,6 +17,7 @@ import { itemsOfParts } from './sources/collecting.ts'
 import type { CommandSource } from './sources/command-log.ts'
 import { addressOf } from './sources/connection.ts'
 import { type LogSource, openSource, type PartSource } from './sources/sources.ts'
+import { mustBeOfUse, type TlsFiles } from './sources/tls-files.ts'
 import { countParts } from './targets/counting.ts'
 import { importIntoDirectory } from './targets/directory-target.ts'
 import { importIntoServer, type ServerImportSummary } from './targets/server-target.ts'
@@ -38,6 +39,8 @@ export interface ImportOptions {
   readonly mustReplace: boolean
   /** True: the source is read and counted, and nothing is imported. */
   readonly isDryRun: boolean
+  /** For servers with rediss://. */
+  readonly tls?: TlsFiles | undefined
   /** True prints the report as JSON. */
   readonly isJson: boolean
 }
@@ -91,15 +94,16 @@ class Import {
   }
 
   async run(path: string): Promise<number> {
-    const { target, isDryRun, isJson } = this.options
-    if ('server' in target) addressOf(target.server)
-    const source = await openSource(path)
+    const { target, isDryRun, tls = {}, isJson } = this.options
+    mustBeOfUse(tls, path, 'server' in target ? target.server : '')
+    if ('server' in target) addressOf(target.server, tls)
+    const source = await openSource(path, tls)
     const { hasProgressBar: hasBar, error: write } = this.output
     const progress = new Progress({ clock: systemClock, write, hasBar, action: 'importing', unit: 'bytes', total: source.sizeBytes })
     this.progress = progress
     const summary = await this.carry(source, progress)
     progress.stop()
-    const name = 'server' in target ? addressOf(target.server).name : target.directory
+    const name = 'server' in target ? addressOf(target.server, tls).name : target.directory
     const report = { source: source.name, target: name, bytes: progress.done, seconds: progress.elapsedMs / 1000, summary }
     this.output.out(isJson ? `${JSON.stringify(reportObject(report))}\n` : importLines(report, isDryRun ? 'would import' : 'imported'))
     return this.summary.refusals.size > 0 ? 1 : 0
@@ -122,7 +126,7 @@ class Import {
       loaded = await this.carryKeysOfLog(log)
     } else if ('server' in target) {
       const items = (await log.hasRdb()) ? itemsOfParts(log.parts(), selection, summary) : nothing()
-      const request = { address: addressOf(target.server), mustReplace, onProgress: () => show(summary.keys) }
+      const request = { address: addressOf(target.server, this.options.tls), mustReplace, onProgress: () => show(summary.keys) }
       await importIntoServer(items, log.commands(), summary, request)
     } else {
       const request = { directory: target.directory, databases, warn, onProgress: ({ keys }: { keys: number }) => show(keys) }
@@ -155,7 +159,7 @@ class Import {
     const { summary, show, warn } = this
     if (isDryRun) return countParts(parts, selection, (counts) => show(counts.keys))
     if ('server' in target) {
-      const request = { address: addressOf(target.server), mustReplace, onProgress: () => show(summary.keys) }
+      const request = { address: addressOf(target.server, this.options.tls), mustReplace, onProgress: () => show(summary.keys) }
       await importIntoServer(itemsOfParts(parts, selection, summary), null, summary, request)
       return summary
     }

@@ -7,12 +7,16 @@ import { type Bytes, bytesOfText } from '../../../base/bytes.ts'
 import { errorText } from '../../../base/error-text.ts'
 import { encodedLength, writeCommand } from '../../../storage/binlog/command-codec.ts'
 import { ExchangeRefusal } from '../refusal.ts'
+import { hasFiles, type TlsFiles, tlsOptionsOf } from './tls-files.ts'
 
 const DEFAULT_PORT = 6379
 const CONNECT_TIMEOUT_MS = 10_000
 /** A server that sends nothing for this long is taken for dead. */
 const SILENCE_TIMEOUT_MS = 120_000
 const MAX_LINE_BYTES = 64 * 1024
+/** The first byte of a TLS alert. */
+const TLS_ALERT = 0x15
+const SPEAKS_TLS = 'speaks TLS: use rediss://'
 const LINE_END = Buffer.from('\r\n')
 
 /** A server as `redis://[user:password@]host[:port][/database]` names it. */
@@ -25,6 +29,8 @@ export interface ServerAddress {
   readonly database: number | undefined
   /** The URL without user and password. */
   readonly name: string
+  /** Only where files were named. */
+  readonly tls?: tls.ConnectionOptions
 }
 
 /** True if a text is a URL of a server. */
@@ -33,7 +39,7 @@ export function isServerUrl(text: string): boolean {
 }
 
 /** Returns the server that a URL names. Throws ExchangeRefusal. */
-export function addressOf(text: string): ServerAddress {
+export function addressOf(text: string, files: TlsFiles = {}): ServerAddress {
   const url = URL.canParse(text) ? new URL(text) : null
   const path = /^\/?(\d{0,9})$/.exec(url?.pathname ?? '-')
   if (url === null || path === null || url.hostname === '' || !isServerUrl(text)) {
@@ -48,6 +54,7 @@ export function addressOf(text: string): ServerAddress {
     credentials: [username, password].filter((word) => word !== '').map(decodeURIComponent),
     database: path[1] === '' ? undefined : Number(path[1]),
     name: `${protocol}//${hostname}:${port}${path[1] === '' ? '' : `/${path[1]}`}`,
+    ...(protocol === 'rediss:' && hasFiles(files) ? { tls: tlsOptionsOf(files) } : {}),
   }
 }
 
@@ -58,11 +65,45 @@ export function commandOf(words: readonly Bytes[]): Buffer {
   return buffer
 }
 
+/** Returns a connected socket. Throws ExchangeRefusal. */
+async function connected({ host, port, isTls, name, tls: options }: ServerAddress): Promise<net.Socket> {
+  let socket: net.Socket
+  try {
+    socket = isTls
+      ? tls.connect({ host, port, ...(net.isIP(host) === 0 ? { servername: host } : {}), ...options })
+      : net.connect({ host, port })
+    socket.setNoDelay(true)
+    const silence = isTls ? 'no TLS handshake: if it speaks plain text, use redis://' : 'the server does not answer'
+    socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy(new Error(silence)))
+    await once(socket, isTls ? 'secureConnect' : 'connect')
+    return socket
+  } catch (error) {
+    rethrowAssertion(error)
+    throw ExchangeRefusal.ofUsage(`${name} cannot be reached: ${connectError(error as NodeJS.ErrnoException)}`)
+  }
+}
+
+/** Errors of certificates for which `--cacert` is the remedy. */
+const UNTRUSTED: ReadonlySet<string | undefined> = new Set([
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+])
+
+function connectError(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ERR_SSL_WRONG_VERSION_NUMBER' || error.code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
+    return 'it speaks plain text, not TLS: use redis://'
+  }
+  return UNTRUSTED.has(error.code) ? `${errorText(error)}: name its authority with --cacert` : errorText(error)
+}
+
 /** A connection that is read as bytes, lines or replies, in the order in which they arrive. */
 export class ServerConnection {
   private readonly address: ServerAddress
   private readonly socket: net.Socket
   private readonly received: AsyncIterator<Buffer>
+  private hasHeard = false
   /** The bytes that arrived and are not read yet. */
   private pending: Buffer = Buffer.alloc(0)
 
@@ -74,18 +115,8 @@ export class ServerConnection {
 
   /** Connects and authenticates. Throws ExchangeRefusal. */
   static async open(address: ServerAddress): Promise<ServerConnection> {
-    const { host, port, credentials } = address
-    const socket = address.isTls
-      ? tls.connect({ host, port, ...(net.isIP(host) === 0 ? { servername: host } : {}) })
-      : net.connect({ host, port })
-    socket.setNoDelay(true)
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => socket.destroy(new Error('the server does not answer')))
-    try {
-      await once(socket, address.isTls ? 'secureConnect' : 'connect')
-    } catch (error) {
-      rethrowAssertion(error)
-      throw ExchangeRefusal.ofUsage(`${address.name} cannot be reached: ${errorText(error)}`)
-    }
+    const { credentials } = address
+    const socket = await connected(address)
     socket.setTimeout(SILENCE_TIMEOUT_MS)
     const connection = new ServerConnection(address, socket)
     if (credentials.length > 0) await connection.mustSucceed('AUTH', ...credentials.map(bytesOfText))
@@ -192,10 +223,20 @@ export class ServerConnection {
       throw this.lost(errorText(error))
     }
     if (next.done === true) throw this.lost(null)
+    if (!this.hasHeard && !this.address.isTls && next.value[0] === TLS_ALERT) {
+      throw ExchangeRefusal.ofUsage(`${this.address.name} ${SPEAKS_TLS}`)
+    }
+    this.hasHeard = true
     this.pending = this.pending.length === 0 ? next.value : Buffer.concat([this.pending, next.value])
   }
 
   private lost(why: string | null): Error {
+    if (!this.hasHeard) {
+      const reason = this.address.isTls
+        ? 'closes the connection: it may want --cert and --key'
+        : `closes the connection: it may be one that ${SPEAKS_TLS}`
+      return ExchangeRefusal.ofUsage(`${this.address.name} ${reason}`)
+    }
     return new Error(`the connection to ${this.address.name} was lost${why === null ? '' : `: ${why}`}`)
   }
 }

@@ -7,6 +7,7 @@ import { ExchangeRefusal } from '../refusal.ts'
 import { CommandSource, chunksOfFiles, filesOfManifest } from './command-log.ts'
 import { addressOf, isServerUrl } from './connection.ts'
 import { takeServerSnapshot } from './server-snapshot.ts'
+import type { TlsFiles } from './tls-files.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 /** Bytes that tell the formats apart. */
@@ -38,8 +39,8 @@ export interface PartSource {
 }
 
 /** Returns the source that a path or URL names. Throws ExchangeRefusal. */
-export async function openSource(path: string): Promise<PartSource | LogSource> {
-  if (isServerUrl(path)) return openServer(path)
+export async function openSource(path: string, files: TlsFiles = {}): Promise<PartSource | LogSource> {
+  if (isServerUrl(path)) return openServer(path, files)
   if (path === '-') return openStream('standard input', process.stdin)
   if (path.endsWith('.manifest') || isDirectory(path)) return logOfFiles(path, filesOfManifest(path))
   const { head, sizeBytes } = headOf(path)
@@ -95,8 +96,8 @@ function logOf(chunks: AsyncIterable<Buffer>, onRead: (bytes: number) => void): 
   return new CommandSource(counted(chunks, onRead))
 }
 
-async function openServer(url: string): Promise<PartSource> {
-  const address = addressOf(url)
+async function openServer(url: string, files: TlsFiles): Promise<PartSource> {
+  const address = addressOf(url, files)
   const { sizeBytes, chunks } = await takeServerSnapshot(address)
   return {
     kind: 'parts',

@@ -202,10 +202,13 @@ test('import takes its source, its directory and the selection of keys', async (
   assert.is(config, undefined)
   const selection = { pattern: 'a*', database: 3 }
   const flags = { mustReplace: false, isDryRun: false, isJson: true }
-  assert.equal(imported, { source: 'dump.rdb', target: { directory: 'd' }, selection, databases: undefined, ...flags })
+  const tls = { cacert: undefined, cert: undefined, key: undefined }
+  assert.equal(imported, { source: 'dump.rdb', target: { directory: 'd' }, selection, databases: undefined, tls, ...flags })
   const all = { pattern: undefined, database: undefined }
-  const wanted = { source: 'a', target: { server: 'redis://h' }, selection: all, databases: undefined }
-  const into = await run('import', 'a', '--to', 'redis://h', '--replace', '--dry-run')
+  const files = { cacert: 'c', cert: 'd', key: 'e' }
+  const wanted = { source: 'a', target: { server: 'rediss://h' }, selection: all, databases: undefined, tls: files }
+  const words = ['--cacert', 'c', '--cert', 'd', '--key', 'e']
+  const into = await run('import', 'a', '--to', 'rediss://h', '--replace', '--dry-run', ...words)
   assert.equal(into.imported, { ...wanted, mustReplace: true, isDryRun: true, isJson: false })
   assert.is((await run('import', 'a', '--to', 'redis://h', '--dir', 'd')).exitCode, 2)
   assert.match((await run('help', 'import')).out, /^Usage: haypile import SOURCE \(--dir DIR \| --to URL\)/m)
@@ -222,8 +225,11 @@ test('export takes its file, its directory, a format and a version', async () =>
     databases: undefined,
     format: 'rdb',
     rdbVersion: 12,
+    tls: { cacert: undefined, cert: undefined, key: undefined },
     isJson: false,
   })
+  const { imported: secure } = await run('export', 'a', '--from', 'rediss://h', '--cacert', 'c', '--cert', 'd', '--key', 'e')
+  assert.equal(secure && 'tls' in secure && secure.tls, { cacert: 'c', cert: 'd', key: 'e' })
   assert.is((await run('export', 'a', '--dir', 'd', '--rdb-version', '9')).exitCode, 2)
   assert.match((await run('help', 'export')).out, /^Usage: haypile export FILE \(--dir DIR \| --from URL\)/m)
 })
