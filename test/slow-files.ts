@@ -52,6 +52,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'lua/libraries/limits': 12,
   'storage/records/level-directory': 12,
   'storage/records/bulk-load': 12,
+  'interop/replication/tls': 12,
   'interop/redis/migrate': 12,
   'lua/string-search': 11,
   'crash/replication-kill': 10,
