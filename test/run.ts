@@ -1,7 +1,8 @@
 /**
  * Runs the test files whose paths contain one of the arguments (all of them without), each in a
  * process of its own, and ends with a line `N passed, N failed`. A file that ends with another
- * status than 0, prints no total, overruns its time or leaves a process running has failed.
+ * status than 0, runs fewer tests than it declares, prints no total, overruns its time or leaves a
+ * process running has failed.
  *
  * HAYPILE_OTHER_NODES names other Node programs, separated by colons. What runs in one process runs
  * with each of them, too; it counts in the same total.
@@ -13,6 +14,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { SLOW_FILES } from './slow-files.ts'
+import { outcomeOf } from './support/servers/file-outcome.ts'
 import { endGroup } from './support/servers/process-group.ts'
 
 interface Run {
@@ -100,18 +102,14 @@ async function run({ file, node, version }: Run): Promise<void> {
 }
 
 function report(name: string, output: string, isClean: boolean, tookMs: number): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what is taken away
-  const plain = output.replace(/\u001b\[[0-9;]*m/g, '')
-  const count = (what: string) => Number(new RegExp(`^\\s*${what}:\\s+(\\d+)`, 'm').exec(plain)?.[1] ?? 0)
-  const [total, good, omitted] = [count('Total'), count('Passed'), count('Skipped')]
-  const bad = Math.max(total - good - omitted, isClean && total > 0 ? 0 : 1)
-  passed += good
-  failed += bad
-  skipped += omitted
-  const verdict = bad === 0 ? 'ok  ' : 'FAIL'
-  console.log(`${verdict} ${name.padEnd(56)} ${String(good).padStart(4)} passed ${(tookMs / 1000).toFixed(1)} s`)
-  if (bad > 0) console.log(plain)
-  else for (const line of plain.split('\n')) if (line.startsWith('SKIPPED')) console.log(`     ${line}`)
+  const outcome = outcomeOf(output, isClean)
+  passed += outcome.passed
+  failed += outcome.failed
+  skipped += outcome.skipped
+  const verdict = outcome.failed === 0 ? 'ok  ' : 'FAIL'
+  console.log(`${verdict} ${name.padEnd(56)} ${String(outcome.passed).padStart(4)} passed ${(tookMs / 1000).toFixed(1)} s`)
+  if (outcome.failed > 0) console.log(outcome.text)
+  else for (const line of outcome.text.split('\n')) if (line.startsWith('SKIPPED')) console.log(`     ${line}`)
 }
 
 const queue = runs()
