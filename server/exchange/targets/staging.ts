@@ -4,8 +4,7 @@
  * records are copied as a full sync does. Where keys are selected or only counted, it is a
  * temporary one, and its keys are read as parts: the keys with which the log ends.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { IncomingDataSet } from '../../../storage/directory/data-sets.ts'
 import type { LoadSummary } from '../../../storage/exchange/loader.ts'
@@ -21,6 +20,7 @@ import { snapshotOf } from '../sources/directory-items.ts'
 import { type CommandCounts, CommandRunner } from './command-runner.ts'
 import { type DirectoryImport, importIntoDirectory, replaceEmpty } from './directory-target.ts'
 import { chunksIn } from './formats.ts'
+import { TemporaryDirectory } from './temporary-directory.ts'
 
 const RECORDS_PER_BATCH = 1000
 
@@ -47,9 +47,9 @@ export class StagedLog {
 
   /** Runs the log and yields its parts, once. Throws ExchangeRefusal, or the errors of reading. */
   async *parts(): PartBatches {
-    const directory = mkdtempSync(join(tmpdir(), 'haypile-import-'))
+    const temporary = new TemporaryDirectory('haypile-import-')
     try {
-      const { node, base } = await runLog(this.log, { ...this.request, directory }, this.counts)
+      const { node, base } = await runLog(this.log, { ...this.request, directory: temporary.path }, this.counts)
       this.base = base
       try {
         const snapshot = await snapshotOf(node.parts.storage)
@@ -63,7 +63,7 @@ export class StagedLog {
         await node.close('nosave', 'immediate')
       }
     } finally {
-      rmSync(directory, { recursive: true, force: true })
+      temporary.remove()
     }
   }
 }
