@@ -54,7 +54,7 @@ export async function runCommandLine(words: readonly string[], actions: CommandL
     .configureOutput({
       writeOut: output.out,
       writeErr: output.error,
-      outputError: (text, write) => write(`haypile: ${text.replace(/^error: /, '')}`),
+      outputError: (text, write) => write(complaint(text)),
     })
     .showSuggestionAfterError(false)
     .exitOverride()
@@ -119,6 +119,7 @@ interface ExchangeFlags {
 function addImport(program: Command, flags: readonly Item[], actions: CommandLineActions, setStatus: SetStatus): Command {
   return program
     .command('import')
+    .configureOutput({ outputError: withHelpOn('import') })
     .usage('SOURCE (--dir DIR | --to URL) [options]')
     .description('bring an RDB, an AOF, commands, lines of JSON or the data of a server into a data directory or a server; - is stdin')
     .argument('<source>')
@@ -161,6 +162,7 @@ interface ExportFlags extends ExchangeFlags {
 function addExport(program: Command, flags: readonly Item[], actions: CommandLineActions, setStatus: SetStatus): Command {
   return program
     .command('export')
+    .configureOutput({ outputError: withHelpOn('export') })
     .usage('FILE (--dir DIR | --from URL) [options]')
     .description('write the data of a stopped or a running server to a file that Redis reads; - is standard output')
     .argument('<file>')
@@ -194,6 +196,13 @@ function addExport(program: Command, flags: readonly Item[], actions: CommandLin
       const tls = { cacert, cert, key }
       setStatus(await actions.export(file, { source, selection, databases, format, rdbVersion, tls, isJson }))
     })
+}
+
+const complaint = (text: string): string => `haypile: ${text.replace(/^error: /, '')}`
+
+/** Returns what prints an error. One that does not say what is allowed names the help on a tool. */
+function withHelpOn(tool: string): (text: string, write: (text: string) => void) => void {
+  return (text, write) => write(complaint(text.replace(/(?<!\.)\n$/, `; see haypile help ${tool}\n`)))
 }
 
 function mustComeFirst(name: string, flags: readonly Item[]): void {

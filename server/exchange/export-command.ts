@@ -1,5 +1,5 @@
 /** `haypile export FILE`: the data of a data directory becomes a file that Redis reads. */
-import { rethrowAssertion } from '../../base/assert.ts'
+import { assert, rethrowAssertion } from '../../base/assert.ts'
 import { systemClock } from '../../base/clock.ts'
 import { errorText } from '../../base/error-text.ts'
 import type { ExchangeOutput } from './import-command.ts'
@@ -10,6 +10,7 @@ import { Progress } from './progress.ts'
 import { ExchangeRefusal } from './refusal.ts'
 import { exportLines, reportObject } from './report.ts'
 import { itemsOfParts } from './sources/collecting.ts'
+import { addressOf } from './sources/connection.ts'
 import { type ItemSource, openDirectoryItems } from './sources/directory-items.ts'
 import { openSource } from './sources/sources.ts'
 import { mustBeOfUse, type TlsFiles } from './sources/tls-files.ts'
@@ -75,8 +76,9 @@ async function openItems(
 ): Promise<ItemSource> {
   mustBeOfUse(tls, 'server' in source ? source.server : '')
   if ('directory' in source) return openDirectoryItems({ directory: source.directory, databases, warn })
+  addressOf(source.server, tls)
   const server = await openSource(source.server, tls)
-  if (server.kind !== 'parts') throw ExchangeRefusal.ofUsage(`${source.server} is no URL of a server`)
+  assert(server.kind === 'parts', 'a server sends parts')
   return {
     name: server.name,
     keyCount: null,

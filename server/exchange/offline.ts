@@ -1,5 +1,5 @@
 /** A data directory that no server has open, opened for an import or export. */
-import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { rethrowAssertion } from '../../base/assert.ts'
 import { systemClock } from '../../base/clock.ts'
@@ -52,9 +52,13 @@ export function holdsData(directory: string): boolean {
   return existsSync(join(directory, 'CURRENT'))
 }
 
-/** Returns a function that removes everything that came into a directory after this call. */
+/**
+ * Returns a function that removes everything that came into a directory after this call. Throws
+ * ExchangeRefusal for a file.
+ */
 export function noteEntries(directory: string): () => void {
   const wasThere = existsSync(directory)
+  if (wasThere && !statSync(directory).isDirectory()) throw ExchangeRefusal.ofUsage(`${directory} is a file, and --dir names a directory`)
   const before = new Set(wasThere ? readdirSync(directory) : [])
   return () => {
     if (!existsSync(directory)) return

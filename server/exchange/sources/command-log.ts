@@ -34,7 +34,10 @@ export function filesOfManifest(path: string): string[] {
   try {
     const isDirectory = statSync(path).isDirectory()
     const names = isDirectory ? readdirSync(path).filter((name) => name.endsWith('.manifest')) : [path]
-    if (names.length !== 1) throw ExchangeRefusal.ofUsage(`${path} has ${names.length} manifests of an AOF, and should have one`)
+    if (names.length !== 1) {
+      const found = names.length === 0 ? 'has no manifest of an AOF' : `has ${names.length} manifests of AOFs: name one of them`
+      throw ExchangeRefusal.ofUsage(`${path} is a directory and ${found}`)
+    }
     const folder = isDirectory ? path : dirname(path)
     const lines = readFileSync(isDirectory ? join(path, names[0] ?? '') : path, 'latin1').split('\n')
     const files = lines.flatMap((line) => fileOfLine(line))

@@ -51,10 +51,20 @@ export function addressOf(text: string, files: TlsFiles = {}): ServerAddress {
     host: hostname.replace(/^\[|\]$/g, ''),
     port,
     isTls: protocol === 'rediss:',
-    credentials: [username, password].filter((word) => word !== '').map(decodeURIComponent),
+    credentials: [username, password].filter((word) => word !== '').map(decoded),
     database: path[1] === '' ? undefined : Number(path[1]),
     name: `${protocol}//${hostname}:${port}${path[1] === '' ? '' : `/${path[1]}`}`,
     ...(protocol === 'rediss:' && hasFiles(files) ? { tls: tlsOptionsOf(files) } : {}),
+  }
+}
+
+/** Returns a word of a URL. Throws ExchangeRefusal. */
+function decoded(word: string): string {
+  try {
+    return decodeURIComponent(word)
+  } catch (error) {
+    rethrowAssertion(error)
+    throw ExchangeRefusal.ofUsage("the user or password of a URL has a '%' that begins no byte: write it as %25")
   }
 }
 

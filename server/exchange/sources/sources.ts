@@ -120,7 +120,8 @@ function headOf(path: string): { readonly head: string; readonly sizeBytes: numb
     }
   } catch (error) {
     rethrowAssertion(error)
-    throw ExchangeRefusal.ofUsage(`${path} cannot be read: ${errorText(error)}`)
+    const hint = /^[^/\\]+:\d+$/.test(path) ? `, and a server is named as redis://${path}` : ''
+    throw ExchangeRefusal.ofUsage(`${path} cannot be read: ${errorText(error)}${hint}`)
   }
 }
 
