@@ -127,7 +127,7 @@ test('the commands named inside of sentences exist', async () => {
   const conf = join(directory, 'empty.conf')
   writeFileSync(conf, '')
   for (const [document, command] of documents().flatMap((one) => inlineOf(one).map((inline) => [one, inline] as const))) {
-    const script = /^npm (?:run )?([\w:]+)/.exec(command)?.[1] ?? 'ci'
+    const script = /^npm (?:run )?([\w:-]+)/.exec(command)?.[1] ?? 'ci'
     const file = /^node (dist\/\S+)\.js/.exec(command)?.[1] ?? 'server/main'
     if (command.startsWith('npm ') && script !== 'ci' && scripts[script] === undefined) wrong.push(`${document}: ${command}`)
     if (!existsSync(join(ROOT, `${file.replace(/^dist\//, '')}.ts`))) wrong.push(`${document}: ${command}`)
