@@ -7,6 +7,8 @@ import type { FakeRedis, RdbFault } from './fake-redis.ts'
 
 const NEWLINE = Buffer.from('\n')
 const NEWLINE_EVERY_MS = 300
+/** As repl-timeout of a Redis: a replica that sends nothing for this time is closed. */
+const REPLICA_TIMEOUT_MS = 3000
 /** Bytes of the RDB that one tick sends. */
 const MAX_PIECE_BYTES = 2000
 
@@ -35,11 +37,13 @@ export class FakeRedisEnd implements SocketEvents {
   private streamOffset = -1
   private sentMs = 0
   private isSilent = false
+  private heardMs: number
 
   constructor(redis: FakeRedis, socket: Socket) {
     this.redis = redis
     this.socket = socket
     this.isAuthenticated = redis.host.password === ''
+    this.heardMs = redis.host.network.schedule.nowMs
   }
 
   get isOpen(): boolean {
@@ -61,6 +65,7 @@ export class FakeRedisEnd implements SocketEvents {
   }
 
   data(bytes: Buffer): void {
+    this.heardMs = this.redis.host.network.schedule.nowMs
     this.unread = Buffer.concat([this.unread, bytes])
     for (;;) {
       if (this.unread[0] === NEWLINE[0]) {
@@ -87,6 +92,7 @@ export class FakeRedisEnd implements SocketEvents {
 
   tick(nowMs: number): void {
     const { transfer } = this
+    if (this.isOnline && nowMs - this.heardMs > REPLICA_TIMEOUT_MS) this.close()
     if (transfer === null || this.isSilent) return
     if (nowMs < transfer.beginsMs) {
       if (nowMs - this.sentMs >= NEWLINE_EVERY_MS) {
