@@ -15,6 +15,7 @@ import { assemble, type Later, type NodeParts } from './assemble.ts'
 import type { Config } from './config/config.ts'
 import type { Logger } from './logging/log.ts'
 import { Drain } from './loop/drain.ts'
+import { collectGarbage } from './process/heap.ts'
 import { limitMaxClients } from './process/max-clients.ts'
 import { FileBudget, systemFiles } from './process/open-files.ts'
 import { warnOfPredictableHashes } from './process/string-hashes.ts'
@@ -108,7 +109,10 @@ export class Node implements LifeCycle {
     })
     const budget = new FileBudget(systemFiles)
     limitMaxClients(config, budget, log)
-    if (config.flag('warm-up')) await warmUp(acl.environment.table, clock)
+    if (config.flag('warm-up')) {
+      await warmUp(acl.environment.table, clock)
+      collectGarbage()
+    }
     const pubsub = new PubSub('muted')
     const keyEvents = new KeyEventPublisher(pubsub)
     const storage = await openStorage({ config, log, clock, random, budget, events: storageEvents(later), keyEvents, exit })

@@ -3,8 +3,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { silentLog } from '../../../base/log.ts'
 import { Config } from '../../../server/config/config.ts'
-import { fitCacheToHeap } from '../../../server/process/heap.ts'
+import { collectGarbage, fitCacheToHeap } from '../../../server/process/heap.ts'
 import { cacheBytesIn, heapMebibytesFor } from '../../../server/process/machine.ts'
+import { heapUsage } from '../../../server/process/memory.ts'
 
 const MEBIBYTE = 2 ** 20
 
@@ -61,6 +62,17 @@ test('the default cache is a quarter of the memory if the heap holds that', () =
   assert.is(cacheOf(2 ** 40), 2 ** 31)
   assert.is(cacheOf(100 * MEBIBYTE), 100 * MEBIBYTE)
   assert.is(cacheOf(MEBIBYTE), 16 * MEBIBYTE)
+})
+
+test('garbage does not count as memory in use once it is collected', () => {
+  let garbage: string[][] | null = Array.from({ length: 100_000 }, (_, i) => [String(i)])
+  collectGarbage()
+  const before = heapUsage().usedBytes
+  assert.is(garbage.length, 100_000)
+  garbage = null
+  collectGarbage()
+  const freed = before - heapUsage().usedBytes
+  assert.ok(freed > 5_000_000, `${freed} bytes`)
 })
 
 test.run()
