@@ -16,7 +16,7 @@ import type { PubSub } from '../commands/pubsub/pub-sub.ts'
 import type { Scripting } from '../commands/scripting/scripting.ts'
 import type { Storage } from '../storage/storage.ts'
 import type { Config } from './config/config.ts'
-import { followStorageSettings } from './config/settings.ts'
+import { followStorageSettings, followUseSettings } from './config/settings.ts'
 import { infoText } from './info/info.ts'
 import type { InfoSource } from './info/source.ts'
 import type { Logger } from './logging/log.ts'
@@ -100,6 +100,7 @@ export function assemble(foundations: Foundations, later: Forward<Later>): NodeP
   const core = assembleCore(foundations, later)
   const outside = assembleOutside(core, later)
   followSettings(core)
+  followUseSettings(foundations.config, foundations.storage.keyspace, foundations.random)
   return { ...core, ...outside }
 }
 

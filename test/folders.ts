@@ -162,7 +162,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   'server/config': folder(
     'The configuration: values, kinds, files, rewriting',
-    'base commands/contract commands/parsing replication/protocol server/config/keys server/process storage',
+    'base commands/contract commands/parsing replication/protocol server/config/keys server/process storage storage/keyspace',
   ),
   'server/config/keys': folder('Every configuration key, by subject', 'base server/config server/process'),
   'server/exchange': folder(

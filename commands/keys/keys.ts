@@ -145,12 +145,14 @@ const touch = command({
   },
 })
 
-/** Moves the value and deadline of an entry to another key, replacing that key's own. */
+/** Moves the value, deadline and use of an entry to another key, replacing that key's own. */
 function moveValue(from: Entry, db: Database, key: Bytes): void {
-  const { expireAtMs, isModifiedInPlace } = from
+  const { expireAtMs, isModifiedInPlace, lastUse } = from
   const value = from.db.detach(from)
   db.delete(key)
-  db.attach(key, value, expireAtMs).isModifiedInPlace = isModifiedInPlace
+  const moved = db.attach(key, value, expireAtMs)
+  moved.isModifiedInPlace = isModifiedInPlace
+  moved.lastUse = lastUse
 }
 
 function moveAndNotify(context: Context, entry: Entry, key: Bytes): void {

@@ -2,11 +2,11 @@
  * OBJECT: how a value is represented. None of it counts as a use of the key.
  *
  * Differences from Redis: a short string is `raw` after APPEND, SETRANGE or SETBIT only until it
- * leaves memory, and a copy does not inherit that. Access frequency is never tracked, so OBJECT
- * FREQ always gives the error that Redis gives without an LFU policy.
+ * leaves memory, and a copy does not inherit that.
  */
 import type { Bytes } from '../../base/bytes.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
+import { idleSecondsOf } from '../../storage/keyspace/last-use.ts'
 import { Rope } from '../../storage/values/rope.ts'
 import { type Command, command, keyRange } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
@@ -37,6 +37,11 @@ export function referenceCountOf(entry: Entry): number {
   const number = encodingOf(entry) === 'int' ? Number(entry.value) : -1
   return number >= 0 && number < SHARED_INTEGERS ? SHARED_REFCOUNT : 1
 }
+
+const notTracked = (what: string) =>
+  clientError(
+    `ERR An LFU maxmemory policy is ${what} not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.`,
+  )
 
 /** Answers for an entry; nil if the key does not exist. */
 function ofEntry({ db }: Context, key: Bytes, answer: (entry: Entry) => Reply): Reply {
@@ -69,10 +74,10 @@ const frequency = command({
   summary: 'Returns the logarithmic access frequency counter of a Redis object.',
   syntax: 'OBJECT FREQ key',
   run: (context, args) =>
-    ofEntry(context, args[2], () => {
-      throw clientError(
-        'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.',
-      )
+    ofEntry(context, args[2], ({ lastUse }) => {
+      const { useCounter, monotonicSeconds } = context.keyspace
+      if (useCounter === null) throw notTracked('not selected, access frequency')
+      return useCounter.counterOf(lastUse, monotonicSeconds)
     }),
 })
 
@@ -105,11 +110,10 @@ const help = command({
  * Seconds since the last use of an existing key. For a key read from disk, the seconds since it was
  * read.
  */
-function idleSeconds({ keyspace, db }: Context, key: Bytes): number {
-  const entry = db.peek(key)
-  if (entry === undefined) return 0
-  if (entry.accessedAtSeconds === 0) entry.accessedAtSeconds = keyspace.monotonicSeconds
-  return Math.max(0, keyspace.monotonicSeconds - entry.accessedAtSeconds)
+function idleSeconds({ keyspace: { useCounter, monotonicSeconds } }: Context, entry: Entry): number {
+  if (useCounter !== null) throw notTracked('selected, idle time')
+  if (entry.lastUse === 0) entry.lastUse = monotonicSeconds
+  return idleSecondsOf(entry.lastUse, monotonicSeconds)
 }
 
 const idleTime = command({
@@ -118,7 +122,7 @@ const idleTime = command({
   since: '2.2.3',
   summary: 'Returns the time since the last access to a Redis object.',
   syntax: 'OBJECT IDLETIME key',
-  run: (context, args) => ofEntry(context, args[2], () => idleSeconds(context, args[2])),
+  run: (context, args) => ofEntry(context, args[2], (entry) => idleSeconds(context, entry)),
 })
 
 const referenceCount = command({

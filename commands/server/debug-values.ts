@@ -5,6 +5,7 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { ENTRY_OVERHEAD_BYTES, type Entry } from '../../storage/keyspace/entry.ts'
+import { idleSecondsOf } from '../../storage/keyspace/last-use.ts'
 import type { Steps } from '../../storage/scan/steps.ts'
 import type { Tree } from '../../storage/tree/tree.ts'
 import type { Collection } from '../../storage/values/collection.ts'
@@ -97,11 +98,12 @@ function collectionOf({ value }: Entry): Collection | null {
 function describeObject(context: Context, args: Args): Reply {
   const entry = requireEntry(context, args[2])
   const encoding = encodingOf(entry)
-  const idle = entry.accessedAtSeconds === 0 ? 0 : Math.max(0, context.keyspace.monotonicSeconds - entry.accessedAtSeconds)
-  const accessedAt = Math.floor(context.nowMs / 1000) - idle
+  const { useCounter, monotonicSeconds } = context.keyspace
+  const idle = idleSecondsOf(entry.lastUse, monotonicSeconds)
+  const lastUse = useCounter === null ? Math.floor(context.nowMs / 1000) - idle : entry.lastUse
   const more = encoding === 'quicklist' ? quicklistFields(context, entry.value as Collection) : ''
   return new SimpleString(
-    `Value at:0x000000000000 refcount:${referenceCountOf(entry)} encoding:${encoding} serializedlength:${serializedLength(entry)} lru:${accessedAt & 0xffffff} lru_seconds_idle:${idle}${more}`,
+    `Value at:0x000000000000 refcount:${referenceCountOf(entry)} encoding:${encoding} serializedlength:${serializedLength(entry)} lru:${lastUse & 0xffffff} lru_seconds_idle:${idle}${more}`,
   )
 }
 

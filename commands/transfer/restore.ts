@@ -104,7 +104,7 @@ function restore(context: Context, args: Args): SimpleString {
   const value = buildValue(decoded.value, db, server.config)
   const entry = db.set(key, value)
   if (deadlineMs !== 0) db.setDeadline(entry, deadlineMs)
-  noteIdleTime(context, entry, options)
+  noteUse(context, entry, options)
   // The replaced key counts as deleted first.
   if (before !== undefined) context.notify(EVENT_NEW, 'new', key)
   logRestore(context, entry, decoded.mayBeLogged ? payload : rewritten(context, entry), options)
@@ -112,10 +112,15 @@ function restore(context: Context, args: Args): SimpleString {
   return OK
 }
 
-function noteIdleTime({ keyspace }: Context, entry: Entry, { idleSeconds }: RestoreOptions): void {
-  if (idleSeconds === null) return
-  const accessedAt = keyspace.monotonicSeconds - Number(idleSeconds)
-  entry.accessedAtSeconds = accessedAt === 0 ? -1 : accessedAt // 0 stands for unknown
+/** Applies IDLETIME or FREQ. As in Redis, the selected policy decides which of them counts. */
+function noteUse({ keyspace }: Context, entry: Entry, { idleSeconds, frequency }: RestoreOptions): void {
+  const { useCounter, monotonicSeconds } = keyspace
+  if (useCounter !== null)
+    entry.lastUse = frequency === null ? monotonicSeconds : useCounter.withCounter(Number(frequency), monotonicSeconds)
+  else if (idleSeconds !== null) {
+    const usedAt = monotonicSeconds - Number(idleSeconds)
+    entry.lastUse = usedAt === 0 ? -1 : usedAt // 0 stands for unknown
+  }
 }
 
 function logRestore(context: Context, entry: Entry, payload: Bytes, options: RestoreOptions): void {

@@ -2,7 +2,10 @@
  * The settings of storage and replication, computed from configuration keys at the start and on
  * every change.
  */
+import type { Random } from '../../base/clock.ts'
 import { defaultReplicationSettings, type ReplicationSettings } from '../../replication/protocol/settings.ts'
+import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
+import { UseCounter } from '../../storage/keyspace/last-use.ts'
 import type { Storage, StorageSettings } from '../../storage/storage.ts'
 import type { Config } from './config.ts'
 import type { ConfigNameOf } from './table.ts'
@@ -51,6 +54,14 @@ export function followStorageSettings(config: Config, storage: Storage): void {
     Object.assign(settings.binlog, now.binlog)
     Object.assign(settings.checkpoint, now.checkpoint)
     settings.cacheBytes = now.cacheBytes
+  })
+}
+
+/** Selects how the uses of keys are noted: by time, or by a counter under an LFU policy. */
+export function followUseSettings(config: Config, keyspace: Keyspace, random: Random): void {
+  config.followReads(() => {
+    const counter = new UseCounter(config.number('lfu-log-factor'), config.number('lfu-decay-time'), random)
+    keyspace.useCounter = config.text('maxmemory-policy').endsWith('-lfu') ? counter : null
   })
 }
 

@@ -11,7 +11,8 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { BinlogPosition } from '../binlog/group.ts'
-import type { Frozen, Keyspace } from '../keyspace/keyspace.ts'
+import type { Frozen } from '../keyspace/frozen-entries.ts'
+import type { Keyspace } from '../keyspace/keyspace.ts'
 import { encodeMeta } from '../records/meta.ts'
 import type { RecordBatch } from '../records/record-store.ts'
 import { GARBAGE_DATABASE, GARBAGE_OBJECT, garbageKey, META_KEY } from '../records/records.ts'

@@ -58,8 +58,14 @@ export class Database extends KeyTable implements OwnerDatabase {
   /** Returns the live entry of a key. Deletes an expired one first; a replica hides it instead. */
   find(key: Bytes): Entry | undefined {
     const entry = this.peek(key)
-    if (entry !== undefined && this.keyspace.isUseCounted) entry.accessedAtSeconds = this.keyspace.monotonicSeconds
+    if (entry !== undefined && this.keyspace.isUseCounted) entry.lastUse = this.used(entry.lastUse)
     return entry
+  }
+
+  /** Returns what a key's `lastUse` becomes with a use now. */
+  private used(lastUse: number): number {
+    const { useCounter, monotonicSeconds } = this.keyspace
+    return useCounter === null ? monotonicSeconds : useCounter.used(lastUse, monotonicSeconds)
   }
 
   /** Like `find`, without counting as use: for TYPE, TTL, OBJECT and the like. */
@@ -88,10 +94,11 @@ export class Database extends KeyTable implements OwnerDatabase {
    * stays packed.
    */
   readValue(key: Bytes): Value | undefined {
-    const { keyspace } = this
+    const { keyspace, packed } = this
     if (this.keyCount !== this.residentCount && this.entries.get(key) === undefined) {
-      const string = this.packed.readString(key, keyspace.isUseCounted ? keyspace.monotonicSeconds : 0)
+      const string = packed.readString(key)
       if (string !== undefined) {
+        if (keyspace.isUseCounted) packed.lastUse = this.used(packed.lastUse)
         keyspace.hits++
         return string
       }
@@ -100,7 +107,7 @@ export class Database extends KeyTable implements OwnerDatabase {
   }
 
   /** Makes a key resident from the content of its root record. REQUIRES: it has no entry. */
-  private unpack(key: Bytes, { content, isPlain, accessedAtSeconds }: StoredKey): Entry {
+  private unpack(key: Bytes, { content, isPlain, lastUse }: StoredKey): Entry {
     let entry: Entry
     if (isPlain) entry = new Entry(this, key, content)
     else {
@@ -113,7 +120,7 @@ export class Database extends KeyTable implements OwnerDatabase {
       entry.storedDueAtMs = entry.dueAtMs
     }
     entry.isStored = true
-    entry.accessedAtSeconds = accessedAtSeconds
+    entry.lastUse = lastUse
     this.addStored(entry)
     return entry
   }
@@ -127,7 +134,7 @@ export class Database extends KeyTable implements OwnerDatabase {
       if (this.keyCount === this.residentCount) return this.make(undefined, key, value)
     } else if (resident.value !== null && resident.expireAtMs === 0) {
       resident.isReferenced = true
-      resident.accessedAtSeconds = this.keyspace.monotonicSeconds
+      resident.lastUse = this.used(resident.lastUse)
       this.replace(resident, value)
       return resident
     }
@@ -164,7 +171,7 @@ export class Database extends KeyTable implements OwnerDatabase {
     if (mayBeMissing && entry.generation !== this.keyspace.generation) this.newKeys.add(key)
     this.touch(entry)
     this.assign(entry, value)
-    entry.accessedAtSeconds = this.keyspace.monotonicSeconds
+    entry.lastUse = this.keyspace.monotonicSeconds
     this.keyCount++
     this.residentCount++
     this.keyspace.event(EVENT_NEW, 'new', this.index, key)

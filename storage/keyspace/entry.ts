@@ -34,8 +34,8 @@ export class Entry implements Resident, DirtyRecord, OwnerKey {
    */
   dueAtMs = 0
   generation = 0
-  /** The keyspace's `monotonicSeconds` at the last access; 0 if unknown. */
-  accessedAtSeconds = 0
+  /** The key's last use, or how often it is used (last-use.ts); 0 if unknown. */
+  lastUse = 0
   isReferenced = true
   isStored = false
   /**

@@ -3,8 +3,11 @@
  * the batch is written, tombstones are removed; if it was not, the deadlines are restored.
  */
 import { assert } from '../../base/assert.ts'
+import type { Bytes } from '../../base/bytes.ts'
+import type { DatabaseMeta } from '../records/meta.ts'
 import type { RecordSink } from '../records/record-store.ts'
 import { deadlineKey, GARBAGE_OBJECT, garbageKey, rootKey, ropeRoot, stringRoot } from '../records/records.ts'
+import type { DirtyRecord } from '../residents/resident.ts'
 import { collectionRoot } from '../values/collection.ts'
 import { Rope } from '../values/rope.ts'
 import { hasStoredPages, objectIdOfValue, type Value } from '../values/value.ts'
@@ -12,6 +15,19 @@ import type { Entry } from './entry.ts'
 import type { Keyspace } from './keyspace.ts'
 
 const EMPTY_VALUE = Buffer.alloc(0)
+
+/** The state that a freeze hands to the checkpoint, as of the freeze. */
+export interface Frozen {
+  readonly generation: number
+  readonly dirty: DirtyRecord[]
+  readonly entries: FrozenEntries
+  readonly garbageObjects: number[]
+  readonly garbageDatabases: number[]
+  readonly databases: readonly DatabaseMeta[]
+  readonly nextObjectId: number
+  readonly nextDbId: number
+  readonly libraries: readonly Bytes[]
+}
 
 /** The entries that one checkpoint writes. */
 export class FrozenEntries {

@@ -97,18 +97,18 @@ export class KeyTable {
    * tombstone, or pages of its value are in memory, or OBJECT ENCODING would change.
    */
   pack(entry: Entry): boolean {
-    const { value, expireAtMs, accessedAtSeconds } = entry
+    const { value, expireAtMs, lastUse } = entry
     if (value === null || entry.isModifiedInPlace) return false
     assert(entry.generation <= this.keyspace.landedGeneration, 'only a clean entry is packed')
     if (typeof value === 'string' && expireAtMs === 0) {
       this.removeClean(entry)
-      this.packed.add(entry.key, { content: value, isPlain: true, accessedAtSeconds }, false)
+      this.packed.add(entry.key, { content: value, isPlain: true, lastUse }, false)
       return true
     }
     if (typeof value !== 'string' && hasResidentPages(value)) return false
     const content = rootOf(value, expireAtMs).latin1Slice()
     this.removeClean(entry)
-    this.packed.add(entry.key, { content, isPlain: false, accessedAtSeconds }, false)
+    this.packed.add(entry.key, { content, isPlain: false, lastUse }, false)
     return true
   }
 

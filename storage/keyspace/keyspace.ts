@@ -17,7 +17,7 @@
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
-import type { DatabaseMeta, StoreMeta } from '../records/meta.ts'
+import type { StoreMeta } from '../records/meta.ts'
 import type { RecordSink, RecordStore } from '../records/record-store.ts'
 import { DamageError } from '../records/records.ts'
 import type { UpstreamMark } from '../records/upstream.ts'
@@ -28,8 +28,9 @@ import { DEFAULT_PAGE_LIMITS, type PageLimits } from '../tree/tree.ts'
 import { Database } from './database.ts'
 import { Deadlines } from './deadlines.ts'
 import { Eviction } from './eviction.ts'
-import { FrozenEntries } from './frozen-entries.ts'
+import { type Frozen, FrozenEntries } from './frozen-entries.ts'
 import { type KeyEvents, type KeyObserver, NO_EVENTS } from './key-events.ts'
+import type { UseCounter } from './last-use.ts'
 import { Libraries } from './libraries.ts'
 import { NewKeys } from './new-keys.ts'
 
@@ -53,19 +54,6 @@ export interface KeyWaiters {
  */
 export type ExpiryMode = 'delete' | 'hide' | 'ignore'
 
-/** The state that a freeze hands to the checkpoint, as of the freeze. */
-export interface Frozen {
-  readonly generation: number
-  readonly dirty: DirtyRecord[]
-  readonly entries: FrozenEntries
-  readonly garbageObjects: number[]
-  readonly garbageDatabases: number[]
-  readonly databases: readonly DatabaseMeta[]
-  readonly nextObjectId: number
-  readonly nextDbId: number
-  readonly libraries: readonly Bytes[]
-}
-
 /** All databases of a node, and the protocol between commands and checkpoints. */
 export class Keyspace implements OwnerKeyspace {
   readonly databases: Database[]
@@ -81,6 +69,8 @@ export class Keyspace implements OwnerKeyspace {
   readAtMs = Number.POSITIVE_INFINITY
   /** True if lookups count as use. CLIENT NO-TOUCH turns it off for the commands of its client. */
   isUseCounted = true
+  /** Counts uses while an LFU policy is selected; null under other policies. */
+  useCounter: UseCounter | null = null
   /** True while an expired key or field is deleted: no observer may attribute that to a command. */
   isExpiring = false
 

@@ -6,7 +6,7 @@
  *   entry <-- unpack: a command changes the key or needs its value as an object --
  *
  *   content   a string without a deadline: its value; else the whole root record (records.ts)
- *   note      the time of the last access in seconds, whether the key was used since the clock
+ *   note      the last use in 30 bits (last-use.ts), whether the key was used since the clock
  *             hand's last visit, and whether the content is a plain string
  *
  * Invariant: a packed key is no entry, and LevelDB has its root record as it is here. So a packed
@@ -26,7 +26,10 @@ export const PACKED_OVERHEAD_BYTES = 100
 
 const IS_PLAIN = 1
 const IS_REFERENCED = 2
-const TIME_SHIFT = 2
+const FLAGS = IS_PLAIN | IS_REFERENCED
+const USE_SHIFT = 2
+/** The earliest time that 30 bits hold: 17 years of idleness. */
+const EARLIEST_USE = -(2 ** 29)
 /** The clock hand passes at most this many slots for each visit. */
 const SLOTS_PER_VISIT = 16
 
@@ -36,17 +39,17 @@ const sizeOf = (key: Bytes, content: Bytes): number => PACKED_OVERHEAD_BYTES + k
 export interface StoredKey {
   readonly content: Bytes
   readonly isPlain: boolean
-  readonly accessedAtSeconds: number
+  readonly lastUse: number
 }
 
 /**
  * Returns the content of a root record that has been read just now. Throws DamageError if the
  * record is damaged.
  */
-export function packedContentOf(record: Buffer, accessedAtSeconds: number): StoredKey {
+export function packedContentOf(record: Buffer, lastUse: number): StoredKey {
   const { kind, expireAtMs, payload } = readRoot(record)
   const isPlain = kind === KIND_STRING && expireAtMs === 0
-  return { content: (isPlain ? payload : record).latin1Slice(), isPlain, accessedAtSeconds }
+  return { content: (isPlain ? payload : record).latin1Slice(), isPlain, lastUse }
 }
 
 /** The packed keys of one database. */
@@ -78,20 +81,31 @@ export class PackedKeys {
   }
 
   /** Adds a key. REQUIRES: LevelDB has this content, and the key is neither packed nor an entry. */
-  add(key: Bytes, { content, isPlain, accessedAtSeconds }: StoredKey, isReferenced: boolean): void {
+  add(key: Bytes, { content, isPlain, lastUse }: StoredKey, isReferenced: boolean): void {
     this.bytes += sizeOf(key, content)
-    this.map.add(key, content, (accessedAtSeconds << TIME_SHIFT) | (isReferenced ? IS_REFERENCED : 0) | (isPlain ? IS_PLAIN : 0))
+    const use = Math.max(EARLIEST_USE, lastUse) << USE_SHIFT
+    this.map.add(key, content, use | (isReferenced ? IS_REFERENCED : 0) | (isPlain ? IS_PLAIN : 0))
   }
 
   /**
-   * Returns the string of a key and records its use. Returns undefined if the key is not packed or
-   * its content is a record.
+   * Returns the string of a key, whose last use may then be read and set. Returns undefined if the
+   * key is not packed or its content is a record.
    */
-  readString(key: Bytes, accessedAtSeconds: number): Bytes | undefined {
+  readString(key: Bytes): Bytes | undefined {
     const { map } = this
     if (!map.find(key) || (map.note & IS_PLAIN) === 0) return undefined
-    map.note = (accessedAtSeconds << TIME_SHIFT) | IS_REFERENCED | IS_PLAIN
+    map.note |= IS_REFERENCED
     return map.value
+  }
+
+  /** The last use of the key that `readString` has found just now. */
+  get lastUse(): number {
+    return this.map.note >> USE_SHIFT
+  }
+
+  set lastUse(lastUse: number) {
+    const { map } = this
+    map.note = (lastUse << USE_SHIFT) | (map.note & FLAGS)
   }
 
   /** Removes a key and returns it; null if it is not packed. */
@@ -100,7 +114,7 @@ export class PackedKeys {
     if (!map.find(key)) return null
     const { note, value: content } = map
     this.removePlace()
-    return { content, isPlain: (note & IS_PLAIN) !== 0, accessedAtSeconds: note >>> TIME_SHIFT }
+    return { content, isPlain: (note & IS_PLAIN) !== 0, lastUse: note >> USE_SHIFT }
   }
 
   /** The number of packed keys that the hand has not visited in this round; approximate. */

@@ -52,16 +52,9 @@ const encodings = inert('pages of lists are never compressed here', [['list-comp
 
 const memoryKeys = inert('data is on disk and never evicted: cache-memory bounds what is held in memory', [
   ['maxmemory', memory(0), '0', null, null, 'nothing is evicted from the data; cache-memory bounds what is held in memory'],
-  [
-    'maxmemory-policy',
-    choice('volatile-lru', 'volatile-lfu', 'volatile-random', 'volatile-ttl', 'allkeys-lru', 'allkeys-lfu', 'allkeys-random', 'noeviction'),
-    'noeviction',
-  ],
   ['maxmemory-samples', integer(1, 64), '5'],
   ['maxmemory-eviction-tenacity', integer(0, 100), '10'],
   ['maxmemory-clients', memoryOrPercent, '0'],
-  ['lfu-log-factor', whole, '10'],
-  ['lfu-decay-time', whole, '1'],
   ['lazyfree-lazy-eviction', flag, 'no'],
   ['lazyfree-lazy-expire', flag, 'no'],
   ['lazyfree-lazy-server-del', flag, 'no'],

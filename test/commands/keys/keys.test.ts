@@ -27,13 +27,13 @@ test('DEL and UNLINK count the deleted keys, and log only those', () => {
 test('EXISTS counts a key each time it is named, and does not count as a use', () => {
   const { run, keyspace, advance } = start()
   run('SET', 'a', '1')
-  const { accessedAtSeconds } = keyspace.database(0).peek('a')!
+  const { lastUse } = keyspace.database(0).peek('a')!
   advance(5000)
   assert.is(run('EXISTS', 'a', 'a', 'x'), 2)
-  assert.is(keyspace.database(0).peek('a')!.accessedAtSeconds, accessedAtSeconds)
+  assert.is(keyspace.database(0).peek('a')!.lastUse, lastUse)
   assert.equal([keyspace.hits, keyspace.misses], [2, 1])
   assert.is(run('TOUCH', 'a', 'x'), 1)
-  assert.is(keyspace.database(0).peek('a')!.accessedAtSeconds, accessedAtSeconds + 5)
+  assert.is(keyspace.database(0).peek('a')!.lastUse, lastUse + 5)
 })
 
 test('TYPE names the type of short and long strings', () => {

@@ -10,9 +10,10 @@ import { bitmaps } from '../../../commands/strings/bitmaps.ts'
 import { stringNumbers } from '../../../commands/strings/numbers.ts'
 import { stringRanges } from '../../../commands/strings/ranges.ts'
 import { strings } from '../../../commands/strings/strings.ts'
+import { UseCounter } from '../../../storage/keyspace/last-use.ts'
 import { harness } from '../../support/harness/harness.ts'
 
-const start = () => harness([strings, objects])
+const start = () => harness([strings, stringRanges, keys, objects])
 
 test('OBJECT ENCODING distinguishes integers, short and long strings', () => {
   const { run } = start()
@@ -101,7 +102,31 @@ test('OBJECT REFCOUNT is one, except for the small integers that Redis shares', 
   assert.equal(['x', '0', '9999', '10000', '-1', 'x'.repeat(70_000)].map(count), [1, 2147483647, 2147483647, 1, 1, 1])
 })
 
-test('OBJECT FREQ is an error, as there is no LFU policy', () => {
+test('OBJECT FREQ counts uses under an LFU policy, and OBJECT IDLETIME is then an error', () => {
+  const { run, advance, keyspace } = start()
+  run('SET', 'a', '1')
+  keyspace.useCounter = new UseCounter(0, 1, () => 0)
+  assert.is(run('OBJECT', 'FREQ', 'a'), 5)
+  run('GET', 'a')
+  run('SET', 'a', '2')
+  run('APPEND', 'a', '3')
+  assert.is(run('OBJECT', 'FREQ', 'a'), 8)
+  run('STRLEN', 'b')
+  run('SET', 'b', '1')
+  assert.is(run('OBJECT', 'FREQ', 'b'), 5)
+  run('RENAME', 'b', 'c')
+  assert.is(run('OBJECT', 'FREQ', 'c'), 6)
+  advance(2 * 60_000)
+  assert.is(run('OBJECT', 'FREQ', 'a'), 6)
+  assert.throws(() => run('OBJECT', 'IDLETIME', 'a'), /^ERR An LFU maxmemory policy is selected, idle time not tracked\./)
+  keyspace.useCounter = null
+  assert.is(run('OBJECT', 'IDLETIME', 'a'), 0)
+  run('GET', 'a')
+  advance(4000)
+  assert.is(run('OBJECT', 'IDLETIME', 'a'), 4)
+})
+
+test('OBJECT FREQ is an error without an LFU policy', () => {
   const { run } = start()
   run('SET', 'a', '1')
   assert.throws(() => run('OBJECT', 'FREQ', 'a'), /^ERR An LFU maxmemory policy is not selected, access frequency not tracked\./)

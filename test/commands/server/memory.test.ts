@@ -46,10 +46,10 @@ test('MEMORY USAGE of a large string counts its pages in memory', () => {
 test('MEMORY USAGE does not count as a use of the key, and parses its options strictly', () => {
   const { db, keyspace, run, refusal } = harness()
   const entry = db.set('a', 'x')
-  const { accessedAtSeconds } = entry
+  const { lastUse } = entry
   keyspace.monotonicSeconds += 90
   run('USAGE', 'a')
-  assert.is(entry.accessedAtSeconds, accessedAtSeconds)
+  assert.is(entry.lastUse, lastUse)
   for (const words of [['SAMPLES'], ['SAMPLES', '-1'], ['FOO', '1']]) assert.is(refusal('USAGE', 'a', ...words), 'ERR syntax error')
   assert.is(refusal('USAGE', 'a', 'SAMPLES', 'x'), 'ERR value is not an integer or out of range')
 })

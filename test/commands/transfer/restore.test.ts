@@ -6,6 +6,7 @@ import { OK } from '../../../commands/contract/reply.ts'
 import { objects } from '../../../commands/keys/object.ts'
 import { transferCommands } from '../../../commands/transfer/commands.ts'
 import { TYPE_SET, TYPE_STREAM_LISTPACKS_2, TYPE_ZSET_LISTPACK, TYPE_ZSET_ZIPLIST } from '../../../rdb/format/codes.ts'
+import { UseCounter } from '../../../storage/keyspace/last-use.ts'
 import { Rope } from '../../../storage/values/rope.ts'
 import { dataFamilies } from '../../support/generators/data-families.ts'
 import { seeded } from '../../support/generators/seed.ts'
@@ -123,6 +124,17 @@ test('RESTORE sets the idle time and takes a frequency', () => {
   run('RESTORE', 'a', '0', payload, 'IDLETIME', '1000')
   assert.is(run('OBJECT', 'IDLETIME', 'a'), 1000)
   assert.is(run('RESTORE', 'b', '0', payload, 'FREQ', '12'), OK)
+  assert.is(run('OBJECT', 'IDLETIME', 'b'), 0)
+})
+
+test('RESTORE sets the counter of uses under an LFU policy, and no idle time', () => {
+  const { run, keyspace } = start()
+  keyspace.useCounter = new UseCounter(10, 1, () => 1)
+  const payload = payloadOf('text')
+  run('RESTORE', 'a', '0', payload, 'FREQ', '100')
+  assert.is(run('OBJECT', 'FREQ', 'a'), 100)
+  run('RESTORE', 'a', '0', payload, 'IDLETIME', '1000', 'REPLACE')
+  assert.is(run('OBJECT', 'FREQ', 'a'), 5)
 })
 
 test('RESTORE of a list wakes a client that waits for it, and spoils a transaction that watches it', () => {

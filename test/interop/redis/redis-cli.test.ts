@@ -123,6 +123,16 @@ if (haveTools('redis-cli', 'redis-cli')) {
     assert.match(out + error, /Error: ERR An LFU maxmemory policy is not selected, access frequency not tracked/)
   })
 
+  test('--hotkeys names the key that is used most under an LFU policy', async () => {
+    await cli('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lfu', 'lfu-log-factor', '0')
+    await typed(['SET often 1', 'SET seldom 1', ...Array.from({ length: 20 }, () => 'GET often')])
+    const { out, status } = await cli('--hotkeys')
+    assert.is(status, 0)
+    assert.match(out, /hot key found with counter: 2\d\tkeyname: "often"/)
+    await cli('DEL', 'often', 'seldom')
+    await cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction', 'lfu-log-factor', '10')
+  })
+
   test('--stat prints a line per second', async () => {
     // It leaves its lines to the C library, which would keep them until its end.
     const linesOf = (out: string) => out.split('\n').filter((line) => /^\d+ +\d/.test(line))

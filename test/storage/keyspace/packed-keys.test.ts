@@ -3,13 +3,15 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { must } from '../../../base/assert.ts'
 import { hashOf } from '../../../storage/keyspace/key-hash.ts'
+import { UseCounter } from '../../../storage/keyspace/last-use.ts'
 import { PACKED_OVERHEAD_BYTES, PackedKeys } from '../../../storage/keyspace/packed-keys.ts'
 import { seeded } from '../../support/generators/seed.ts'
 import { Disk, Engine } from '../../support/harness/engine.ts'
 import { checkMemory } from '../../support/harness/engine-invariants.ts'
 
-const plain = (content: string) => ({ content, isPlain: true, accessedAtSeconds: 7 })
+const plain = (content: string) => ({ content, isPlain: true, lastUse: 7 })
 
 test('packed keys equal a Map after any additions, removals and rounds of the hand', () => {
   const { integer } = seeded('packed-keys')
@@ -25,7 +27,7 @@ test('packed keys equal a Map after any additions, removals and rounds of the ha
       } else if (integer(3) > 0) {
         assert.equal(packed.remove(key), plain(twin.get(key) as string))
         twin.delete(key)
-      } else assert.is(packed.readString(key, 7), twin.get(key))
+      } else assert.is(packed.readString(key), twin.get(key))
       if (integer(500) === 0) {
         packed.advanceHand(integer(2000), 0, 1000, 'used')
         packed.startRound()
@@ -36,7 +38,7 @@ test('packed keys equal a Map after any additions, removals and rounds of the ha
     let bytes = 0
     for (const [key, value] of twin) {
       bytes += PACKED_OVERHEAD_BYTES + key.length + value.length
-      assert.is(packed.readString(key, 7), value)
+      assert.is(packed.readString(key), value)
     }
     assert.is(packed.bytes, bytes)
   }
@@ -121,6 +123,29 @@ test('clean entries are packed, except values with pages in memory or changed in
   assert.is(db.residentKeys, 2)
   assert.is(db.keysInMemory, 6)
   checkMemory(engine.storage.keyspace)
+})
+
+test('a packed key keeps the time of its last use, or its counter, with and without a use', async () => {
+  const engine = await packedEngine()
+  const { keyspace } = engine.storage
+  const db = keyspace.database(0)
+  const counter = new UseCounter(0, 1, () => 0)
+  const now = keyspace.monotonicSeconds
+  for (const lastUse of [0, 1, -1, now - 1000, -(2 ** 29), counter.withCounter(255, 2 ** 24)]) {
+    const packed = new PackedKeys()
+    packed.add('k', { ...plain('v'), lastUse }, false)
+    packed.readString('k')
+    assert.is(packed.lastUse, lastUse)
+    assert.is(packed.remove('k')?.lastUse, lastUse)
+  }
+  keyspace.useCounter = counter
+  engine.run('GET', 'string')
+  engine.run('GET', 'string')
+  keyspace.isUseCounted = false
+  db.readValue('string')
+  keyspace.isUseCounted = true
+  assert.ok(db.packed.has('string'))
+  assert.is(counter.counterOf(must(db.peek('string')).lastUse, now), 7)
 })
 
 test('a packed string is read where it is, and a command on another packed key makes it resident', async () => {
