@@ -14,6 +14,7 @@ import type { LatencyMonitor } from '../metrics/latency.ts'
 import type { Statistics } from '../metrics/statistics.ts'
 import type { Acceptor } from '../network/acceptor.ts'
 import type { ClientRegistry } from '../network/client-registry.ts'
+import type { Migrations } from '../network/migrations.ts'
 
 /** One reading of the server for INFO, made anew for each call. */
 export interface InfoSource {
@@ -39,6 +40,7 @@ export interface InfoSource {
   readonly statistics: Statistics
   readonly latency: LatencyMonitor
   readonly clients: ClientRegistry
+  readonly migrations: Migrations
   readonly handshakes: Acceptor['handshakes']
   readonly blockedClients: Executor['blockedClients']
   readonly tracking: Executor['tracking']

@@ -37,7 +37,7 @@ export const statsRows: Rows = [
   ['pubsubshard_channels', ({ pubsub }) => pubsub.shardCount],
   ['latest_fork_usec', 0],
   ['total_forks', 0],
-  ['migrate_cached_sockets', 0],
+  ['migrate_cached_sockets', ({ migrations }) => migrations.keptCount],
   ['slave_expires_tracked_keys', 0],
   ['active_defrag_hits', 0],
   ['active_defrag_misses', 0],

@@ -2,10 +2,11 @@
  * Connections to the servers that MIGRATE sends keys to. One for each address and its AUTH stays
  * open for ten seconds after its use; a transfer that finds it in use opens another one.
  *
- *   new connection, other database   [AUTH words] [SELECT database]
- *   then                             (RESTORE key ttl payload [REPLACE])*
- *   reply                            a line for each
+ *   first   [AUTH words] [SELECT database], the latter if another database is selected
+ *   then    (RESTORE key ttl payload [REPLACE])*
+ *   reply   a line for each
  *
+ * AUTH is sent on a kept connection too, as by Redis: the password may have changed.
  * The keys are sent only after AUTH and SELECT have succeeded. Otherwise they would come into the
  * wrong database, where REPLACE overwrites others.
  *
@@ -52,7 +53,6 @@ class TargetConnection {
   readonly address: string
   /** The database that is selected there; null where it is not known. */
   database: Bytes | null = null
-  isAuthenticated = false
   isOpen = true
   private expiry: NodeJS.Timeout | undefined
 
@@ -133,6 +133,11 @@ export class Migrations implements MigrationPort {
     this.room = new PayloadRoom(MAX_PAYLOAD_BYTES)
   }
 
+  /** The number of open connections that are not in use. */
+  get keptCount(): number {
+    return this.kept.size
+  }
+
   get hasRoom(): boolean {
     return this.room.isOpen
   }
@@ -202,7 +207,7 @@ export class Migrations implements MigrationPort {
     { mayReplace, timeoutMs }: TransferSettings,
   ): Promise<TransferAttempt> {
     const heads: Buffer[] = []
-    if (target.credentials !== null && !peer.isAuthenticated) heads.push(requestOf(['AUTH', ...target.credentials]))
+    if (target.credentials !== null) heads.push(requestOf(['AUTH', ...target.credentials]))
     if (peer.database !== target.database) heads.push(requestOf(['SELECT', target.database]))
     const headCount = heads.length
     const head = headCount === 0 ? null : await peer.exchange(heads, headCount, timeoutMs)
@@ -210,14 +215,10 @@ export class Migrations implements MigrationPort {
       peer.database = null
       return { ...head, headCount }
     }
-    peer.isAuthenticated = true
     peer.database = target.database
     const requests = keys.flatMap((key) => restoreOf(key, mayReplace))
     const attempt = await peer.exchange(requests, keys.length, timeoutMs)
-    if (attempt.lines.some(isError)) {
-      peer.database = null
-      peer.isAuthenticated = false
-    }
+    if (attempt.lines.some(isError)) peer.database = null
     return { ...attempt, lines: [...(head?.lines ?? []), ...attempt.lines], headCount }
   }
 

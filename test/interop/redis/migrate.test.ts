@@ -161,6 +161,10 @@ if (haveTools('MIGRATE with redis-server', 'redis-server')) {
       await redis.call('AUTH', 'word')
       await redis.call('SELECT', '1')
       assert.is(await redis.call('GET', 'k'), '1')
+      await haypile.call('SET', 'k', '2')
+      await redis.call('ACL', 'SETUSER', 'mover', 'resetpass', '>other')
+      assert.is(await to('AUTH2', 'mover', 'secret', 'REPLACE'), refused('WRONGPASS invalid username-password pair or user is disabled.'))
+      assert.is(await haypile.call('GET', 'k'), '2')
     } finally {
       await haypile.close()
       await redis.close()
@@ -364,6 +368,7 @@ test('a connection is used again, without another SELECT', async () => {
     for (const key of ['a', 'b']) assert.is(await haypile.call('MIGRATE', '127.0.0.1', target.port, key, '0', '5000'), 'OK')
     assert.equal(received, ['SELECT', 'RESTORE', 'RESTORE'])
     assert.is(connections, 1)
+    assert.match(String(await haypile.call('INFO', 'stats')), /^migrate_cached_sockets:1\r$/m)
   } finally {
     await haypile.close()
     await target.close()

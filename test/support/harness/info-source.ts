@@ -168,6 +168,7 @@ function server(): SomeParts {
         [2, client(0, 30)],
       ]) as unknown as InfoSource['clients']['connections'],
     },
+    migrations: { keptCount: 1 },
     handshakes: { count: 0 },
     blockedClients: { count: 0, timedCount: 0, keyCounts: () => ({ all: 0, forDeletion: 0 }) },
     tracking: { clientCount: 0, table: { keyCount: 0, itemCount: 0 }, broadcasts: { prefixCount: 0 } },
