@@ -107,9 +107,11 @@ export class BulkLoad implements RecordLoad {
   }
 
   async complete(): Promise<boolean> {
+    this.mustBeOpen()
     if (this.runBytes === 0 && this.length <= Math.min(SMALL_BYTES, this.bufferBytes / 8)) return this.writeSmall()
     await this.flush()
     await this.sorting
+    this.mustBeOpen()
     this.buffer = sharedBuffer(0)
     this.spare = null
     const tables = await this.merge()
@@ -125,6 +127,11 @@ export class BulkLoad implements RecordLoad {
     this.isClosed = true
     await this.endThreads()
     this.options.files.removeTreeSync(this.options.directory)
+  }
+
+  /** A thread that began after `close` would have no owner. */
+  private mustBeOpen(): void {
+    if (this.isClosed) throw new Error('the load has been closed')
   }
 
   private grow(size: number): void {
@@ -149,7 +156,8 @@ export class BulkLoad implements RecordLoad {
     }
     const reply = await this.thread(0).request({ kind: 'sort', buffer: filled.buffer, length, count, path, offset })
     assert(reply.kind === 'sorted', 'a thread answers what it was asked')
-    this.spare = filled
+    // A buffer that grew for one large record is not kept.
+    this.spare = filled.length > this.bufferBytes ? null : filled
     this.runs.push({ from: offset, end: offset + length, marks: reply.marks })
   }
 
@@ -227,6 +235,8 @@ function sharedBuffer(bytes: number): Buffer<SharedArrayBuffer> {
 class LoadThread {
   private readonly worker: Worker
   private waiting: { resolve(reply: LoadReply): void; reject(error: Error): void } | null = null
+  /** The error after which the thread answers nothing. */
+  private failure: Error | null = null
 
   constructor(name: string) {
     this.worker = new Worker(new URL('./bulk-load-worker.js', import.meta.url), { workerData: name, execArgv: [] })
@@ -243,6 +253,7 @@ class LoadThread {
   /** REQUIRES: the request before has been answered. */
   request(request: LoadRequest): Promise<LoadReply> {
     assert(this.waiting === null, 'a thread has one request at a time')
+    if (this.failure !== null) return Promise.reject(this.failure)
     return new Promise((resolve, reject) => {
       this.waiting = { resolve, reject }
       this.worker.postMessage(request)
@@ -254,6 +265,7 @@ class LoadThread {
   }
 
   private fail(error: Error): void {
+    this.failure ??= error
     this.waiting?.reject(error)
     this.waiting = null
   }

@@ -201,6 +201,16 @@ test('closing a store ends its load and removes the files of the load', async ()
   await (await LevelRecords.open(path, SETTINGS, 'existing')).close()
 })
 
+test('a closed load is not completed and leaves no thread and no file', async () => {
+  const path = await databaseWith([])
+  const load = loadInto(path)
+  await put(load, randomPairs(seeded('38'), 8000))
+  await load.close()
+  const completed = load.complete().then(String, (error: Error) => error.message)
+  assert.is(await completed, 'the load has been closed')
+  assert.not(existsSync(join(path, 'load')))
+})
+
 test('records are sorted by the bytes of their keys', () => {
   for (let seed = 1; seed <= 30; seed++) {
     const pairs = randomPairs(seeded(String(seed)), 1 + seed * 40)
