@@ -4,8 +4,8 @@
  *
  *   load SET | GET, SET, absent GET, SCAN | load the small kinds | their tests | kill -9, restart
  *
- * The column of disk reads shows how cold a test without pipelining was: 1 is a read of LevelDB for
- * each request. Keys that are read ahead together, as in a pipeline, are not counted by haypile.
+ * The column of disk reads shows how cold a test was: 1 means that each request read a key from
+ * LevelDB.
  */
 import { Connection } from '../support/connection.ts'
 import { anonymousBytes, type Build, endProgram, type Program, startBuild } from '../support/programs.ts'

@@ -4,7 +4,8 @@
  * synchronously.
  *
  * A result is dropped if LevelDB or the database has changed since the request, or if the key has
- * become resident.
+ * become resident. The database remembers the keys that LevelDB does not have, so that their
+ * commands do not read again.
  */
 import { must, rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
@@ -61,14 +62,20 @@ export class Prefetcher {
     const { epoch, eviction } = keyspace
     this.keysInFlight += keys.length
     try {
+      keyspace.diskReads += keys.length
       const records = await keyspace.records.getMany(keys.map((key) => Buffer.from(rootKey(db.id, key))))
       if (keyspace.epoch !== epoch || db.droppedIn !== 0) return
       for (const [index, record] of records.entries()) {
+        const key = must(keys[index])
+        if (!db.isUnknown(key)) continue
+        if (record === undefined) {
+          db.rememberAbsent(key)
+          continue
+        }
         eviction.makeRoom()
         // Keys read for other clients must not be evicted before they are used.
         if (eviction.isFull) return
-        const key = must(keys[index])
-        if (record !== undefined && db.isUnknown(key)) db.packRecord(key, record)
+        if (db.isUnknown(key)) db.packRecord(key, record)
       }
     } catch (error) {
       rethrowAssertion(error)

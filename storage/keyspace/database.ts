@@ -84,7 +84,7 @@ export class Database extends KeyTable implements OwnerDatabase {
     if (this.keyCount === this.residentCount) return undefined // every existing key is resident
     const packed = this.packed.remove(key)
     if (packed !== null) return this.unpack(key, packed)
-    if (this.isWholeInMemory) return undefined
+    if (this.isKnownAbsent(key)) return undefined
     const record = this.keyspace.readRecord(rootKey(this.id, key))
     return record === undefined ? undefined : this.unpack(key, packedContentOf(record, this.keyspace.monotonicSeconds))
   }

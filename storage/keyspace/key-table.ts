@@ -13,6 +13,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import { DamageError } from '../records/records.ts'
 import { Residents } from '../residents/residents.ts'
 import { hasResidentPages } from '../values/value.ts'
+import { AbsentKeys } from './absent-keys.ts'
 import type { Entry } from './entry.ts'
 import { rootOf } from './frozen-entries.ts'
 import { KeyMap } from './key-map.ts'
@@ -29,6 +30,7 @@ export class KeyTable {
   readonly residents = new Residents()
   readonly packed = new PackedKeys()
   protected readonly entries = new KeyMap<Entry>()
+  private readonly absentKeys = new AbsentKeys()
   /** The number of resident keys that exist; resident tombstones do not count. */
   protected residentCount = 0
   /** The number of keys that exist and have no entry, for `checkCounts`. */
@@ -62,7 +64,21 @@ export class KeyTable {
 
   /** True if only a read from disk can tell whether the key exists. */
   isUnknown(key: Bytes): boolean {
-    return !this.isWholeInMemory && this.entries.get(key) === undefined && !this.packed.has(key)
+    if (this.isWholeInMemory || this.entries.get(key) !== undefined || this.packed.has(key)) return false
+    return !this.absentKeys.has(key, this.keyspace.epoch)
+  }
+
+  /** Remembers that LevelDB does not have a key. REQUIRES: read in this epoch, and `isUnknown`. */
+  rememberAbsent(key: Bytes): void {
+    this.absentKeys.add(key, this.keyspace.epoch)
+  }
+
+  /**
+   * True if neither memory nor LevelDB has a key. False says nothing. REQUIRES: the key has no
+   * entry and is not packed.
+   */
+  protected isKnownAbsent(key: Bytes): boolean {
+    return this.isWholeInMemory || this.absentKeys.has(key, this.keyspace.epoch)
   }
 
   /**
