@@ -135,11 +135,12 @@ const scan = command({
       return ['0', found.map(({ key }) => key)]
     }
     const glob = matchesAll(pattern) ? null : globOf(must(pattern))
+    const detail = type === null ? 'names' : 'all'
     const found: Bytes[] = []
     let range = rangeOf(pattern, from)
     let next: Bytes | null = range.from
     for (let left = count; left > 0 && next !== null; left -= WALK_KEYS) {
-      const step = yield* loadingIfClosed(walk(db, range, Math.min(left, WALK_KEYS), server.scanCursors.ahead))
+      const step = yield* loadingIfClosed(walk(db, range, Math.min(left, WALK_KEYS), server.scanCursors.ahead, detail))
       addMatches(found, step.keys, glob, type)
       next = step.next
       if (next !== null) range = { ...range, from: next }
@@ -149,7 +150,7 @@ const scan = command({
   },
 })
 
-function isOfType(type: TypeName, wanted: Bytes | null): boolean {
+function isOfType(type: TypeName | null, wanted: Bytes | null): boolean {
   return wanted === null || type === wanted
 }
 
@@ -177,7 +178,7 @@ const keysMatching = command({
     if (isLiteral(pattern)) return lookUp(db, literalPrefix(pattern)).map(({ key }) => key)
     const glob = matchesAll(pattern) ? null : globOf(pattern)
     const found: Bytes[] = []
-    yield* loadingIfClosed(walkAll(db, rangeOf(pattern, ''), (keys) => addMatches(found, keys, glob, null)))
+    yield* loadingIfClosed(walkAll(db, rangeOf(pattern, ''), (keys) => addMatches(found, keys, glob, null), 'names'))
     return found
   },
 })

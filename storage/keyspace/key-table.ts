@@ -25,6 +25,8 @@ export class KeyTable {
   readonly keyspace: Keyspace
   /** The number of keys, including expired keys that are not deleted yet. */
   keyCount = 0
+  /** True once a walk has found a key on disk that is not UTF-8. */
+  hasBinaryKeys = false
   /** The number of keys with a deadline. */
   volatileCount = 0
   readonly residents = new Residents()

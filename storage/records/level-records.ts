@@ -7,12 +7,22 @@ import { ClassicLevel } from 'classic-level'
 import { rethrowAssertion } from '../../base/assert.ts'
 import { contentOf, realFiles, realPathOf } from '../../base/files.ts'
 import { BulkLoad } from './bulk-load.ts'
-import { iterateLevel, LevelBatch } from './level-batch.ts'
+import { iterateLevel, iterateLevelKeys, LevelBatch } from './level-batch.ts'
 import { checkLevelDirectory, cutManifest, openingBytes, syncLevelDirectory, syncLevelLogs, syncLogNames } from './level-directory.ts'
 import { installTables } from './level-install.ts'
 import type { MergedTable } from './record-merge.ts'
 import { type RecordPair, RecordReader } from './record-reader.ts'
-import type { OpenMode, RecordBatch, RecordIterator, RecordLoad, RecordRange, RecordSnapshot, RecordStore } from './record-store.ts'
+import type {
+  KeyForm,
+  KeyIterator,
+  OpenMode,
+  RecordBatch,
+  RecordIterator,
+  RecordLoad,
+  RecordRange,
+  RecordSnapshot,
+  RecordStore,
+} from './record-store.ts'
 import { DamageError } from './records.ts'
 
 export interface LevelSettings {
@@ -140,6 +150,10 @@ export class LevelRecords implements RecordStore {
 
   iterate(range: RecordRange): RecordIterator {
     return iterateLevel(this.level, range, {})
+  }
+
+  iterateKeys(range: RecordRange, form: KeyForm): KeyIterator {
+    return iterateLevelKeys(this.level, range, form)
   }
 
   snapshot(): RecordSnapshot {

@@ -3,6 +3,7 @@
  * `test/support/disks/memory-records.ts` has a store that fails on demand and loses unsynced
  * records.
  */
+import type { Bytes } from '../../base/bytes.ts'
 import type { RecordPair } from './record-reader.ts'
 
 /** A range of record keys, from `from` to before `before`. */
@@ -12,8 +13,6 @@ export interface RecordRange {
   readonly reverse?: true
   /** The limit of records; 0 or absent means all. */
   readonly limit?: number
-  /** True if only keys are needed: an iterator may then return undefined for each value. */
-  readonly keysOnly?: true
 }
 
 /** The part of a batch that an encoder of records needs. */
@@ -67,6 +66,22 @@ export interface RecordIterator {
 }
 
 /**
+ * The form in which record keys are read: as UTF-8 text, which is cheap, or as bytes, which any key
+ * can be.
+ */
+export type KeyForm = 'text' | 'bytes'
+
+/** An iterator over the keys of a range. */
+export interface KeyIterator {
+  /**
+   * Returns the next keys, at most `count`; none at the end. Returns null if a key is not UTF-8 and
+   * the form is text.
+   */
+  next(count: number): Promise<readonly Bytes[] | null>
+  close(): Promise<void>
+}
+
+/**
  * The store as it was at one moment. Once the store is closed, reading from it throws or rejects.
  */
 export interface RecordSnapshot {
@@ -84,6 +99,8 @@ export interface RecordStore {
   load(): RecordLoad
   /** Iterates over the store as it is at this call; later writes do not show. */
   iterate(range: RecordRange): RecordIterator
+  /** Like `iterate`, for the keys without the values: at a third of the cost or less. */
+  iterateKeys(range: RecordRange, form: KeyForm): KeyIterator
   snapshot(): RecordSnapshot
   /**
    * Returns the first records of a range: at least `count`, unless the range has fewer. Records up

@@ -330,6 +330,9 @@ export function readRecordKey(buffer: Buffer): RecordKey {
   throw new DamageError(`record key of an unknown form: ${buffer.toString('hex', 0, 32)}`)
 }
 
+/** The length of a root's record key before the user's key. */
+export const ROOT_PREFIX_BYTES = 5
+
 /** Returns the bounds of all records of one kind. */
 const tagRange = (tag: number) => ({ from: Buffer.from([tag]), before: Buffer.from([tag + 1]) })
 export const ALL_RECORDS = { from: Buffer.alloc(0), before: Buffer.from([0xff]) }

@@ -6,7 +6,7 @@
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../keyspace/database.ts'
-import type { KeyRange, WalkedKey } from './walk.ts'
+import type { KeyRange, WalkDetail, WalkedKey } from './walk.ts'
 
 /** Roots read at a time. A step of this many keys or more shares no reads. */
 export const READ_AHEAD_KEYS = 500
@@ -20,6 +20,7 @@ interface ReadPiece {
   /** All of LevelDB's keys from the range's start to the last of these, or to the range's end. */
   readonly keys: readonly WalkedKey[]
   readonly isWhole: boolean
+  readonly detail: WalkDetail
 }
 
 /** Keys that SCANs have read from LevelDB ahead of need. */
@@ -33,13 +34,14 @@ export class ReadAhead {
 
   /**
    * Returns the first `count` roots of a range, fewer only at its end. Returns null if no piece
-   * covers them.
+   * covers them with the detail.
    */
-  find(db: Database, range: KeyRange, count: number): readonly WalkedKey[] | null {
+  find(db: Database, range: KeyRange, count: number, detail: WalkDetail): readonly WalkedKey[] | null {
     const { epoch } = db.keyspace
     this.pieces = this.pieces.filter((piece) => piece.db.deref()?.keyspace.epoch === piece.epoch)
     for (const [index, piece] of this.pieces.entries()) {
       if (piece.db.deref() !== db || piece.epoch !== epoch) continue
+      if (detail === 'all' && piece.detail === 'names') continue
       if (piece.range.before !== range.before || range.from < piece.range.from) continue
       const start = firstFrom(piece.keys, range.from)
       if (!piece.isWhole && piece.keys.length - start < count) continue
@@ -50,8 +52,8 @@ export class ReadAhead {
     return null
   }
 
-  addPiece(db: Database, epoch: number, range: KeyRange, keys: readonly WalkedKey[], isWhole: boolean): void {
-    this.pieces.push({ db: new WeakRef(db), epoch, range, keys, isWhole })
+  addPiece(db: Database, piece: Omit<ReadPiece, 'db'>): void {
+    this.pieces.push({ ...piece, db: new WeakRef(db) })
     if (this.pieces.length > MAX_PIECES) this.pieces.shift()
   }
 }

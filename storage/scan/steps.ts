@@ -3,8 +3,9 @@
  * of two ways. Run asynchronously, it lets other work run while it waits. Run in one go, as part of
  * a unit of several commands, it blocks the process instead.
  */
+import { type Bytes, bytesOf } from '../../base/bytes.ts'
 import type { RecordPair } from '../records/record-reader.ts'
-import type { RecordRange, RecordStore } from '../records/record-store.ts'
+import type { KeyForm, RecordRange, RecordStore } from '../records/record-store.ts'
 
 /** One wait, for both ways to run. */
 export interface Wait<T = unknown> {
@@ -68,6 +69,34 @@ export const aTurn: Wait<void> = {
  */
 export function* readRange(records: RecordStore, range: RecordRange, count: number): Steps<readonly RecordPair[]> {
   return yield* waitFor({ later: () => readLater(records, range, count), now: () => records.readRangeSync(range, count) })
+}
+
+/**
+ * Returns the first keys of a range, as `readRange` returns records. Returns null if a key is not
+ * UTF-8 and the form is text.
+ */
+export function* readKeys(records: RecordStore, range: RecordRange, count: number, form: KeyForm): Steps<readonly Bytes[] | null> {
+  return yield* waitFor({
+    later: () => readKeysLater(records, range, count, form),
+    now: () => records.readRangeSync(range, count).map(([key]) => bytesOf(key)),
+  })
+}
+
+async function readKeysLater(records: RecordStore, range: RecordRange, count: number, form: KeyForm): Promise<readonly Bytes[] | null> {
+  const found: Bytes[] = []
+  const most = range.limit ?? 0
+  const iterator = records.iterateKeys(range, form)
+  try {
+    while (found.length < count) {
+      const part = await iterator.next(Math.max(most, count) - found.length)
+      if (part === null) return null
+      if (part.length === 0) break
+      for (const key of part) found.push(key)
+    }
+  } finally {
+    await iterator.close()
+  }
+  return found
 }
 
 async function readLater(records: RecordStore, range: RecordRange, count: number): Promise<readonly RecordPair[]> {

@@ -17,6 +17,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import { detached } from '../../base/bytes.ts'
 import type { Database } from '../keyspace/database.ts'
 import type { NewKeys } from '../keyspace/new-keys.ts'
+import type { RecordRange } from '../records/record-store.ts'
 import {
   KIND_HASH,
   KIND_LIST,
@@ -25,6 +26,7 @@ import {
   KIND_SORTED_SET,
   KIND_STREAM,
   KIND_STRING,
+  ROOT_PREFIX_BYTES,
   readRecordKey,
   readRoot,
   rootRange,
@@ -32,7 +34,7 @@ import {
 import { Rope } from '../values/rope.ts'
 import type { Value } from '../values/value.ts'
 import { READ_AHEAD_KEYS, type ReadAhead } from './read-ahead.ts'
-import { aTurn, readRange, type Steps, waitFor } from './steps.ts'
+import { aTurn, readKeys, readRange, type Steps, waitFor } from './steps.ts'
 
 /** The name of a value's type in TYPE. */
 export type TypeName = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream'
@@ -42,8 +44,15 @@ export interface WalkedKey {
   readonly key: Bytes
   /** The deadline in ms since the epoch; 0 means none. */
   readonly expireAtMs: number
-  readonly type: TypeName
+  /** Null if the walk needed names only and the key is on disk. */
+  readonly type: TypeName | null
 }
+
+/**
+ * The facts that a walk needs. `names` reads no values from LevelDB, unless a key of the database
+ * has a deadline.
+ */
+export type WalkDetail = 'names' | 'all'
 
 /** A range of keys in byte order. */
 export interface KeyRange {
@@ -118,16 +127,23 @@ export function keyAfter(key: Bytes): Bytes {
  * by the number of keys that clients created in the turn before it, so the sorting ends. With
  * `ahead`, small steps share what they read.
  */
-export function walk(db: Database, range: KeyRange, count: number, ahead?: ReadAhead): Steps<WalkStep> {
-  return walkOneStep(db, range, count, 'forward', ahead)
+export function walk(db: Database, range: KeyRange, count: number, ahead?: ReadAhead, detail: WalkDetail = 'all'): Steps<WalkStep> {
+  return walkOneStep(db, range, count, 'forward', detail, ahead)
 }
 
 /** Does one step from the end of the range towards its start. */
 export function walkBack(db: Database, range: KeyRange, count: number): Steps<WalkStep> {
-  return walkOneStep(db, range, count, 'backward')
+  return walkOneStep(db, range, count, 'backward', 'all')
 }
 
-function* walkOneStep(db: Database, range: KeyRange, count: number, order: WalkOrder, ahead?: ReadAhead): Steps<WalkStep> {
+function* walkOneStep(
+  db: Database,
+  range: KeyRange,
+  count: number,
+  order: WalkOrder,
+  wanted: WalkDetail,
+  ahead?: ReadAhead,
+): Steps<WalkStep> {
   const { keyspace } = db
   let piece = SORTED_KEYS_PER_SLICE
   while (db.droppedIn === 0 && db.keyCount > 0) {
@@ -139,13 +155,18 @@ function* walkOneStep(db: Database, range: KeyRange, count: number, order: WalkO
     }
     // Nothing waits between the last key sorted, the epoch and the snapshot.
     const { epoch } = keyspace
-    const known = ahead?.find(db, range, count) ?? null
+    // A key whose deadline changes in this epoch has an entry, which describes it.
+    const detail = db.volatileCount === 0 ? wanted : 'all'
+    const known = ahead?.find(db, range, count, detail) ?? null
     if (known !== null) return merge(db, range, count, known, order)
     const isShared = ahead !== undefined && count < READ_AHEAD_KEYS
-    const stored = yield* readStored(db, range, count, isShared ? READ_AHEAD_KEYS : count, order)
+    const most = isShared ? READ_AHEAD_KEYS : count
+    const read = detail === 'names' ? readNames : readStored
+    const stored = yield* read(db, range, count, most, order)
+    if (stored === 'binary') continue
     if (keyspace.epoch !== epoch) continue
     if (stored === null) throw new StoreNotOpenError('the database is being reopened')
-    if (isShared) ahead.addPiece(db, epoch, range, stored, stored.length < count)
+    if (isShared) ahead.addPiece(db, { epoch, range, keys: stored, isWhole: stored.length < count, detail })
     if (db.droppedIn === 0) return merge(db, range, count, stored.slice(0, count), order)
   }
   return END
@@ -158,9 +179,14 @@ function sortPending(db: Database, count: number): boolean {
 }
 
 /** Does all steps of a walk and passes the keys of each to `visit`. */
-export function* walkAll(db: Database, range: KeyRange, visit: (keys: readonly WalkedKey[]) => void): Steps<void> {
+export function* walkAll(
+  db: Database,
+  range: KeyRange,
+  visit: (keys: readonly WalkedKey[]) => void,
+  detail: WalkDetail = 'all',
+): Steps<void> {
   for (let next: Bytes | null = range.from; next !== null; ) {
-    const step: WalkStep = yield* walk(db, { ...range, from: next }, WALK_KEYS)
+    const step: WalkStep = yield* walk(db, { ...range, from: next }, WALK_KEYS, undefined, detail)
     visit(step.keys)
     next = step.next
   }
@@ -183,15 +209,41 @@ export function* storedEdges(db: Database): Steps<readonly [first: Bytes, last: 
  * was closed meanwhile.
  */
 function* readStored(db: Database, range: KeyRange, count: number, most: number, order: WalkOrder): Steps<readonly WalkedKey[] | null> {
-  const bounds = rootRange(db.id, range.from, range.before)
-  const limited = { ...bounds, limit: most, ...(order === 'backward' ? { reverse: true as const } : {}) }
   try {
-    const records = yield* readRange(db.keyspace.records, limited, count)
+    const records = yield* readRange(db.keyspace.records, recordRange(db, range, most, order), count)
     return records.map(([recordKey, value]) => storedKeyOf(recordKey, value))
   } catch (error) {
     if (isNotOpen(error)) return null
     throw error
   }
+}
+
+/**
+ * Like `readStored`, without values. Returns 'binary' if a key is not UTF-8: the keys have to be
+ * read again, as bytes.
+ */
+function* readNames(
+  db: Database,
+  range: KeyRange,
+  count: number,
+  most: number,
+  order: WalkOrder,
+): Steps<readonly WalkedKey[] | 'binary' | null> {
+  const form = db.hasBinaryKeys ? 'bytes' : 'text'
+  try {
+    const keys = yield* readKeys(db.keyspace.records, recordRange(db, range, most, order), count, form)
+    if (keys !== null) return keys.map((key) => ({ key: key.slice(ROOT_PREFIX_BYTES), expireAtMs: 0, type: null }))
+    db.hasBinaryKeys = true
+    return 'binary'
+  } catch (error) {
+    if (isNotOpen(error)) return null
+    throw error
+  }
+}
+
+function recordRange(db: Database, range: KeyRange, limit: number, order: WalkOrder): RecordRange {
+  const bounds = rootRange(db.id, range.from, range.before)
+  return order === 'backward' ? { ...bounds, limit, reverse: true } : { ...bounds, limit }
 }
 
 function storedKeyOf(recordKey: Buffer, value: Buffer): WalkedKey {

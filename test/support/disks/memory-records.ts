@@ -24,7 +24,7 @@ import type {
   RecordSnapshot,
   RecordStore,
 } from '../../../storage/records/record-store.ts'
-import { type Changes, get, merge, type Rows, select } from '../harness/memory-rows.ts'
+import { type Changes, get, keysOf, merge, type Rows, select } from '../harness/memory-rows.ts'
 import { MemoryLoad } from './memory-load.ts'
 
 /** A visible change. */
@@ -191,6 +191,8 @@ export class MemoryRecords implements RecordStore {
   iterate(range: RecordRange): RecordIterator {
     return this.iterateRows(this.rows, range)
   }
+
+  iterateKeys: RecordStore['iterateKeys'] = (range, form) => keysOf(this.iterate(range), form)
 
   private iterateRows(rows: Rows, range: RecordRange): RecordIterator {
     this.mustBeOpen()

@@ -65,12 +65,18 @@ export function holdWalks({ node }: NodeWithClients): () => void {
     goOn = resolve
   })
   const iterate = records.iterate.bind(records)
+  const iterateKeys = records.iterateKeys.bind(records)
   records.iterate = (range) => {
     const iterator = iterate(range)
     return { next: (count) => going.then(() => iterator.next(count)), close: () => iterator.close() }
   }
+  records.iterateKeys = (range, form) => {
+    const iterator = iterateKeys(range, form)
+    return { next: (count) => going.then(() => iterator.next(count)), close: () => iterator.close() }
+  }
   return () => {
     Reflect.deleteProperty(records, 'iterate')
+    Reflect.deleteProperty(records, 'iterateKeys')
     goOn()
   }
 }

@@ -2,8 +2,9 @@
  * A sorted array of records that is replaced, never changed; memory-records.ts holds its content in
  * one.
  */
+import { isUtf8 } from 'node:buffer'
 import { type Bytes, bytesOf } from '../../../base/bytes.ts'
-import type { RecordRange } from '../../../storage/records/record-store.ts'
+import type { KeyForm, KeyIterator, RecordIterator, RecordRange } from '../../../storage/records/record-store.ts'
 
 type Row = readonly [key: Bytes, value: Buffer]
 export type Rows = readonly Row[]
@@ -46,4 +47,15 @@ export function merge(rows: Rows, changes: Changes): Rows {
   }
   while (position < rows.length) merged.push(rows[position++]!)
   return merged
+}
+
+/** Iterates over the keys of records, as `RecordStore.iterateKeys` does. */
+export function keysOf(records: RecordIterator, form: KeyForm): KeyIterator {
+  return {
+    next: async (count) => {
+      const keys = (await records.next(count)).map(([key]) => key)
+      return form === 'text' && !keys.every((key) => isUtf8(key)) ? null : keys.map((key) => bytesOf(key))
+    },
+    close: () => records.close(),
+  }
 }
