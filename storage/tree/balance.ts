@@ -10,6 +10,7 @@
  */
 import { assert, must } from '../../base/assert.ts'
 import { type Bytes, detached } from '../../base/bytes.ts'
+import { headInserted, headRemoved } from './key-heads.ts'
 import { readNode } from './loading.ts'
 import { CHILD_OVERHEAD, childBytes, elementBytes, elementOverhead, slotOf, TreeNode } from './node.ts'
 import type { Tree } from './tree.ts'
@@ -37,6 +38,7 @@ export function split(tree: Tree, node: TreeNode, changedIndex: number): void {
   for (const child of right.children) if (typeof child !== 'number') child.parent = right
   if (right.level > 0 && right.keys.length > 0) right.keys[0] = ''
   node.filter = null
+  node.heads = null
   node.measure()
   right.measure()
   assert(node.length === at && right.length === length - at, 'a split keeps every entry')
@@ -101,7 +103,10 @@ function addRight(tree: Tree, node: TreeNode, right: TreeNode, separator: Bytes)
   assert(parent.level === node.level + 1 && right.level === node.level, 'a child is one level below its parent')
   parent.children.splice(slot + 1, 0, right)
   parent.counts.splice(slot + 1, 0, total)
-  if (isKeyed) parent.keys.splice(slot + 1, 0, separator)
+  if (isKeyed) {
+    parent.keys.splice(slot + 1, 0, separator)
+    headInserted(parent, slot + 1, separator)
+  }
   right.parent = parent
   right.slot = slot + 1
   resize(parent, childBytes(separator), CHILD_OVERHEAD)
@@ -148,6 +153,8 @@ function removeChild(parent: TreeNode, slot: number): void {
   parent.counts.splice(slot, 1)
   if (parent.tree.layout.isKeyed) {
     parent.keys.splice(slot, 1)
+    if (slot === 0) parent.heads = null
+    else headRemoved(parent, slot)
     if (slot === 0 && parent.keys.length > 0) {
       resize(parent, -(parent.keys[0] as Bytes).length, 0)
       parent.keys[0] = ''
@@ -225,6 +232,7 @@ function merge(tree: Tree, parent: TreeNode, slot: number, first: TreeNode, seco
     if (typeof child !== 'number') child.parent = first
   }
   first.filter = null
+  first.heads = null
   first.measure()
   tree.object.account(first.memoryBytes - memoryBytes)
   assert(first.length === length, 'a merge keeps every entry')
@@ -299,6 +307,7 @@ function removeFromLeaf(tree: Tree, leaf: TreeNode, from: number, to: number): v
   assert(from >= 0 && from < to && to <= leaf.length, 'a range lies inside its leaf')
   for (let i = from; i < to; i++) bytes += elementBytes(layout, layout.isKeyed ? (leaf.keys[i] as Bytes) : '', leaf.values[i])
   if (leaf.keys.length > 0) leaf.keys.splice(from, to - from)
+  leaf.heads = null
   if (leaf.values.length > 0) leaf.values.splice(from, to - from)
   assert(tree.isTouched(leaf), 'a leaf is touched before it loses elements')
   resize(leaf, -bytes, -(to - from) * elementOverhead(layout))

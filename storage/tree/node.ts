@@ -51,9 +51,10 @@ export interface Layout {
 
 const NODE_BYTES = 240
 const INNER_CHILD_BYTES = 12
-const INNER_CHILD_MEMORY_BYTES = 56
+const INNER_CHILD_MEMORY_BYTES = 64
 /** Memory of a string's header and its slot in the array. */
 const STRING_MEMORY_BYTES = 24
+const HEAD_MEMORY_BYTES = 8
 
 const NOTHING: never[] = []
 
@@ -71,6 +72,12 @@ export class TreeNode implements Resident, DirtyRecord, ReadPage {
   values: TreeValue[]
   children: (TreeNode | number)[]
   counts: number[]
+  /** The heads of the keys; null if a search has to make them first. See key-heads.ts. */
+  heads: number[] | null = null
+  /** The length of the prefix that all keys of the node share. */
+  prefixLength = 0
+  /** A key that begins with the prefix. */
+  prefixKey: Bytes = ''
   encodedBytes = 0
   memoryBytes = NODE_BYTES
   generation = 0
@@ -209,7 +216,7 @@ export function childBytes(separator: Bytes): number {
 
 /** Returns the memory of an element beyond its encoded bytes. */
 export function elementOverhead({ isKeyed, values }: Layout): number {
-  return (isKeyed ? STRING_MEMORY_BYTES : 0) + (values === NO_VALUES ? 0 : STRING_MEMORY_BYTES)
+  return (isKeyed ? STRING_MEMORY_BYTES + HEAD_MEMORY_BYTES : 0) + (values === NO_VALUES ? 0 : STRING_MEMORY_BYTES)
 }
 
 export const CHILD_OVERHEAD = INNER_CHILD_MEMORY_BYTES

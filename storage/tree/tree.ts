@@ -15,6 +15,7 @@ import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { detachNode, mergeSmall, removeRange, split } from './balance.ts'
 import { TreeCursor } from './cursor.ts'
+import { headInserted, headRemoved, indexByHeads, indexByKeys, MIN_HEADED_KEYS, makeHeads, slotByHeads, slotByKeys } from './key-heads.ts'
 import { loadNode } from './loading.ts'
 import { elementBytes, elementOverhead, type Layout, NO_VALUES, slotOf, TreeNode, type TreeValue } from './node.ts'
 import type { TreeObject } from './object.ts'
@@ -81,28 +82,22 @@ export class Tree {
   /** Sets the place to a key, or to the gap where it belongs. Returns true if the key exists. */
   find(key: Bytes): boolean {
     let node = this.rootNode()
+    // The number of first bytes that the key and all keys below the node have in common.
+    let shared = 0
     while (node.level !== 0) {
       const { keys } = node
-      let low = 1
-      let high = keys.length
-      while (low < high) {
-        const middle = (low + high) >>> 1
-        if ((keys[middle] as Bytes) <= key) low = middle + 1
-        else high = middle
-      }
-      node = this.childAt(node, low - 1)
+      const heads = node.heads ?? (keys.length >= MIN_HEADED_KEYS ? makeHeads(node) : null)
+      const slot = heads === null ? slotByKeys(keys, key, keys.length) : slotByHeads(node, heads, key, shared)
+      // A key between two separators begins with their prefix.
+      if (heads !== null && slot > 0 && slot < keys.length - 1 && node.prefixLength > shared) shared = node.prefixLength
+      node = this.childAt(node, slot)
     }
     const { keys } = node
-    let low = 0
-    let high = keys.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if ((keys[middle] as Bytes) < key) low = middle + 1
-      else high = middle
-    }
+    const heads = node.heads ?? (node.pages !== null && keys.length >= MIN_HEADED_KEYS ? makeHeads(node) : null)
+    const index = heads === null ? indexByKeys(keys, key, 0) : indexByHeads(node, heads, key, shared)
     this.leaf = node
-    this.index = low
-    return low < keys.length && keys[low] === key
+    this.index = index
+    return index < keys.length && keys[index] === key
   }
 
   /**
@@ -158,7 +153,10 @@ export class Tree {
     const { layout, placeLeaf: leaf, index } = this
     this.touchNode(leaf)
     assert(index >= 0 && index <= leaf.length, 'an element is inserted inside its leaf')
-    if (layout.isKeyed) insertAt(leaf.keys, index, key)
+    if (layout.isKeyed) {
+      insertAt(leaf.keys, index, key)
+      headInserted(leaf, index, key)
+    }
     if (layout.values !== NO_VALUES) insertAt(leaf.values, index, value)
     const bytes = elementBytes(layout, key, value)
     this.adjustCounts(leaf, 1, bytes, bytes + elementOverhead(layout))
@@ -192,7 +190,10 @@ export class Tree {
     assert(index >= 0 && index < leaf.length, 'only an element that exists is removed')
     const bytes = elementBytes(layout, layout.isKeyed ? (leaf.keys[index] as Bytes) : '', leaf.values[index])
     this.touchNode(leaf)
-    if (layout.isKeyed) removeAt(leaf.keys, index)
+    if (layout.isKeyed) {
+      removeAt(leaf.keys, index)
+      headRemoved(leaf, index)
+    }
     if (layout.values !== NO_VALUES) removeAt(leaf.values, index)
     this.adjustCounts(leaf, -1, -bytes, -bytes - elementOverhead(layout))
     this.rebalanceAfterShrink(leaf)

@@ -51,8 +51,23 @@ function checkNode(tree: Tree, node: TreeNode, from: Bytes, before: Bytes | null
       assert.is(checkNode(tree, childNode, low, high, elements), node.counts[slot], 'the count of a child')
     }
   }
+  checkHeads(node)
   node.measure()
   assert.is(node.encodedBytes, encodedBytes, 'the bytes of a node')
   assert.is(node.memoryBytes, memoryBytes, 'the memory of a node')
   return node.total
+}
+
+/** Fails if the heads of a node are not those that a search would make now for its prefix. */
+function checkHeads(node: TreeNode): void {
+  const { heads, prefixLength, prefixKey, keys, level } = node
+  if (heads === null) return
+  assert.is(heads.length, keys.length, 'a head for each key')
+  for (let i = level === 0 ? 0 : 1; i < keys.length; i++) {
+    const key = keys[i] as Bytes
+    assert.is(key.slice(0, prefixLength), prefixKey.slice(0, prefixLength), 'the prefix of a key')
+    const bytes = Buffer.alloc(4)
+    bytes.latin1Write(key.slice(prefixLength, prefixLength + 4))
+    assert.is(heads[i], bytes.readUInt32BE() - 2 ** 31, 'the head of a key')
+  }
 }
