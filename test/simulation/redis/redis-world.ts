@@ -92,6 +92,7 @@ export class RedisWorld {
     const { redis, nodes } = this
     await this.runUntil(() => nodes.every(({ isUp }) => isUp), 20_000, 'the start of all nodes')
     for (const { process } of nodes) process?.storage.checkpointer.request().catch(() => {})
+    await this.runForMs(this.settings.replication.timeoutMs + 2000) // detects one-way links
     await this.runUntil(() => this.isInStep, CONVERGE_MS, 'equal data')
     for (let i = 0; i < 5; i++) {
       actOnce(this, 'write')
@@ -182,7 +183,8 @@ export class RedisWorld {
 
   private readonly logHook = (node: HaypileNode, level: string, text: string, fields: object) => {
     this.note(`${node.name}: [${level}] ${text} ${JSON.stringify(fields)}`)
-    if (this.isQuiet && (level === 'warn' || level === 'error')) this.fail(new Error(`${node.name} complains though all is well: ${text}`))
+    if (this.isQuiet && (level === 'warn' || level === 'error'))
+      this.fail(new Error(`${node.name} complains though all is well: ${text} ${JSON.stringify(fields)}`))
   }
 
   /** Runs one event with all that follows from it. Throws a failure. */
