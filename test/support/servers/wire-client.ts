@@ -38,6 +38,11 @@ interface Waiter {
 
 /** A command in RESP. Words are bytes: one char each. */
 export function encodeCommand(...words: readonly (Bytes | number)[]): Buffer {
+  return encodeWords(words)
+}
+
+/** As `encodeCommand`, for a list too long to pass as arguments. */
+export function encodeWords(words: readonly (Bytes | number)[]): Buffer {
   const args = words.map(String)
   const buffer = Buffer.allocUnsafe(encodedLength(args))
   writeCommand(args, buffer, 0)
@@ -111,13 +116,13 @@ export class WireClient {
 
   /** Sends a command; resolves to its reply, errors included. */
   call(...words: readonly (Bytes | number)[]): Promise<WireReply> {
-    this.raw(encodeCommand(...words))
+    this.raw(encodeWords(words))
     return this.reply()
   }
 
   /** Sends commands in one write; resolves to their replies. */
   pipeline(commands: readonly (readonly (Bytes | number)[])[]): Promise<WireReply[]> {
-    this.raw(Buffer.concat(commands.map((words) => encodeCommand(...words))))
+    this.raw(Buffer.concat(commands.map((words) => encodeWords(words))))
     return Promise.all(commands.map(() => this.reply()))
   }
 
