@@ -169,7 +169,7 @@ export class Tree {
   replace(value: TreeValue): void {
     const { layout, placeLeaf: leaf, index } = this
     this.touchNode(leaf)
-    assert(index >= 0 && index < leaf.length, 'only an element that exists is replaced')
+    assert(index >= 0 && index < leaf.length && layout.values !== NO_VALUES, 'only the value of an element that exists is replaced')
     const old = leaf.values[index]
     leaf.values[index] = value
     const key = layout.isKeyed ? (leaf.keys[index] as Bytes) : ''
@@ -211,7 +211,7 @@ export class Tree {
   /** Sets a key's value. Returns true if the key is new. */
   set(key: Bytes, value?: TreeValue): boolean {
     if (this.find(key)) {
-      this.replace(value)
+      if (this.layout.values !== NO_VALUES) this.replace(value)
       return false
     }
     this.insert(key, value)

@@ -6,10 +6,11 @@ import { Checkpoint } from '../../../storage/checkpoint/checkpoint.ts'
 import { Keyspace } from '../../../storage/keyspace/keyspace.ts'
 import { decodeMeta } from '../../../storage/records/meta.ts'
 import { META_KEY } from '../../../storage/records/records.ts'
-import type { TreeValue } from '../../../storage/tree/node.ts'
+import type { TreeNode, TreeValue } from '../../../storage/tree/node.ts'
 import { DEFAULT_PAGE_LIMITS, type Tree } from '../../../storage/tree/tree.ts'
 import { type Collection, type CollectionClass, newCollection } from '../../../storage/values/collection.ts'
 import { List } from '../../../storage/values/list.ts'
+import { SetValue } from '../../../storage/values/set.ts'
 import { Stream } from '../../../storage/values/streams/stream.ts'
 import { MemoryRecords } from '../../support/disks/memory-records.ts'
 import { type Seeded, seeded } from '../../support/generators/seed.ts'
@@ -47,6 +48,17 @@ function evict(keyspace: Keyspace, steps: number): void {
 
 const text = ({ integer }: Seeded, longest: number) =>
   String.fromCharCode(...Array.from({ length: integer(longest) }, () => 97 + integer(4)))
+
+test('setting a member of a set again changes nothing', () => {
+  const keyspace = made()
+  const set = newCollection(keyspace.database(0), SetValue)
+  const tree = set.object.tree(0)
+  assert.ok(tree.set('a'))
+  assert.not.ok(tree.set('a'))
+  const list = newCollection(keyspace.database(0), List)
+  assert.equal((tree.root as TreeNode).values, [])
+  assert.equal((list.object.tree(0).root as TreeNode).children, [])
+})
 
 type Twin = [Bytes, TreeValue][]
 
