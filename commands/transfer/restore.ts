@@ -13,6 +13,7 @@ import { buildValue, type DecodedValue, decodeValue, VALUE_BUDGET } from '../../
 import type { Entry } from '../../storage/keyspace/entry.ts'
 import { EVENT_GENERIC, EVENT_NEW } from '../../storage/keyspace/key-events.ts'
 import { Hash } from '../../storage/values/hash.ts'
+import { dropPages } from '../../storage/values/value.ts'
 import { type Args, type Command, command, firstKey } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
 import { type ClientError, clientError, syntaxError, wrongPayload } from '../contract/errors.ts'
@@ -94,14 +95,12 @@ function restore(context: Context, args: Args): SimpleString {
   const verified = reading(() => verifyPayload(bufferOf(payload)), wrongPayload)
   const decoded = reading(() => decode(verified), badFormat)
   const deadlineMs = deadlineOf(ttl, options.absoluteWord !== null, context.nowMs)
-  if (deadlineMs !== 0 && keyspace.isPast(deadlineMs)) {
-    if (before === undefined) return OK
-    db.remove(before)
-    context.effect('DEL', key)
-    context.notify(EVENT_GENERIC, 'del', key)
-    return OK
-  }
+  if (deadlineMs !== 0 && keyspace.isPast(deadlineMs)) return restoreExpired(context, key, before)
   const value = buildValue(decoded.value, db, server.config)
+  if (value instanceof Hash && value.isExpired) {
+    dropPages(value)
+    return restoreExpired(context, key, before)
+  }
   const entry = db.set(key, value)
   if (deadlineMs !== 0) db.setDeadline(entry, deadlineMs)
   noteUse(context, entry, options)
@@ -109,6 +108,15 @@ function restore(context: Context, args: Args): SimpleString {
   if (before !== undefined) context.notify(EVENT_NEW, 'new', key)
   logRestore(context, entry, decoded.mayBeLogged ? payload : rewritten(context, entry), options)
   context.notify(EVENT_GENERIC, 'restore', key)
+  return OK
+}
+
+/** Deletes the key that a value past its deadline, or without a live field, replaces. */
+function restoreExpired(context: Context, key: Bytes, before: Entry | undefined): SimpleString {
+  if (before === undefined) return OK
+  context.db.remove(before)
+  context.effect('DEL', key)
+  context.notify(EVENT_GENERIC, 'del', key)
   return OK
 }
 

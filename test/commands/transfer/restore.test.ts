@@ -215,6 +215,23 @@ test('deadlines of fields come back, and are logged for Redis 7.0 to leave out',
   ])
 })
 
+test('a hash without a live field is not restored, and the key that it replaces is deleted', () => {
+  const made = start()
+  const { run, plain, logged, keyspace } = made
+  run('HSET', 'h', 'a', '1', 'b', '2')
+  run('HPEXPIREAT', 'h', String(keyspace.nowMs + 1000), 'FIELDS', '2', 'a', 'b')
+  const payload = dumpOf(made, 'h')
+  run('SET', 'other', 'x')
+  keyspace.setClock(keyspace.nowMs + 2000)
+  run('DEL', 'h')
+  logged()
+  assert.is(run('RESTORE', 'copy', '0', payload), OK)
+  assert.equal(logged(), [])
+  assert.is(run('RESTORE', 'other', '0', payload, 'REPLACE'), OK)
+  assert.equal(logged(), [['DEL', 'other']])
+  assert.is(plain('EXISTS', 'copy', 'other'), 0)
+})
+
 test('every payload that a Redis or Valkey has written is taken, and its log leaves the same', async () => {
   for (const { name, payload } of FIXTURES) {
     const made = start()

@@ -123,9 +123,9 @@ interface Patience {
  * do that, but the expected outcome would be unclear.
  */
 const PATIENCE: readonly Patience[] = [
-  { downAfterMs: 1000, quorum: 2 },
-  { downAfterMs: 1000, quorum: 3 },
-  { downAfterMs: 5000, quorum: 3 },
+  { downAfterMs: 3000, quorum: 2 },
+  { downAfterMs: 3000, quorum: 3 },
+  { downAfterMs: 7000, quorum: 3 },
 ]
 const FAILOVER_TIMEOUT_MS = 6000
 
