@@ -33,6 +33,8 @@ export interface DataSet {
   readonly name: string
   readonly db: string
   readonly binlog: string
+  /** The names of LevelDB's logs before it was opened, which replaces them; absent if unknown. */
+  readonly levelLogs?: readonly string[]
 }
 
 const DATA_SET_NAME = /^generation-\d{6}$/
@@ -41,6 +43,11 @@ const FIRST_DATA_SET = 'generation-000001'
 /** Returns the paths of the data set of a name. Creates nothing. */
 export function dataSetOf(root: string, name: string): DataSet {
   return { name, db: join(root, name, 'db'), binlog: join(root, name, 'binlog') }
+}
+
+/** Returns the names of LevelDB's logs in a directory. */
+export function levelLogsIn(files: Files, db: string): string[] {
+  return files.listSync(db).filter((name) => name.endsWith('.log'))
 }
 
 /** Returns the names of all data sets in order, the one in use included. */

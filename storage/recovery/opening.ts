@@ -5,7 +5,7 @@
 import { rethrowAssertion } from '../../base/assert.ts'
 import { listSegments } from '../binlog/segments.ts'
 import { FillingDataSet } from '../directory/data-sets.ts'
-import { type DataSet, findDataSet, nameCurrent, removeOtherDataSets } from '../directory/directory.ts'
+import { type DataSet, findDataSet, levelLogsIn, nameCurrent, removeOtherDataSets } from '../directory/directory.ts'
 import { isDiskFull } from '../directory/disk-space.ts'
 import { roleOf, type StoredIdentity } from '../directory/identity.ts'
 import { openIdentity } from '../directory/identity-store.ts'
@@ -47,7 +47,8 @@ export async function openDirectory(options: StorageOptions): Promise<OpenedDire
  */
 async function openOnce(options: StorageOptions): Promise<Omit<OpenedDirectory, 'isDiskLow'>> {
   const { files, directory, random, log } = options
-  const { dataSet, isNew } = findDataSet(files, directory)
+  const { dataSet: found, isNew } = findDataSet(files, directory)
+  const dataSet = isNew || !files.existsSync(found.db) ? found : { ...found, levelLogs: levelLogsIn(files, found.db) }
   const records = await options.openRecords(dataSet.db, isNew ? 'create' : 'existing')
   let unfinished: FillingDataSet | null = null
   try {

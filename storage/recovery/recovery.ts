@@ -23,7 +23,7 @@ import { readCommand } from '../binlog/command-codec.ts'
 import type { BinlogPosition, GroupHeader } from '../binlog/group.ts'
 import { BinlogReader, trustedSynced } from '../binlog/reader.ts'
 import { listSegments, type Segment, segmentPath } from '../binlog/segments.ts'
-import type { DataSet } from '../directory/directory.ts'
+import { type DataSet, levelLogsIn } from '../directory/directory.ts'
 import { DamageError, RESTORE_ADVICE } from '../records/records.ts'
 
 /** The binlog after recovery, and the numbers of groups and commands that were replayed. */
@@ -133,7 +133,7 @@ function mustBeWhole(
   const { binlog, db } = dataSet
   const [first] = segments
   if (first !== undefined && first.start > from.offset) {
-    const logs = files.listSync(db).filter((name) => name.endsWith('.log'))
+    const logs = dataSet.levelLogs ?? levelLogsIn(files, db)
     throw new DamageError(
       `the binlog begins at offset ${first.start} with ${first.path}, after the checkpoint at ${from.offset}: a segment of ${binlog} is missing, ` +
         `or LevelDB has lost newer checkpoints because its log in ${db} (${logs.join(', ')}) was removed, cut short or is an older copy; ` +
