@@ -8,7 +8,7 @@
  * that counter has moved.
  */
 import { assert, must } from '../../base/assert.ts'
-import type { Bytes } from '../../base/bytes.ts'
+import { type Bytes, bufferOf } from '../../base/bytes.ts'
 import { KIND_ROPE, KIND_STRING, objectIdOf, type Root, readRoot, rootKey, ropeLengthOf } from '../records/records.ts'
 import type { OwnerDatabase } from '../tree/owner.ts'
 import { readCollection } from '../values/collection.ts'
@@ -21,7 +21,7 @@ import { EVENT_HASH, EVENT_KEY_MISS, EVENT_NEW } from './key-events.ts'
 import { KeyTable } from './key-table.ts'
 import type { Keyspace } from './keyspace.ts'
 import { NewKeys } from './new-keys.ts'
-import { packedContentOf, type StoredKey } from './packed-keys.ts'
+import type { StoredKey } from './packed-keys.ts'
 
 /** One logical database: its resident keys, and the way to the keys in LevelDB. */
 export class Database extends KeyTable implements OwnerDatabase {
@@ -35,6 +35,7 @@ export class Database extends KeyTable implements OwnerDatabase {
    */
   newKeys = new NewKeys()
   frozenNewKeys: NewKeys | null = null
+
   constructor(keyspace: Keyspace, id: number, index: number) {
     super(keyspace)
     this.id = id
@@ -86,7 +87,7 @@ export class Database extends KeyTable implements OwnerDatabase {
     if (packed !== null) return this.unpack(key, packed)
     if (this.isKnownAbsent(key)) return undefined
     const record = this.keyspace.readRecord(rootKey(this.id, key))
-    return record === undefined ? undefined : this.unpack(key, packedContentOf(record, this.keyspace.monotonicSeconds))
+    return record === undefined ? undefined : this.makeResident(key, record, this.keyspace.monotonicSeconds)
   }
 
   /**
@@ -106,23 +107,21 @@ export class Database extends KeyTable implements OwnerDatabase {
     return this.read(key)?.value ?? undefined
   }
 
-  /** Makes a key resident from the content of its root record. REQUIRES: it has no entry. */
+  /** Makes a key resident that was packed. REQUIRES: it has no entry. */
   private unpack(key: Bytes, { content, isPlain, lastUse }: StoredKey): Entry {
-    let entry: Entry
-    if (isPlain) entry = new Entry(this, key, content)
-    else {
-      const root = readRoot(Buffer.from(content, 'latin1'))
-      const value = this.decodeValue(root)
-      entry = new Entry(this, key, value)
-      if (typeof value !== 'string') setOwner(value, entry)
-      entry.expireAtMs = root.expireAtMs
-      entry.dueAtMs = dueAtOf(entry)
-      entry.storedDueAtMs = entry.dueAtMs
-    }
-    entry.isStored = true
-    entry.lastUse = lastUse
-    this.addStored(entry)
-    return entry
+    return isPlain ? this.addStored(new Entry(this, key, content), lastUse) : this.makeResident(key, bufferOf(content), lastUse)
+  }
+
+  /** Makes a key resident from its root record. REQUIRES: it has no entry and is not packed. */
+  private makeResident(key: Bytes, record: Buffer, lastUse: number): Entry {
+    const root = readRoot(record)
+    const value = this.decodeValue(root)
+    const entry = new Entry(this, key, value)
+    if (typeof value !== 'string') setOwner(value, entry)
+    entry.expireAtMs = root.expireAtMs
+    entry.dueAtMs = dueAtOf(entry)
+    entry.storedDueAtMs = entry.dueAtMs
+    return this.addStored(entry, lastUse)
   }
 
   /** Gives a key a value and no deadline, whether the key exists or not. */

@@ -99,8 +99,10 @@ export class KeyTable {
     keyspace.eviction.admit(packed.bytes - before)
   }
 
-  /** Adds the entry of a key that LevelDB has. */
-  protected addStored(entry: Entry): void {
+  /** Adds the entry of a key that LevelDB has. Returns the entry. */
+  protected addStored(entry: Entry, lastUse: number): Entry {
+    entry.isStored = true
+    entry.lastUse = lastUse
     this.entries.add(entry.key, entry)
     this.residentCount++
     this.absentCount--
@@ -108,6 +110,7 @@ export class KeyTable {
     const { sizeBytes } = entry
     this.residents.add(entry, sizeBytes)
     this.keyspace.eviction.admit(sizeBytes)
+    return entry
   }
 
   /**
