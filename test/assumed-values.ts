@@ -22,7 +22,7 @@ export const HOT_ASSUMPTIONS: Readonly<Record<string, number>> = {
   'server/protocol/reply-buffer.ts': 1,
   'server/protocol/request-decoder.ts': 6,
   'storage/binlog/group.ts': 1,
-  'storage/keyspace/key-map.ts': 23,
+  'storage/keyspace/key-map.ts': 21,
   'storage/records/crc32c.ts': 20,
   'storage/records/record-merge.ts': 4,
   'storage/records/record-run.ts': 1,

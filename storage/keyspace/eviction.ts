@@ -73,9 +73,11 @@ export class Eviction implements PageAdmission {
   private ring = 0
   /** The index of the database in which entries are packed. */
   private packingDatabase = 0
-  /** Visits for packing since the last entry was packed, and the situation they were made in. */
+  /** Visits for packing since the last entry was packed. */
   private fruitlessPacking = 0
-  private packingSeen = { landedGeneration: 0, entries: 0 }
+  /** The landed generation and the number of entries in which they were counted. */
+  private fruitlessPackingIn = 0
+  private fruitlessPackingOf = 0
   /** Visits since the last eviction. */
   private fruitless = 0
   /** The landed generation in which `fruitless` was counted. */
@@ -148,7 +150,7 @@ export class Eviction implements PageAdmission {
    * be packed at once.
    */
   private packSome(): boolean {
-    const { keyspace, packingSeen: seen } = this
+    const { keyspace } = this
     const { databases, landedGeneration } = keyspace
     let entries = 0
     for (const db of databases) entries += db.residentEntries
@@ -156,9 +158,10 @@ export class Eviction implements PageAdmission {
     const allowed = Math.min(MAX_CLEAN_ENTRIES, this.limits.cacheBytes / CACHE_BYTES_PER_CLEAN_ENTRY)
     const excess = entries - dirty - allowed
     if (excess <= 0) return false
-    if (seen.landedGeneration !== landedGeneration || entries > seen.entries) {
+    if (this.fruitlessPackingIn !== landedGeneration || entries > this.fruitlessPackingOf) {
       this.fruitlessPacking = 0
-      this.packingSeen = { landedGeneration, entries }
+      this.fruitlessPackingIn = landedGeneration
+      this.fruitlessPackingOf = entries
     }
     const db = keyspace.database(this.packingDatabase)
     if (this.fruitlessPacking > 2 * db.residents.length) {

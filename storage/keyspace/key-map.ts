@@ -197,16 +197,9 @@ export class KeyMap<V> {
     else if (this.overflow?.delete(key) === true) this.keyCount--
   }
 
-  *values(): Iterable<V> {
-    for (const segment of new Set(this.directory)) {
-      for (const [slot, hash] of segment.hashes.entries()) if (hash !== 0) yield segment.values[slot] as V
-    }
-    if (this.overflow !== null) yield* this.overflow.values()
-  }
-
   *keys(): Iterable<Bytes> {
     for (const segment of new Set(this.directory)) {
-      for (const [slot, hash] of segment.hashes.entries()) if (hash !== 0) yield segment.keys[slot] as Bytes
+      for (const key of segment.keys) if (key !== undefined) yield key
     }
     if (this.overflow !== null) yield* this.overflow.keys()
   }

@@ -119,17 +119,12 @@ export class KeyTable {
    */
   pack(entry: Entry): boolean {
     const { value, expireAtMs, lastUse } = entry
-    if (value === null || entry.isModifiedInPlace) return false
+    if (value === null || entry.isModifiedInPlace || (typeof value !== 'string' && hasResidentPages(value))) return false
     assert(entry.generation <= this.keyspace.landedGeneration, 'only a clean entry is packed')
-    if (typeof value === 'string' && expireAtMs === 0) {
-      this.removeClean(entry)
-      this.packed.add(entry.key, { content: value, isPlain: true, lastUse }, false)
-      return true
-    }
-    if (typeof value !== 'string' && hasResidentPages(value)) return false
-    const content = rootOf(value, expireAtMs).latin1Slice()
+    const isPlain = typeof value === 'string' && expireAtMs === 0
+    const content = isPlain ? value : rootOf(value, expireAtMs).latin1Slice()
     this.removeClean(entry)
-    this.packed.add(entry.key, { content, isPlain: false, lastUse }, false)
+    this.packed.add(entry.key, { content, isPlain, lastUse }, false)
     return true
   }
 

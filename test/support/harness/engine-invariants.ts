@@ -48,7 +48,10 @@ export function privateOf<T>(object: object, name: string): T {
 
 const PAGE_BYTES = CHUNK_BYTES + PAGE_OVERHEAD_BYTES
 
-const entriesOf = (db: Database): Entry[] => [...privateOf<KeyMap<Entry>>(db, 'entries').values()]
+function entriesOf(db: Database): Entry[] {
+  const entries = privateOf<KeyMap<Entry>>(db, 'entries')
+  return Array.from(entries.keys(), (key) => entries.get(key) as Entry)
+}
 
 /**
  * LevelDB's roots by database id and key, each with its whole value, and its deadline index. Roots
