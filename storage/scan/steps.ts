@@ -68,7 +68,10 @@ export const aTurn: Wait<void> = {
  * the store when this step runs.
  */
 export function* readRange(records: RecordStore, range: RecordRange, count: number): Steps<readonly RecordPair[]> {
-  return yield* waitFor({ later: () => readLater(records, range, count), now: () => records.readRangeSync(range, count) })
+  return yield* waitFor({
+    later: () => readLater<RecordPair, never>(records.iterate(range), range, count),
+    now: () => records.readRangeSync(range, count),
+  })
 }
 
 /**
@@ -77,37 +80,27 @@ export function* readRange(records: RecordStore, range: RecordRange, count: numb
  */
 export function* readKeys(records: RecordStore, range: RecordRange, count: number, form: KeyForm): Steps<readonly Bytes[] | null> {
   return yield* waitFor({
-    later: () => readKeysLater(records, range, count, form),
+    later: () => readLater<Bytes, null>(records.iterateKeys(range, form), range, count),
     now: () => records.readRangeSync(range, count).map(([key]) => bytesOf(key)),
   })
 }
 
-async function readKeysLater(records: RecordStore, range: RecordRange, count: number, form: KeyForm): Promise<readonly Bytes[] | null> {
-  const found: Bytes[] = []
-  const most = range.limit ?? 0
-  const iterator = records.iterateKeys(range, form)
-  try {
-    while (found.length < count) {
-      const part = await iterator.next(Math.max(most, count) - found.length)
-      if (part === null) return null
-      if (part.length === 0) break
-      for (const key of part) found.push(key)
-    }
-  } finally {
-    await iterator.close()
-  }
-  return found
+/** An iterator over a range. `next` resolves with N, which is null, if the items cannot be read. */
+interface RangeIterator<T, N extends null> {
+  next(count: number): Promise<readonly T[] | N>
+  close(): Promise<void>
 }
 
-async function readLater(records: RecordStore, range: RecordRange, count: number): Promise<readonly RecordPair[]> {
-  const found: RecordPair[] = []
+/** Returns what `readRange` returns, and closes the iterator. */
+async function readLater<T, N extends null>(iterator: RangeIterator<T, N>, range: RecordRange, count: number): Promise<readonly T[] | N> {
+  const found: T[] = []
   const most = range.limit ?? 0
-  const iterator = records.iterate(range)
   try {
     while (found.length < count) {
       const part = await iterator.next(Math.max(most, count) - found.length)
+      if (part === null) return part
       if (part.length === 0) break
-      for (const record of part) found.push(record)
+      for (const item of part) found.push(item)
     }
   } finally {
     await iterator.close()

@@ -162,7 +162,7 @@ function* walkOneStep(
     const isShared = ahead !== undefined && count < READ_AHEAD_KEYS
     const most = isShared ? READ_AHEAD_KEYS : count
     const read = detail === 'names' ? readNames : readStored
-    const stored = yield* read(db, range, count, most, order)
+    const stored = yield* unlessClosed<readonly WalkedKey[] | 'binary'>(read(db, range, count, most, order))
     if (stored === 'binary') continue
     if (keyspace.epoch !== epoch) continue
     if (stored === null) throw new StoreNotOpenError('the database is being reopened')
@@ -197,44 +197,37 @@ export function* walkAll(
  * are only a hint, because the keys may have been deleted or have expired.
  */
 export function* storedEdges(db: Database): Steps<readonly [first: Bytes, last: Bytes] | null> {
-  const first = yield* readStored(db, ALL_KEYS, 1, 1, 'forward')
-  const last = yield* readStored(db, ALL_KEYS, 1, 1, 'backward')
+  const first = yield* unlessClosed(readStored(db, ALL_KEYS, 1, 1, 'forward'))
+  const last = yield* unlessClosed(readStored(db, ALL_KEYS, 1, 1, 'backward'))
   const [from, to] = [first?.[0]?.key, last?.[0]?.key]
   return from === undefined || to === undefined ? null : [from, to]
 }
 
 /**
  * Returns the first `count` roots of the range (the last ones, backwards), unless it has fewer.
- * Roots up to `most` are included if they have been read with the others. Returns null if LevelDB
- * was closed meanwhile.
+ * Roots up to `most` are included if they have been read with the others.
  */
-function* readStored(db: Database, range: KeyRange, count: number, most: number, order: WalkOrder): Steps<readonly WalkedKey[] | null> {
-  try {
-    const records = yield* readRange(db.keyspace.records, recordRange(db, range, most, order), count)
-    return records.map(([recordKey, value]) => storedKeyOf(recordKey, value))
-  } catch (error) {
-    if (isNotOpen(error)) return null
-    throw error
-  }
+function* readStored(db: Database, range: KeyRange, count: number, most: number, order: WalkOrder): Steps<readonly WalkedKey[]> {
+  const records = yield* readRange(db.keyspace.records, recordRange(db, range, most, order), count)
+  return records.map(([recordKey, value]) => storedKeyOf(recordKey, value))
 }
 
 /**
  * Like `readStored`, without values. Returns 'binary' if a key is not UTF-8: the keys have to be
  * read again, as bytes.
  */
-function* readNames(
-  db: Database,
-  range: KeyRange,
-  count: number,
-  most: number,
-  order: WalkOrder,
-): Steps<readonly WalkedKey[] | 'binary' | null> {
+function* readNames(db: Database, range: KeyRange, count: number, most: number, order: WalkOrder): Steps<readonly WalkedKey[] | 'binary'> {
   const form = db.hasBinaryKeys ? 'bytes' : 'text'
+  const keys = yield* readKeys(db.keyspace.records, recordRange(db, range, most, order), count, form)
+  if (keys !== null) return keys.map((key) => ({ key: key.slice(ROOT_PREFIX_BYTES), expireAtMs: 0, type: null }))
+  db.hasBinaryKeys = true
+  return 'binary'
+}
+
+/** Runs steps that read. Returns null if LevelDB was closed meanwhile. */
+function* unlessClosed<T>(steps: Steps<T>): Steps<T | null> {
   try {
-    const keys = yield* readKeys(db.keyspace.records, recordRange(db, range, most, order), count, form)
-    if (keys !== null) return keys.map((key) => ({ key: key.slice(ROOT_PREFIX_BYTES), expireAtMs: 0, type: null }))
-    db.hasBinaryKeys = true
-    return 'binary'
+    return yield* steps
   } catch (error) {
     if (isNotOpen(error)) return null
     throw error
