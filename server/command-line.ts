@@ -116,18 +116,10 @@ interface ExchangeFlags {
   readonly key?: string
 }
 
-function addImport(program: Command, flags: readonly Item[], actions: CommandLineActions, setStatus: SetStatus): Command {
-  return program
-    .command('import')
-    .configureOutput({ outputError: withHelpOn('import') })
-    .usage('SOURCE (--dir DIR | --to URL) [options]')
-    .description('bring an RDB, an AOF, commands, lines of JSON or the data of a server into a data directory or a server; - is stdin')
-    .argument('<source>')
+/** Adds the options that import and export have in common, and `--help`. */
+function withExchangeOptions(command: Command): Command {
+  return command
     .helpOption('-h, --help', 'print this help')
-    .addOption(new Option('--dir <directory>', 'a data directory without keys that no server has open').conflicts('to'))
-    .option('--to <url>', 'a running server: redis://[user:password@]host[:port][/database]')
-    .option('--replace', 'replace the keys that the server has already')
-    .option('--dry-run', 'read and count the source, and import nothing')
     .option('--match <pattern>', 'only keys that match, as in KEYS')
     .option('--db <index>', 'only keys of this database', wholeNumber)
     .option('--databases <count>', 'the number of databases of the data directory, 16 by default', wholeNumber)
@@ -135,16 +127,32 @@ function addImport(program: Command, flags: readonly Item[], actions: CommandLin
     .option('--cert <file>', 'for rediss://: the certificate that the server asks for, PEM')
     .option('--key <file>', 'for rediss://: the private key of --cert, PEM')
     .option('--json', 'print the report as JSON')
-    .action(async (source: string, { match: pattern, db: database, databases, cacert, cert, key, ...given }: ImportFlags) => {
-      mustComeFirst('import', flags)
-      const { dir: directory, to: server } = given
-      if (directory === undefined && server === undefined) throw new ConfigError(['import needs --dir DIR or --to URL'])
-      const target = server === undefined ? { directory: directory ?? '' } : { server }
-      const [mustReplace, isDryRun, isJson] = [given.replace === true, given.dryRun === true, given.json === true]
-      const selection = { pattern, database }
-      const tls = { cacert, cert, key }
-      setStatus(await actions.import(source, { target, selection, databases, mustReplace, isDryRun, tls, isJson }))
-    })
+}
+
+/** Returns what the common options say. */
+function exchangeOf({ match: pattern, db: database, databases, cacert, cert, key, json }: ExchangeFlags) {
+  return { selection: { pattern, database }, databases, tls: { cacert, cert, key }, isJson: json === true }
+}
+
+function addImport(program: Command, flags: readonly Item[], actions: CommandLineActions, setStatus: SetStatus): Command {
+  const command = program
+    .command('import')
+    .configureOutput({ outputError: withHelpOn('import') })
+    .usage('SOURCE (--dir DIR | --to URL) [options]')
+    .description('bring an RDB, an AOF, commands, lines of JSON or the data of a server into a data directory or a server; - is stdin')
+    .argument('<source>')
+    .addOption(new Option('--dir <directory>', 'a data directory without keys that no server has open').conflicts('to'))
+    .option('--to <url>', 'a running server: redis://[user:password@]host[:port][/database]')
+    .option('--replace', 'replace the keys that the server has already')
+    .option('--dry-run', 'read and count the source, and import nothing')
+  return withExchangeOptions(command).action(async (source: string, given: ImportFlags) => {
+    mustComeFirst('import', flags)
+    const { dir: directory, to: server } = given
+    if (directory === undefined && server === undefined) throw new ConfigError(['import needs --dir DIR or --to URL'])
+    const target = server === undefined ? { directory: directory ?? '' } : { server }
+    const [mustReplace, isDryRun] = [given.replace === true, given.dryRun === true]
+    setStatus(await actions.import(source, { ...exchangeOf(given), target, mustReplace, isDryRun }))
+  })
 }
 
 interface ImportFlags extends ExchangeFlags {
@@ -160,13 +168,12 @@ interface ExportFlags extends ExchangeFlags {
 }
 
 function addExport(program: Command, flags: readonly Item[], actions: CommandLineActions, setStatus: SetStatus): Command {
-  return program
+  const command = program
     .command('export')
     .configureOutput({ outputError: withHelpOn('export') })
     .usage('FILE (--dir DIR | --from URL) [options]')
     .description('write the data of a stopped or a running server to a file that Redis reads; - is standard output')
     .argument('<file>')
-    .helpOption('-h, --help', 'print this help')
     .addOption(new Option('--dir <directory>', 'the data directory of a stopped server').conflicts('from'))
     .option('--from <url>', 'a running server: redis://[user:password@]host[:port][/database]')
     .addOption(new Option('--format <name>', "the format, if not the file's ending").choices(FORMATS))
@@ -178,24 +185,14 @@ function addExport(program: Command, flags: readonly Item[], actions: CommandLin
         .choices(RDB_VERSIONS.map(String))
         .default('10'),
     )
-    .option('--match <pattern>', 'only keys that match, as in KEYS')
-    .option('--db <index>', 'only keys of this database', wholeNumber)
-    .option('--databases <count>', 'the number of databases of the data directory, 16 by default', wholeNumber)
-    .option('--cacert <file>', 'for rediss://: the authority that signed the certificate of the server, PEM')
-    .option('--cert <file>', 'for rediss://: the certificate that the server asks for, PEM')
-    .option('--key <file>', 'for rediss://: the private key of --cert, PEM')
-    .option('--json', 'print the report as JSON')
-    .action(async (file: string, { match: pattern, db: database, databases, format, cacert, cert, key, ...given }: ExportFlags) => {
-      mustComeFirst('export', flags)
-      const { dir: directory, from: server } = given
-      if (directory === undefined && server === undefined) throw new ConfigError(['export needs --dir DIR or --from URL'])
-      const source = server === undefined ? { directory: directory ?? '' } : { server }
-      const rdbVersion = RDB_VERSIONS.find((known) => String(known) === given.rdbVersion) ?? 10
-      const isJson = given.json === true
-      const selection = { pattern, database }
-      const tls = { cacert, cert, key }
-      setStatus(await actions.export(file, { source, selection, databases, format, rdbVersion, tls, isJson }))
-    })
+  return withExchangeOptions(command).action(async (file: string, given: ExportFlags) => {
+    mustComeFirst('export', flags)
+    const { dir: directory, from: server, format } = given
+    if (directory === undefined && server === undefined) throw new ConfigError(['export needs --dir DIR or --from URL'])
+    const source = server === undefined ? { directory: directory ?? '' } : { server }
+    const rdbVersion = RDB_VERSIONS.find((known) => String(known) === given.rdbVersion) ?? 10
+    setStatus(await actions.export(file, { ...exchangeOf(given), source, format, rdbVersion }))
+  })
 }
 
 const complaint = (text: string): string => `haypile: ${text.replace(/^error: /, '')}`

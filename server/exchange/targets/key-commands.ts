@@ -41,7 +41,7 @@ export class KeyCommands {
   *write(item: RdbItem): Generator<Buffer> {
     const { mustReplace } = this.options
     if (item.kind === 'database') this.database = item.index
-    else if (item.kind === 'library') yield commandOf(['FUNCTION', 'LOAD', ...(mustReplace ? ['REPLACE'] : []), item.code])
+    else if (item.kind === 'library') yield libraryCommand(item.code, mustReplace)
     else if (item.kind === 'key') {
       const { key, expireAtMs, value } = item
       if (this.selected !== this.database) yield commandOf(['SELECT', String(this.database)])
@@ -88,6 +88,11 @@ export class KeyCommands {
       }
     }
   }
+}
+
+/** Returns the command that loads a library. */
+export function libraryCommand(code: Bytes, mustReplace: boolean): Buffer {
+  return commandOf(['FUNCTION', 'LOAD', ...(mustReplace ? ['REPLACE'] : []), code])
 }
 
 /** Yields SET. The string is never in memory as a whole. */

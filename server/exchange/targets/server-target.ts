@@ -8,6 +8,7 @@ import type { RdbItem, RdbValue } from '../../../rdb/values.ts'
 import { payloadChunks } from '../../../rdb/writer.ts'
 import type { ExportSummary, ItemBatches } from '../items.ts'
 import { commandOf, type ServerAddress, ServerConnection } from '../sources/connection.ts'
+import { libraryCommand } from './key-commands.ts'
 
 /** Requests and their bytes that may wait for replies. */
 const MAX_WAITING = 4096
@@ -100,7 +101,7 @@ class Sender {
     const { address, mustReplace } = this.request
     if (item.kind === 'database') this.database = address.database ?? item.index
     else if (item.kind === 'library') {
-      await this.post('library', [commandOf(['FUNCTION', 'LOAD', ...(mustReplace ? ['REPLACE'] : []), item.code])])
+      await this.post('library', [libraryCommand(item.code, mustReplace)])
     } else if (item.kind === 'key') {
       const index = address.database ?? this.database
       if (this.selected !== index) await this.post('select', [commandOf(['SELECT', String(index)])])
