@@ -10,18 +10,16 @@ import { fromSeed, type Seeded } from '../support/generators/seed.ts'
 import { actOnce } from './actions.ts'
 import { Histories, keyOf } from './histories.ts'
 import { checkAck, checkCluster, checkFullSync } from './invariants.ts'
-import { Network } from './network.ts'
+import { Network } from './network/network.ts'
 import { type NodeHost, SimulatedNode } from './node.ts'
 import type { SimulatedProcess } from './process.ts'
-import { Schedule } from './schedule.ts'
+import { Schedule, settle } from './schedule.ts'
 import type { ServerEnd } from './server-end.ts'
 import { type ClusterSettings, drawSettings, PORT } from './settings.ts'
 import { StrayConnections } from './stray-connections.ts'
 import { preload } from './workload.ts'
 
 const TICK_MS = 100
-/** Rounds of the event loop that disks get after an event. */
-const MAX_ROUNDS = 4
 
 /** A simulated cluster with its faults, its history and its checks. */
 export class Cluster implements NodeHost {
@@ -202,12 +200,7 @@ export class Cluster implements NodeHost {
   async step(): Promise<void> {
     this.events++
     this.schedule.next()
-    const rounds = 1 + this.chance.integer(MAX_ROUNDS)
-    for (let round = 0; round < rounds; round++) {
-      this.endTurns()
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    this.endTurns()
+    await settle(this.chance, () => this.endTurns())
     checkCluster(this)
     if (this.failure !== null) throw this.failure
   }

@@ -4,8 +4,8 @@
  */
 
 import { type Act, pickNode } from './admin-actions.ts'
-import { breakConnection } from './connection-faults.ts'
-import type { Crash } from './node.ts'
+import type { Crash } from './machine.ts'
+import { breakConnection } from './network/connection-faults.ts'
 import { PORT } from './settings.ts'
 
 export const crash = (how: Crash): Act => {

@@ -1,35 +1,25 @@
 /**
- * A machine and the server on it, run after run. It records the promises to clients and to the
- * master, and the content of the binlog. After a restart it checks that they hold.
+ * A node of a cluster. It records the promises to clients and to the master, and the content of the
+ * binlog. After a restart it checks that they hold.
  */
 import { createHash } from 'node:crypto'
-import type { Clock } from '../../base/clock.ts'
 import type { AckRequest, TrySyncReply, TrySyncRequest } from '../../replication/protocol/messages.ts'
 import { readCommand } from '../../storage/binlog/command-codec.ts'
 import type { BinlogPosition } from '../../storage/binlog/group.ts'
 import { currentDataSet } from '../../storage/directory/directory.ts'
 import type { MemoryRecords } from '../support/disks/memory-records.ts'
-import { fromSeed, type Seeded } from '../support/generators/seed.ts'
-import { Disk } from '../support/harness/engine.ts'
 import { liveContent } from '../support/harness/engine-invariants.ts'
 import { type Histories, keyOf, Track } from './histories.ts'
-import type { Network } from './network.ts'
-import { BROKEN_COMMAND, type ProcessHost, SimulatedProcess } from './process.ts'
+import { type Crash, Machine, type MachineHost } from './machine.ts'
+import { BROKEN_COMMAND, type ProcessHost, type SimulatedProcess } from './process.ts'
 import type { ServerEnd } from './server-end.ts'
-import type { ClusterSettings } from './settings.ts'
 
 /** Keyspaces are compared at one in this number of positions, the same positions on all nodes. */
 const CONTENT_EVERY = 6
-const WALL_START_MS = 1_700_000_000_000
 
-export interface NodeHost {
-  readonly network: Network
-  readonly settings: ClusterSettings
+export interface NodeHost extends MachineHost {
   readonly histories: Histories
-  readonly chance: Seeded
-  note(text: string): void
   onLog(node: SimulatedNode, level: string, text: string, fields: object): void
-  fail(error: unknown): void
   onPowerLoss(node: SimulatedNode): void
   /** Clients were answered for everything up to this position. */
   onAcknowledged(node: SimulatedNode, position: string): void
@@ -51,131 +41,47 @@ interface Found {
   readonly synced: number
 }
 
-export type Crash = 'kill' | 'power loss'
-
-/** A machine: its disk, its clock and the process that runs on it. */
-export class SimulatedNode {
-  readonly name: string
-  readonly ip: string
-  /** True for appendfsync always. */
-  readonly mustSyncAlways: boolean
-  process: SimulatedProcess | null = null
-  disk = new Disk()
+/** A machine of a cluster. */
+export class SimulatedNode extends Machine<NodeHost> {
   readonly track = new Track()
-  wallOffsetMs = 0
   /** Log lines at warn and error, with their counts. */
   readonly complaints = new Map<string, number>()
-  private readonly host: NodeHost
   private trackEpoch = 0
   private trackGeneration: string | null = null
   private wasReplica = false
-  /** True while the checks read the disk, which is no operation of the node. */
-  private isObserving = false
   private crashed: Found | null = null
   /** Ends of groups whose replies are outstanding. */
   private unacknowledged: BinlogPosition[] = []
   /** The position that this node has reported as durable: it must survive any power loss. */
   private promised: (BinlogPosition & { readonly generation: string }) | null = null
 
-  constructor(name: string, ip: string, mustSyncAlways: boolean, host: NodeHost) {
-    this.name = name
-    this.ip = ip
-    this.mustSyncAlways = mustSyncAlways
-    this.host = host
+  protected override started(process: SimulatedProcess): void {
+    this.checkRecovery(process)
   }
 
-  /** True while the process serves. */
-  get isUp(): boolean {
-    return this.process !== null && !this.process.isMuted && this.process.replication !== null
+  protected override dying(process: SimulatedProcess, how: Crash): void {
+    if (process.replication !== null && process.storage.identity.generation === this.trackGeneration) this.follow(process)
+    this.noteCrash(how, true)
   }
 
-  readonly clock: Clock = {
-    wallMs: () => Math.floor(WALL_START_MS + this.host.network.schedule.nowMs + this.wallOffsetMs),
-    monotonicMs: () => this.host.network.schedule.nowMs,
+  protected override recordCrash(how: Crash): void {
+    this.noteCrash(how, false)
   }
 
-  /** Begins a start; the process serves a while later. */
-  start(): void {
-    const { host, ip, disk, clock } = this
-    host.network.power(ip)
-    const process = new SimulatedProcess({ host: this.processHost(), ip, disk, clock, chance: fromSeed(host.chance.integer(2 ** 32)) })
-    this.process = process
-    this.note(`starts as ${process.runId.slice(0, 8)}`)
-    process.start().then(
-      () => this.guard(() => this.checkRecovery(process)),
-      (error: unknown) => {
-        if (process.isMuted) return
-        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') host.fail(error)
-        this.note(`cannot start: ${String(error)}`)
-        this.doomed ??= { how: 'kill', disk: this.diskAfter('kill') }
-      },
-    )
-  }
-
-  /**
-   * Ends the process at once; a power loss may also take unsynced data. `disk` is the disk after a
-   * crash in the middle of an operation.
-   */
-  crash(how: Crash, disk: Disk = this.diskAfter(how)): void {
-    const { process, host } = this
-    if (process === null) return
-    this.recordCrash(how, false)
-    if (how === 'kill') host.network.kill(process)
-    else host.network.cutPower(process)
-    this.note(how)
-    this.process = null
-    this.disk = disk
-  }
-
-  /**
-   * Crashes at a disk operation. The process runs on, muted, until the end of the event, and the
-   * disk as of that operation remains.
-   */
-  crashAt(how: Crash, operations: number): void {
-    const { disk, process } = this
-    if (process === null) return
-    let left = operations
-    disk.files.onOperation = () => {
-      if (process.isMuted || this.isObserving || left-- > 0) return
-      disk.files.onOperation = undefined
-      if (this.process !== process) return
-      this.guard(() => {
-        if (process.replication !== null && process.storage.identity.generation === this.trackGeneration) this.follow(process)
-        this.recordCrash(how, true)
-        process.isMuted = true
-        this.doomed = { how, disk: this.diskAfter(how) }
-      })
-    }
-  }
-
-  private doomed: { readonly how: Crash; readonly disk: Disk } | null = null
-
-  /** After each event: removes a process that died in it. Returns true if there was one. */
-  removeDead(): boolean {
-    const { doomed } = this
-    if (doomed === null) return false
-    this.doomed = null
+  override removeDead(): boolean {
     const found = this.crashed
-    this.crash(doomed.how, doomed.disk)
-    this.crashed = found
-    return true
+    const wasDoomed = super.removeDead()
+    if (wasDoomed) this.crashed = found
+    return wasDoomed
   }
 
-  /** Stops gracefully. Resolves when the process has ended. */
-  async stop(how: 'save' | 'nosave'): Promise<void> {
-    const { process, host } = this
-    if (process === null) return
-    process.endTurn()
+  protected override stopping(): void {
     this.observe()
-    this.note(`stops: ${how}`)
-    await process.stop(how)
-    if (process.isMuted) return
+  }
+
+  protected override stopped(): void {
     const { end } = this.track
     this.crashed = { how: 'kill', isMidway: false, end: end.offset, synced: end.offset }
-    host.network.kill(process)
-    this.process = null
-    this.disk = this.disk.kill(host.chance.random)
-    this.note('has stopped')
   }
 
   /** Reads new groups of the binlog, and checks the invariants of one node. */
@@ -219,11 +125,8 @@ export class SimulatedNode {
 
   /** Compares memory with that of other nodes at this position. */
   compareContent(): void {
-    const { process, host } = this
-    if (process === null || process.isReloading || !this.isUp) return
-    const { storage } = process
-    if (storage.stalled !== null || !storage.group.isEmpty || storage.isReloading || storage.checkpointer.isReopening) return
-    host.histories.checkContent(this.track.end, contentOf(process))
+    const { readable } = this
+    if (readable !== null) this.host.histories.checkContent(this.track.end, contentOf(readable))
   }
 
   /** LevelDB of the data in use, if any. */
@@ -231,24 +134,7 @@ export class SimulatedNode {
     return this.generation() === null ? null : this.disk.recordsAt(currentDataSet(this.disk.files, '/data').db)
   }
 
-  note(text: string): void {
-    this.host.note(`${this.name}: ${text}`)
-  }
-
-  guard(action: () => void): void {
-    try {
-      action()
-    } catch (error) {
-      this.host.fail(error)
-    }
-  }
-
-  private diskAfter(how: Crash): Disk {
-    const { random } = this.host.chance
-    return how === 'kill' ? this.disk.kill(random) : this.disk.crash(random)
-  }
-
-  private recordCrash(how: Crash, isMidway: boolean): void {
+  private noteCrash(how: Crash, isMidway: boolean): void {
     const { process, host } = this
     if (how === 'power loss') host.onPowerLoss(this)
     if (process === null || process.replication === null) {
@@ -322,7 +208,7 @@ export class SimulatedNode {
     if (this.promised === null || this.promised.offset < offset) this.promised = { offset, crc, generation }
   }
 
-  private processHost(): ProcessHost {
+  protected override processHost(): ProcessHost {
     const { host } = this
     return {
       network: host.network,

@@ -25,7 +25,7 @@ import { dataFamilies } from '../support/generators/data-families.ts'
 import type { Seeded } from '../support/generators/seed.ts'
 import type { Disk } from '../support/harness/engine.ts'
 import { quietHooks } from '../support/harness/quiet-hooks.ts'
-import type { Network, Party, Socket, SocketEvents } from './network.ts'
+import type { Network, Party, Socket, SocketEvents } from './network/network.ts'
 import { ServerEnd } from './server-end.ts'
 import { type ClusterSettings, DATABASES, PORT } from './settings.ts'
 

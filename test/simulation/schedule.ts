@@ -1,6 +1,8 @@
 /**
  * One queue of events in simulated time. Events of one moment run in the order of their scheduling.
  */
+import type { Seeded } from '../support/generators/seed.ts'
+
 export class Schedule {
   /** The time since the beginning of the cluster, in ms with fractions. */
   nowMs = 0
@@ -68,4 +70,16 @@ export class Schedule {
     heap[a] = heap[b] as (typeof heap)[number]
     heap[b] = event
   }
+}
+
+/** Rounds of the event loop that disks get after an event. */
+const MAX_ROUNDS = 4
+
+/** Ends turns, and lets promises continue, some times after an event. */
+export async function settle(chance: Seeded, endTurns: () => void): Promise<void> {
+  for (let round = chance.integer(MAX_ROUNDS); round >= 0; round--) {
+    endTurns()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  endTurns()
 }

@@ -20,7 +20,7 @@ import {
   trySyncReplyWords,
 } from '../../replication/protocol/messages.ts'
 import { encodedLength, readCommand, writeCommand } from '../../storage/binlog/command-codec.ts'
-import type { Socket, SocketEvents } from './network.ts'
+import type { Socket, SocketEvents } from './network/network.ts'
 
 export interface ServerEndHost {
   /** Null while the data is being loaded. */

@@ -6,7 +6,7 @@
 import { FORMAT_VERSION, metaSyncWords } from '../../replication/protocol/messages.ts'
 import { encodedLength, readCommand, writeCommand } from '../../storage/binlog/command-codec.ts'
 import { randomHex } from '../../storage/directory/identity.ts'
-import type { Network, Party, Socket } from './network.ts'
+import type { Network, Party, Socket } from './network/network.ts'
 import { PORT } from './settings.ts'
 
 /** The limit of recorded bytes for each connection. */

@@ -2,7 +2,7 @@
 import type { Bytes } from '../../../base/bytes.ts'
 import { readCommand } from '../../../storage/binlog/command-codec.ts'
 import { randomHex } from '../../../storage/directory/identity.ts'
-import type { Socket, SocketEvents } from '../network.ts'
+import type { Socket, SocketEvents } from '../network/network.ts'
 import type { FakeRedis, RdbFault } from './fake-redis.ts'
 
 const NEWLINE = Buffer.from('\n')

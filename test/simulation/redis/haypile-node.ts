@@ -2,29 +2,18 @@
  * A haypile that follows a simulated Redis, or another haypile, run after run. It records what the
  * node has acknowledged, and checks after a crash that the node still has it.
  */
-import type { Clock } from '../../../base/clock.ts'
 import { readCommand } from '../../../storage/binlog/command-codec.ts'
 import type { UpstreamPosition } from '../../../storage/records/upstream.ts'
-import { fromSeed, type Seeded } from '../../support/generators/seed.ts'
-import { Disk } from '../../support/harness/engine.ts'
 import { liveContent } from '../../support/harness/engine-invariants.ts'
-import type { Network } from '../network.ts'
-import type { Crash } from '../node.ts'
-import { type ProcessHost, SimulatedProcess } from '../process.ts'
-import type { ClusterSettings } from '../settings.ts'
+import { type Crash, Machine, type MachineHost } from '../machine.ts'
+import type { ProcessHost, SimulatedProcess } from '../process.ts'
 import type { State } from './fake-redis.ts'
 
-const WALL_START_MS = 1_700_000_000_000
 /** A heartbeat is a line end alone. */
 const LF = 10
 
-export interface HaypileHost {
-  readonly network: Network
-  readonly settings: ClusterSettings
-  readonly chance: Seeded
-  note(text: string): void
+export interface HaypileHost extends MachineHost {
   onLog(node: HaypileNode, level: string, text: string, fields: object): void
-  fail(error: unknown): void
   stateAt(replicationId: string, offset: number): State | undefined
 }
 
@@ -35,16 +24,9 @@ interface Promised {
 }
 
 /** A machine with a haypile on it. */
-export class HaypileNode {
-  readonly name: string
-  readonly ip: string
-  readonly mustSyncAlways: boolean
+export class HaypileNode extends Machine<HaypileHost> {
   /** The address of its master. */
   readonly masterIp: string
-  process: SimulatedProcess | null = null
-  disk = new Disk()
-  private readonly host: HaypileHost
-  private doomed: { readonly how: Crash; readonly disk: Disk } | null = null
   private applied: Promised | null = null
   private synced: Promised | null = null
   private epoch = 0
@@ -53,90 +35,22 @@ export class HaypileNode {
   private hasCrashed: Crash | null = null
 
   constructor(name: string, ip: string, masterIp: string, mustSyncAlways: boolean, host: HaypileHost) {
-    this.name = name
-    this.ip = ip
+    super(name, ip, mustSyncAlways, host)
     this.masterIp = masterIp
-    this.mustSyncAlways = mustSyncAlways
-    this.host = host
   }
 
-  readonly clock: Clock = {
-    wallMs: () => Math.floor(WALL_START_MS + this.host.network.schedule.nowMs),
-    monotonicMs: () => this.host.network.schedule.nowMs,
-  }
-
-  get isUp(): boolean {
-    return this.process !== null && !this.process.isMuted && this.process.replication !== null
-  }
-
-  start(): void {
-    const { host, ip, disk, clock } = this
-    host.network.power(ip)
-    const process = new SimulatedProcess({ host: this.processHost(), ip, disk, clock, chance: fromSeed(host.chance.integer(2 ** 32)) })
-    this.process = process
-    process.start().then(
-      () => this.guard(() => this.started(process)),
-      (error: unknown) => {
-        if (process.isMuted) return
-        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') host.fail(error)
-        this.doomed ??= { how: 'kill', disk: this.diskAfter('kill') }
-      },
-    )
-  }
-
-  crash(how: Crash, disk: Disk = this.diskAfter(how)): void {
-    const { process, host } = this
-    if (process === null) return
-    if (how === 'kill') host.network.kill(process)
-    else host.network.cutPower(process)
-    this.note(how)
+  protected override recordCrash(how: Crash): void {
     this.hasCrashed = this.hasCrashed === 'power loss' ? 'power loss' : how
-    this.process = null
-    this.disk = disk
   }
 
-  /** Crashes at a disk operation: the process runs on, muted, until the end of the event. */
-  crashAt(how: Crash, operations: number): void {
-    const { disk, process } = this
-    if (process === null) return
-    let left = operations
-    disk.files.onOperation = () => {
-      if (process.isMuted || left-- > 0) return
-      disk.files.onOperation = undefined
-      if (this.process !== process) return
-      process.isMuted = true
-      this.doomed = { how, disk: this.diskAfter(how) }
-    }
-  }
-
-  /** Removes a process that died in the last event. */
-  removeDead(): void {
-    const { doomed } = this
-    this.doomed = null
-    if (doomed !== null) this.crash(doomed.how, doomed.disk)
-  }
-
-  /** Stops gracefully. */
-  async stop(how: 'save' | 'nosave'): Promise<void> {
-    const { process, host } = this
-    if (process === null) return
-    process.endTurn()
-    await process.stop(how)
-    if (process.isMuted) return
-    host.network.kill(process)
+  protected override stopped(): void {
     this.hasCrashed ??= 'kill'
-    this.process = null
-    this.disk = this.disk.kill(host.chance.random)
-    this.note(`has stopped: ${how}`)
   }
 
   /** The data, unless it is being changed or loaded. */
   get content(): string | null {
-    const { process } = this
-    if (process === null || !this.isUp || process.isReloading) return null
-    const { storage } = process
-    if (storage.stalled !== null || !storage.group.isEmpty || storage.isReloading || storage.checkpointer.isReopening) return null
-    return liveContent(storage.keyspace, 0)
+    const { readable } = this
+    return readable === null ? null : liveContent(readable.storage.keyspace, 0)
   }
 
   /** Checks that the data is that of its position in the stream of the Redis. */
@@ -155,18 +69,6 @@ export class HaypileNode {
       throw new Error(`${this.name} is at ${position.offset}, with other data:\n${difference(state.content, content)}`)
   }
 
-  note(text: string): void {
-    this.host.note(`${this.name}: ${text}`)
-  }
-
-  guard(action: () => void): void {
-    try {
-      action()
-    } catch (error) {
-      this.host.fail(error)
-    }
-  }
-
   private stateAt({ replicationId, offset }: Pick<UpstreamPosition, 'replicationId' | 'offset'>): State {
     const state = this.host.stateAt(replicationId, offset)
     if (state === undefined) throw new Error(`${this.name} is at offset ${offset} of ${replicationId}, where no command ends`)
@@ -179,7 +81,7 @@ export class HaypileNode {
     this.synced = null
   }
 
-  private started(process: SimulatedProcess): void {
+  protected override started(process: SimulatedProcess): void {
     if (process.isMuted) return
     const { storage } = process
     this.epoch = process.epoch
@@ -219,12 +121,7 @@ export class HaypileNode {
     if (command.args[3] === 'FACK') this.synced = promised(Number(command.args[4]))
   }
 
-  private diskAfter(how: Crash): Disk {
-    const { random } = this.host.chance
-    return how === 'kill' ? this.disk.kill(random) : this.disk.crash(random)
-  }
-
-  private processHost(): ProcessHost {
+  protected override processHost(): ProcessHost {
     const { host } = this
     return {
       network: host.network,

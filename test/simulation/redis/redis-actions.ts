@@ -1,6 +1,6 @@
 /** The actions in the world of a simulated Redis. One that does not fit the moment returns null. */
 import type { Bytes } from '../../../base/bytes.ts'
-import { breakConnection } from '../connection-faults.ts'
+import { breakConnection } from '../network/connection-faults.ts'
 import { DATABASES, PORT } from '../settings.ts'
 import type { HaypileNode } from './haypile-node.ts'
 import type { RedisWorld } from './redis-world.ts'

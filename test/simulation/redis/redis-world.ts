@@ -4,8 +4,8 @@
  * stream of the Redis. After the faults all data must become equal.
  */
 import { fromSeed, type Seeded } from '../../support/generators/seed.ts'
-import { Network } from '../network.ts'
-import { Schedule } from '../schedule.ts'
+import { Network } from '../network/network.ts'
+import { Schedule, settle } from '../schedule.ts'
 import { type ClusterSettings, drawSettings } from '../settings.ts'
 import { FakeRedis } from './fake-redis.ts'
 import { HaypileNode } from './haypile-node.ts'
@@ -13,7 +13,6 @@ import { actOnce } from './redis-actions.ts'
 
 const TICK_MS = 100
 const PING_MS = 500
-const MAX_ROUNDS = 4
 /** A refused RDB is asked for again after minutes. */
 const CONVERGE_MS = 900_000
 const SILENCE_MS = 5000
@@ -191,12 +190,7 @@ export class RedisWorld {
   private async step(): Promise<void> {
     this.events++
     this.schedule.next()
-    const rounds = 1 + this.chance.integer(MAX_ROUNDS)
-    for (let round = 0; round < rounds; round++) {
-      this.endTurns()
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    this.endTurns()
+    await settle(this.chance, () => this.endTurns())
     if (this.failure !== null) throw this.failure
   }
 

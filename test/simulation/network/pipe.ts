@@ -4,8 +4,8 @@
  *
  *   send -> queue (unsent) -> flight (at most WINDOW_BYTES) -> deliver
  */
-import type { Seeded } from '../support/generators/seed.ts'
-import type { Schedule } from './schedule.ts'
+import type { Seeded } from '../../support/generators/seed.ts'
+import type { Schedule } from '../schedule.ts'
 
 const WINDOW_BYTES = 48 * 1024
 /** The chance that a delivery takes only part of the bytes that have arrived. */

@@ -1,6 +1,7 @@
 /** Faults of a connection between two machines that both continue. Each returns a description. */
+
+import { ServerEnd } from '../server-end.ts'
 import type { Network, Socket } from './network.ts'
-import { ServerEnd } from './server-end.ts'
 
 type Fault = (network: Network, socket: Socket, peer: Socket) => string
 

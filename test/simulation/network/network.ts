@@ -8,9 +8,9 @@
  * A machine is known by its ip; a party is a process on it. A muted party has died: nothing
  * that it still does gets out.
  */
-import type { Seeded } from '../support/generators/seed.ts'
+import type { Seeded } from '../../support/generators/seed.ts'
+import type { Schedule } from '../schedule.ts'
 import { Pipe } from './pipe.ts'
-import type { Schedule } from './schedule.ts'
 
 const DIAL_TIMEOUT_MS = 10_000
 
