@@ -5,8 +5,9 @@
  * expensive: it costs the master a snapshot, and the network all bytes that fit on the disk. A wait
  * ends early once there is room.
  *
- * The same waits, with a longer first one, follow an RDB of a Redis that cannot be loaded. Each try
- * makes the Redis fork and send all of its data, and a refused value is refused again.
+ * If the RDB of a Redis master cannot be loaded, the replica waits in the same way, but longer the
+ * first time. Each try makes the Redis fork and send all of its data, and the value that could not
+ * be loaded is probably still there.
  */
 import type { Random } from '../../base/clock.ts'
 import type { SnapshotHead } from '../protocol/messages.ts'

@@ -27,9 +27,9 @@ export interface LinkView {
   /** Progress of an unfinished full sync, with or without a connection. */
   readonly fullSync: FullSyncProgress | null
   /**
-   * The offsets in the history of the master that are applied and received: of its binlog, or of
-   * the stream of a Redis. Sentinels promote the replica with the greatest one. 0 while the data is
-   * of another history, as in Redis.
+   * The offsets that this node has applied and received, in the binlog of its master or in the
+   * stream of a Redis. Sentinel promotes the replica with the greatest offset. Both are 0 while
+   * this node needs a full sync, because its data then belongs to another history.
    */
   readonly applied: number
   readonly read: number

@@ -34,8 +34,8 @@ export async function dataset(client: WireClient, dialect: Dialect = 'haypile'):
 }
 
 /**
- * The type, deadline and value of each key of the selected database; for hashes also the deadlines
- * of fields.
+ * Returns the type, deadline and value of each key of the selected database. Hashes also have the
+ * deadlines of their fields.
  */
 export async function contentOf(client: WireClient, keys: readonly Bytes[], dialect: Dialect): Promise<(readonly WireReply[])[]> {
   const types = (await client.pipeline(keys.map((key) => ['TYPE', key]))) as Bytes[]
