@@ -104,9 +104,11 @@ class Twins {
     const { twin, seed, server } = this
     if (seed.integer(3) === 0 && twin.length > 0) {
       const from = seed.integer(4)
-      const to = twin.length - seed.integer(4)
-      server.run('LTRIM', 'l', String(from), String(to - 1))
-      const kept = twin.slice(from, Math.max(from, to))
+      const last = twin.length - seed.integer(4) - 1
+      server.run('LTRIM', 'l', String(from), String(last))
+      // A negative index counts from the end.
+      const end = last < 0 ? twin.length + last + 1 : last + 1
+      const kept = twin.slice(from, Math.max(from, end))
       twin.splice(0, twin.length, ...kept)
       return
     }
