@@ -21,6 +21,8 @@ test.after.each(closeOpened)
 
 const PATIENT = { automaticExtensionThreshold: 100, retryCount: 1000, retryDelay: 10, retryJitter: 10 }
 const ONCE = { retryCount: 0 }
+/** The milliseconds of a lock that is held throughout a test. */
+const HELD = 60_000
 
 function locks(over: readonly RunningServer[], settings: Partial<Settings> = PATIENT): Redlock {
   const clients = over.map((server) => {
@@ -91,17 +93,22 @@ for (const count of [1, 3]) {
 
   test(`${count} server(s): a held lock is refused to others, expires, and can be extended`, async () => {
     const [mine, others] = [locks(servers.slice(0, count)), locks(servers.slice(0, count))]
-    const short = await mine.acquire(['a', 'b'], 100)
+    // No lock that has to be held expires within the test, however busy the machine is.
+    const held = await mine.acquire(['a', 'b'], HELD)
     assert.not(await isFree(others, 'b', 'c'))
     assert.ok(await isFree(others, 'c'), 'a failed attempt leaves no lock')
+    await held.release()
+    const short = await mine.acquire(['a', 'b'], 100)
     await until('the lock to expire', () => isFree(others, 'a'))
     assert.ok(Date.now() >= short.expiration - 10)
     await mine.release(short, ONCE).then(
       () => assert.unreachable('the lock is released'),
       (error) => assert.instance(error, ExecutionError),
     )
-    const long = await (await mine.acquire(['a'], 100)).extend(60_000)
-    await pause(150)
+    const long = await (await mine.acquire(['a'], HELD)).extend(2 * HELD)
+    await until('each server to have the later deadline', async () =>
+      (await Promise.all(servers.slice(0, count).map((server) => server.call('PTTL', 'a')))).every((left) => Number(left) > HELD),
+    )
     assert.not(await isFree(others, 'a'))
     await long.release()
     assert.ok(await isFree(others, 'a'))
@@ -109,9 +116,11 @@ for (const count of [1, 3]) {
 }
 
 test('a lock is extended while its work lasts', async () => {
-  const [mine, others] = [locks(servers), locks(servers)]
-  const isFreeMeanwhile = await mine.using(['slow'], 200, async (signal) => {
-    await pause(500)
+  // The lock is extended each 100 ms, so a stall of less than 1.8 seconds does not lose it.
+  const mine = locks(servers, { ...PATIENT, automaticExtensionThreshold: 1900 })
+  const others = locks(servers)
+  const isFreeMeanwhile = await mine.using(['slow'], 2000, async (signal) => {
+    await pause(2500)
     assert.not(signal.aborted)
     return isFree(others, 'slow')
   })
