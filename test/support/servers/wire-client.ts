@@ -6,20 +6,9 @@ import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { type Bytes, bufferOf } from '../../../base/bytes.ts'
 import { encodedLength, writeCommand } from '../../../storage/binlog/command-codec.ts'
+import { ReplyParser, type WireReply } from './reply-parser.ts'
 
-/** An error reply, as a value. */
-export class WireError {
-  readonly text: Bytes
-
-  constructor(text: Bytes) {
-    this.text = text
-  }
-}
-
-/**
- * Bulk and simple strings are Bytes, maps are flat arrays of pairs, nulls null, doubles numbers.
- */
-export type WireReply = Bytes | number | boolean | null | WireError | readonly WireReply[]
+export { WireError, type WireReply } from './reply-parser.ts'
 
 export interface WireOptions {
   readonly port?: number
@@ -56,8 +45,7 @@ export class WireClient {
   readonly strays: WireReply[] = []
   /** Resolves when the server has closed the connection, or it broke. */
   readonly closed: Promise<void>
-  /** Received bytes that are not yet part of a whole reply. */
-  private pending: Buffer = Buffer.alloc(0)
+  private readonly parser = new ReplyParser()
   private readonly waiters: Waiter[] = []
   private timer: NodeJS.Timeout | null = null
   private endReason = 'connection closed'
@@ -132,74 +120,10 @@ export class WireClient {
   }
 
   private take(data: Buffer): void {
-    this.pending = this.pending.length === 0 ? data : Buffer.concat([this.pending, data])
-    let start = 0
-    for (;;) {
-      const parsed = parseReply(this.pending, start)
-      if (parsed === null) break
-      start = parsed.end
+    for (const reply of this.parser.take(data)) {
       const waiter = this.waiters.shift()
-      if (waiter === undefined) this.strays.push(parsed.reply)
-      else waiter.resolve(parsed.reply)
+      if (waiter === undefined) this.strays.push(reply)
+      else waiter.resolve(reply)
     }
-    if (start > 0) this.pending = this.pending.subarray(start)
-  }
-}
-
-interface Parsed {
-  readonly reply: WireReply
-  readonly end: number
-}
-
-/** The reply at `start`, or null while a part of it is missing. Throws if it is no valid reply. */
-function parseReply(buffer: Buffer, start: number): Parsed | null {
-  const lineEnd = buffer.indexOf('\r\n', start)
-  if (lineEnd < 0) return null
-  const type = String.fromCharCode(buffer[start] as number)
-  const line = buffer.latin1Slice(start + 1, lineEnd)
-  const end = lineEnd + 2
-  switch (type) {
-    case '+':
-    case '(':
-      return { reply: line, end }
-    case '-':
-      return { reply: new WireError(line), end }
-    case ':':
-    case ',':
-      return { reply: Number(line.replace(/^(-?)inf$/, '$1Infinity')), end }
-    case '#':
-      return { reply: line === 't', end }
-    case '_':
-      return { reply: null, end }
-    case '$':
-    case '=':
-    case '!':
-      return parseBulk(buffer, type, Number(line), end)
-    case '*':
-    case '~':
-    case '>':
-    case '%':
-      return Number(line) < 0 ? { reply: null, end } : parseMany(buffer, Number(line) * (type === '%' ? 2 : 1), end)
-    default:
-      throw new Error(`no reply begins with ${JSON.stringify(type + line.slice(0, 80))}`)
-  }
-}
-
-function parseBulk(buffer: Buffer, type: string, length: number, start: number): Parsed | null {
-  if (length < 0) return { reply: null, end: start }
-  const end = start + length + 2
-  if (end > buffer.length) return null
-  const text = buffer.latin1Slice(type === '=' ? start + 4 : start, end - 2)
-  return { reply: type === '!' ? new WireError(text) : text, end }
-}
-
-function parseMany(buffer: Buffer, count: number, start: number): Parsed | null {
-  const replies: WireReply[] = []
-  for (let end = start; ; ) {
-    if (replies.length === count) return { reply: replies, end }
-    const parsed = parseReply(buffer, end)
-    if (parsed === null) return null
-    replies.push(parsed.reply)
-    end = parsed.end
   }
 }
