@@ -24,9 +24,11 @@ import { BlockedTimer } from './loop/blocked-timer.ts'
 import { Cron } from './loop/cron.ts'
 import { Gates } from './loop/gates.ts'
 import { Turn } from './loop/turn.ts'
+import { GarbagePauses } from './metrics/garbage-pauses.ts'
 import { LatencyMonitor } from './metrics/latency.ts'
 import { Slowlog } from './metrics/slowlog.ts'
 import { Statistics } from './metrics/statistics.ts'
+import { TurnTimes } from './metrics/turn-times.ts'
 import { Acceptor } from './network/acceptor.ts'
 import { ClientRegistry } from './network/client-registry.ts'
 import { connectTo } from './network/dialer.ts'
@@ -65,6 +67,7 @@ export interface NodeParts extends Omit<Foundations, 'exit'> {
   readonly state: NodeState
   readonly statistics: Statistics
   readonly latency: LatencyMonitor
+  readonly garbagePauses: GarbagePauses
   readonly monitors: Monitors
   readonly executor: Executor
   readonly gates: Gates
@@ -114,6 +117,7 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
   const state = new NodeState(clock, random)
   const slowlog = new Slowlog(config)
   const latency = new LatencyMonitor(config, clock)
+  const garbagePauses = new GarbagePauses(config, latency)
   const statistics = new Statistics(keyspace, () => latency.resetHistograms())
   const monitors = new Monitors(clock)
   const port = serverPort(
@@ -135,7 +139,7 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
     flagsOfScript: (command, args) => flagsOfScript(later.value.scripting, later.value.functions, command, args),
     onOpened: () => executor.blockedClients.retryPostponed(),
   })
-  const turn = new Turn(storage, {
+  const events = {
     serveBlocked: () => executor.serveBlocked(),
     notifyClients: () => executor.tracking.isActive && executor.tracking.endTurn(),
     feedReplicas: () => state.replication?.flush(),
@@ -144,10 +148,11 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
       later.value.blockedTimer.set()
       gates.refresh()
     },
-  })
+  }
+  const turn = new Turn(storage, events, new TurnTimes(latency, clock))
   const scripting = startScripting({ config, clock, log, storage, executor, turn, gates })
   const functions = startFunctions({ config, clock, log, keyspace, scripting })
-  return { ...kept, state, statistics, latency, monitors, executor, gates, turn, scripting, functions }
+  return { ...kept, state, statistics, latency, garbagePauses, monitors, executor, gates, turn, scripting, functions }
 }
 
 /** Builds the parts around the core: clients, ports, sockets, timers. */

@@ -201,7 +201,7 @@ export class Node implements LifeCycle {
   }
 
   private async shutDown(wanted: 'save' | 'nosave', how: 'graceful' | 'immediate'): Promise<boolean> {
-    const { log, storage, executor, listener, migrations, turn, gates, cron, blockedTimer, state, clients } = this.parts
+    const { log, storage, executor, listener, migrations, turn, gates, cron, blockedTimer, garbagePauses, state, clients } = this.parts
     if (how === 'graceful' && !(await this.drain.run())) {
       this.closing = null
       return false
@@ -215,6 +215,7 @@ export class Node implements LifeCycle {
     gates.refresh()
     cron.stop()
     blockedTimer.stop()
+    garbagePauses.stop()
     await state.replication?.close()
     if (turn.mustWaitForSync && storage.stalled === null) await storage.binlog.syncTo(storage.binlog.end.offset)
     await storage.close(save)

@@ -240,10 +240,11 @@ export class Storage {
   }
 
   /** Checkpoints and evicts for 1 ms. Returns true if more is left. REQUIRES: between groups. */
-  background(): boolean {
+  background(afterCheckpointSlice?: () => void): boolean {
     if (this.started === null || this.isReloadUnderWay || this.isClosing) return false
     const mayFreeze = this.uncommitted === null && !this.installer.isUnderWay && this.nodeRole.distrusted === null
     const more = this.checkpointer.slice(SLICE_MS, mayFreeze)
+    afterCheckpointSlice?.()
     return this.keyspace.eviction.slice() || more
   }
 

@@ -52,7 +52,14 @@ const ADVICE: readonly (readonly [prefix: Bytes, advice: Bytes])[] = [
   ['command', 'SLOWLOG GET shows the slow commands. Split commands that read many keys or members at once: SCAN replaces KEYS.'],
   ['fast-command', 'Fast commands were slow: other processes, swapping or a full disk held up the machine.'],
   ['expire', 'Many keys expire at the same moment. Spread their times to live.'],
-  ['checkpoint', 'Checkpoints are slow: the disk is slow or busy. A smaller checkpoint-binlog-bytes makes them smaller.'],
+  [
+    'checkpoint',
+    'A checkpoint cannot keep up with the writes, or the process waits for a CPU. A smaller dirty-limit makes checkpoints smaller.',
+  ],
+  ['eviction', 'The working set exceeds cache-memory, and keys leave memory as fast as others come in. A larger cache-memory holds more.'],
+  ['gc-', 'The garbage collector stopped the server. A smaller cache-memory leaves it less to look through.'],
+  ['send-replies', 'Replies are long, or many clients are served at once. SCAN, HSCAN and LRANGE in parts make replies shorter.'],
+  ['feed-replicas', 'Replicas are sent much at once: they catch up, or their links are slow.'],
   ['binlog', 'The binlog waits for the disk. Use a faster disk, or appendfsync everysec if losing a second of writes is acceptable.'],
 ]
 

@@ -10,6 +10,7 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { Storage } from '../../storage/storage.ts'
+import type { TurnTimes } from '../metrics/turn-times.ts'
 
 /** The part of the storage engine that a turn drives. */
 export type TurnStorage = Pick<Storage, 'keyspace' | 'isReady' | 'binlog' | 'beginTurn' | 'commit' | 'expireDue' | 'background'>
@@ -53,6 +54,7 @@ export class Turn {
   mustWaitForSync = false
   private readonly storage: TurnStorage
   private readonly events: TurnEvents
+  private readonly times: TurnTimes
   private touched: TurnClient[] = []
   /** True while a turn's group could not be written; the clients in `stalled` wait for it. */
   private isStalled = false
@@ -62,10 +64,12 @@ export class Turn {
   private sealed = new Set<TurnClient>()
   private isScheduled = false
   private readonly endLater = () => this.end()
+  private readonly endCheckpointSlice = () => this.times.end('checkpoint-slice')
 
-  constructor(storage: TurnStorage, events: TurnEvents) {
+  constructor(storage: TurnStorage, events: TurnEvents, times: TurnTimes) {
     this.storage = storage
     this.events = events
+    this.times = times
   }
 
   /** To be called before anything runs; begins a turn unless one has begun. */
@@ -81,7 +85,9 @@ export class Turn {
    * first.
    */
   renewClock(): void {
+    this.times.start()
     this.storage.commit()
+    this.times.end('binlog-append')
     this.storage.beginTurn()
   }
 
@@ -105,13 +111,15 @@ export class Turn {
 
   /** Ends the turn now. */
   end(): void {
-    const { storage, events } = this
+    const { storage, events, times } = this
     // Clients served now belong to this turn, since its group has one clock.
     this.isScheduled = true
     const moreExpired = storage.expireDue()
     events.serveBlocked()
     const hasMoreToNotify = events.notifyClients()
+    times.start()
     const outcome = storage.commit()
+    times.end('binlog-append')
     assert(this.isScheduled, 'a turn ends once')
     this.isScheduled = false
     const { touched } = this
@@ -121,8 +129,11 @@ export class Turn {
     this.hasExposedUncommitted = false
     // Replicas also wait for changes that no client waits for: expired keys.
     if (this.mustWaitForSync && storage.isReady) storage.binlog.sync()
+    times.end('send-replies')
     events.feedReplicas()
-    const moreWork = storage.background()
+    times.end('feed-replicas')
+    const moreWork = storage.background(this.endCheckpointSlice)
+    times.end('eviction-cycle')
     events.onEnded()
     if (moreExpired || hasMoreToNotify || moreWork) this.begin()
   }

@@ -27,6 +27,7 @@ import { Turn, type TurnStorage } from '../loop/turn.ts'
 import { LatencyMonitor } from '../metrics/latency.ts'
 import { Slowlog } from '../metrics/slowlog.ts'
 import { Statistics } from '../metrics/statistics.ts'
+import { TurnTimes } from '../metrics/turn-times.ts'
 import { Connection } from '../network/connection.ts'
 import type { ConnectionHost } from '../network/connection-host.ts'
 import { Prefetcher } from '../protocol/prefetch.ts'
@@ -98,8 +99,9 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
   const keyEvents = new KeyEventPublisher(new PubSub('muted'))
   const keyspace = new Keyspace(noRecords, config.number('databases'), group, keyEvents)
   const statistics = new Statistics(keyspace, () => {})
+  const latency = new LatencyMonitor(config, clock)
   const hooks = executorHooks(
-    { slowlog: new Slowlog(config), latency: new LatencyMonitor(config, clock), statistics, keyspace },
+    { slowlog: new Slowlog(config), latency, statistics, keyspace },
     {
       onHttp() {},
       monitors: { count: 0, show() {} },
@@ -117,7 +119,7 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
   const gates = OPEN_GATES
   const executor = new Executor({ keyspace, group, server: server as ServerPort, hooks, gates, monotonicMs, groupStart: () => 0 })
   const hooksOfTurn = { serveBlocked() {}, notifyClients: () => false, feedReplicas() {}, onEnded() {} }
-  const turn = new Turn(scratchStorage(keyspace, group, clock), hooksOfTurn)
+  const turn = new Turn(scratchStorage(keyspace, group, clock), hooksOfTurn, new TurnTimes(latency, clock))
   const host = scratchHost(executor, turn, { config, acl, prefetcher: new Prefetcher(keyspace, executor.runtimes), monotonicMs })
   const address = { remote: '', local: '' }
   const connections = Array.from({ length: CLIENTS }, (_, id) => new Connection(unconnected(), id, host, address))

@@ -1,4 +1,4 @@
-/** LATENCY of a real server: which slices of work it records. */
+/** LATENCY of a real server: which slices of work and pauses it records. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RunningServer, until } from '../../support/servers/running-server.ts'
@@ -19,6 +19,33 @@ test('LATENCY records long slices of active expiry', async () => {
   })
   const [sample] = (await client.call('LATENCY', 'HISTORY', 'expire-cycle')) as readonly [readonly [number, number]]
   assert.ok(sample[1] >= 1)
+  await client.close()
+  await server.stop()
+})
+
+test('LATENCY records pauses of the garbage collector and parts of turns, and advises what may help', async () => {
+  const server = await RunningServer.start({ flags: { 'latency-monitor-threshold': 1 } })
+  const client = await server.connect()
+  const wanted = ['gc-scavenge', 'binlog-append']
+  const value = 'v'.repeat(1000)
+  let round = 0
+  await until('long pauses and long appends', async () => {
+    round++
+    const requests = Array.from({ length: 5000 }, (_, key) => encodeCommand('SET', `${round}:${key}`, value))
+    client.raw(Buffer.concat(requests))
+    for (const _ of requests) await client.reply()
+    const events = ((await client.call('LATENCY', 'LATEST')) as readonly WireReply[][]).map(([event]) => event)
+    return wanted.every((event) => events.includes(event))
+  })
+  for (const event of wanted) {
+    const [sample] = (await client.call('LATENCY', 'HISTORY', event)) as readonly [readonly [number, number]]
+    assert.ok(sample[1] >= 1)
+  }
+  assert.match(String(await client.call('LATENCY', 'DOCTOR')), /garbage collector/)
+  await client.call('CONFIG', 'SET', 'latency-monitor-threshold', 0)
+  await client.call('LATENCY', 'RESET')
+  for (let key = 0; key < 100; key++) await client.call('SET', key, value)
+  assert.equal(await client.call('LATENCY', 'LATEST'), [])
   await client.close()
   await server.stop()
 })

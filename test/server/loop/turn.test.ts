@@ -2,16 +2,19 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Turn, type TurnEvents } from '../../../server/loop/turn.ts'
+import { TurnTimes } from '../../../server/metrics/turn-times.ts'
 import { Disk, Engine, until } from '../../support/harness/engine.ts'
 import { ManualClock } from '../../support/harness/manual-clock.ts'
 
+/** No event is recorded, so no clock is read. */
+const untimed = new TurnTimes({ enabled: false, add() {} }, new ManualClock())
 const noEvents: TurnEvents = { serveBlocked() {}, notifyClients: () => false, feedReplicas() {}, onEnded() {} }
 
 test('with appendfsync always, groups without a waiting client are synced too, as replicas get durable groups only', async () => {
   const clock = new ManualClock()
   const engine = await Engine.open(new Disk(), { clock })
   const { storage } = engine
-  const turn = new Turn(storage, noEvents)
+  const turn = new Turn(storage, noEvents, untimed)
   turn.mustWaitForSync = true
   engine.write('SET', 'a', '1', 'PX', '100')
   await storage.binlog.syncTo(storage.binlog.end.offset)
@@ -28,7 +31,7 @@ test('a client served at the end of a turn shares its group and its clock', asyn
   const clock = new ManualClock()
   const { storage } = await Engine.open(new Disk(), { clock })
   const readings: number[] = []
-  const turn: Turn = new Turn(storage, {
+  const events = {
     ...noEvents,
     serveBlocked() {
       if (readings.length > 0) return
@@ -37,7 +40,8 @@ test('a client served at the end of a turn shares its group and its clock', asyn
       turn.begin() // a reply does
       readings.push(storage.keyspace.nowMs)
     },
-  })
+  }
+  const turn: Turn = new Turn(storage, events, untimed)
   turn.begin()
   const began = storage.keyspace.nowMs
   await until(() => readings.length > 0, 'the end of the turn')
@@ -51,7 +55,7 @@ test('turns during and after the closing of storage begin no checkpoint and dele
   const clock = new ManualClock()
   const engine = await Engine.open(new Disk(), { clock })
   const { storage } = engine
-  const turn = new Turn(storage, noEvents)
+  const turn = new Turn(storage, noEvents, untimed)
   engine.write('SET', 'a', '1', 'PX', '100')
   const { offset } = storage.binlog.end
   clock.advance(24 * 3_600_000)
