@@ -194,6 +194,7 @@ export interface StoragePort {
  * - `used`: V8's heap in use, plus memory outside of it (external, array buffers).
  * - `heap`: V8's heap as reserved, plus memory outside of it.
  * - `rss`: the process's resident size.
+ * - `rss-anonymous`: the part of `rss` that is no mapped file, such as a table of LevelDB.
  * - `peak`: the highest `used` seen.
  * - `startup`: `used` after recovery.
  * - `dataset`: the working set.
@@ -206,6 +207,7 @@ export type MemoryFigure =
   | 'used'
   | 'heap'
   | 'rss'
+  | 'rss-anonymous'
   | 'peak'
   | 'startup'
   | 'dataset'

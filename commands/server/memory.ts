@@ -70,7 +70,7 @@ const stats = command({
     const figure = figuresOf(context)
     const { keyspace, server } = context
     const { databases } = keyspace
-    const [heap, rss] = [figure('heap'), figure('rss')]
+    const [heap, rss, anonymous] = [figure('heap'), figure('rss'), figure('rss-anonymous')]
     const used = figure('used')
     const dataset = figure('dataset')
     const keys = databases.reduce((sum, db) => sum + db.keyCount, 0)
@@ -92,10 +92,10 @@ const stats = command({
       ...['overhead.total', overhead, 'keys.count', keys, 'keys.bytes-per-key', Math.floor(share(dataset, residents))],
       ...['dataset.bytes', dataset, 'dataset.percentage', new Double(share(dataset, used) * 100)],
       ...['peak.percentage', new Double(share(used, figure('peak')) * 100)],
-      ...['allocator.allocated', used, 'allocator.active', heap, 'allocator.resident', rss],
+      ...['allocator.allocated', used, 'allocator.active', heap, 'allocator.resident', anonymous],
       ...['allocator-fragmentation.ratio', new Double(share(heap, used)), 'allocator-fragmentation.bytes', heap - used],
-      ...['allocator-rss.ratio', new Double(share(rss, heap)), 'allocator-rss.bytes', rss - heap],
-      ...['rss-overhead.ratio', new Double(share(rss, rss)), 'rss-overhead.bytes', 0],
+      ...['allocator-rss.ratio', new Double(share(anonymous, heap)), 'allocator-rss.bytes', anonymous - heap],
+      ...['rss-overhead.ratio', new Double(share(rss, anonymous)), 'rss-overhead.bytes', rss - anonymous],
       ...['fragmentation', new Double(share(rss, used)), 'fragmentation.bytes', rss - used],
       ...['dirty.bytes', figure('dirty')],
     )
@@ -113,8 +113,9 @@ export function diagnose(figure: Figures): readonly string[] {
   if (figure('peak') > used * 1.5) {
     findings.push('Peak memory: the peak was more than 1.5 times the current memory use. The resident size still includes it.')
   }
-  if (figure('rss') > used * 2 && figure('rss') > 256 * MEBIBYTE) {
-    findings.push('Resident size: the process holds more than twice the memory in use. V8 returns memory later.')
+  const anonymous = figure('rss-anonymous')
+  if (anonymous > used * 2 && anonymous > 256 * MEBIBYTE) {
+    findings.push('Resident size: without mapped files the process holds more than twice the memory in use. V8 returns memory later.')
   }
   if (dirtyLimit > 0 && figure('dirty') * 2 > dirtyLimit) {
     findings.push('Unwritten changes: they fill more than half of dirty-limit. The disk may be too slow for the write load.')

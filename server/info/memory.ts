@@ -1,6 +1,7 @@
 /**
  * `# Memory`. `used_memory` is V8's used heap and the memory outside it; the dataset is the
- * resident part of the data.
+ * resident part of the data. What Redis says of its allocator is said of anonymous memory, so the
+ * overhead of the resident size is LevelDB's mapped tables and the program's own files.
  */
 import { totalmem } from 'node:os'
 import type { MemoryFigure } from '../../commands/contract/ports.ts'
@@ -22,6 +23,7 @@ function sizesOf(source: InfoSource) {
     figure,
     used: figure('used'),
     rss: figure('rss'),
+    anonymous: figure('rss-anonymous'),
     peak: figure('peak'),
     dataset: figure('dataset'),
     heap: figure('heap'),
@@ -42,6 +44,8 @@ export const memoryRows: Rows = [
     ['used_memory_human', ({ used }) => humanBytes(used)],
     ['used_memory_rss', ({ rss }) => rss],
     ['used_memory_rss_human', ({ rss }) => humanBytes(rss)],
+    ['used_memory_rss_anonymous', ({ anonymous }) => anonymous],
+    ['used_memory_rss_mapped', ({ rss, anonymous }) => rss - anonymous],
     ['used_memory_peak', ({ peak }) => peak],
     ['used_memory_peak_human', ({ peak }) => humanBytes(peak)],
     ['used_memory_peak_perc', ({ used, peak }) => percentage(used, peak)],
@@ -51,7 +55,7 @@ export const memoryRows: Rows = [
     ['used_memory_dataset_perc', ({ used, dataset }) => percentage(dataset, used)],
     ['allocator_allocated', ({ used }) => used],
     ['allocator_active', ({ heap }) => heap],
-    ['allocator_resident', ({ rss }) => rss],
+    ['allocator_resident', ({ anonymous }) => anonymous],
     ['total_system_memory', SYSTEM_BYTES],
     ['total_system_memory_human', humanBytes(SYSTEM_BYTES)],
     ['used_memory_lua', ({ scriptMachine }) => scriptMachine],
@@ -72,10 +76,10 @@ export const memoryRows: Rows = [
     ['maxmemory_policy', ({ source }) => source.config.text('maxmemory-policy')],
     ['allocator_frag_ratio', ({ heap, used }) => ratio(heap, used)],
     ['allocator_frag_bytes', ({ heap, used }) => heap - used],
-    ['allocator_rss_ratio', ({ rss, heap }) => ratio(rss, heap)],
-    ['allocator_rss_bytes', ({ rss, heap }) => rss - heap],
-    ['rss_overhead_ratio', ({ rss }) => ratio(rss, rss)],
-    ['rss_overhead_bytes', 0],
+    ['allocator_rss_ratio', ({ anonymous, heap }) => ratio(anonymous, heap)],
+    ['allocator_rss_bytes', ({ anonymous, heap }) => anonymous - heap],
+    ['rss_overhead_ratio', ({ rss, anonymous }) => ratio(rss, anonymous)],
+    ['rss_overhead_bytes', ({ rss, anonymous }) => rss - anonymous],
     ['mem_fragmentation_ratio', ({ rss, used }) => ratio(rss, used)],
     ['mem_fragmentation_bytes', ({ rss, used }) => rss - used],
     ['mem_not_counted_for_evict', 0],

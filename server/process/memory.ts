@@ -22,11 +22,22 @@ const content = Buffer.alloc(4096)
 /** Open while the process runs; null on a system without this file. */
 const status = openStatus()
 
-/** Returns the resident bytes of the process. */
-export function residentBytes(): number {
-  if (status === null) return process.memoryUsage.rss() // needs no descriptor without /proc
+/** The process's memory that is in RAM, bytes. */
+export interface ResidentMemory {
+  readonly totalBytes: number
+  /** Without mapped files. Without /proc it is all of it. */
+  readonly anonymousBytes: number
+}
+
+export function residentMemory(): ResidentMemory {
+  if (status === null) {
+    const totalBytes = process.memoryUsage.rss() // needs no descriptor without /proc
+    return { totalBytes, anonymousBytes: totalBytes }
+  }
   const text = content.latin1Slice(0, readSync(status, content, 0, content.length, 0))
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024
+  const totalBytes = Number(/^VmRSS:\s+(\d+) kB/m.exec(text)?.[1] ?? 0) * 1024
+  const anonymous = /^RssAnon:\s+(\d+) kB/m.exec(text)?.[1]
+  return { totalBytes, anonymousBytes: anonymous === undefined ? totalBytes : Number(anonymous) * 1024 }
 }
 
 function openStatus(): number | null {

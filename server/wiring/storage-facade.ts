@@ -1,7 +1,7 @@
 /** Implements the port through which commands and INFO reach the storage engine. */
 import type { StoragePort } from '../../commands/contract/ports.ts'
 import type { Storage } from '../../storage/storage.ts'
-import { heapUsage, residentBytes } from '../process/memory.ts'
+import { heapUsage, residentMemory } from '../process/memory.ts'
 
 /** The storage engine as commands and INFO see it. */
 export class StorageFacade implements StoragePort {
@@ -56,10 +56,12 @@ export class StorageFacade implements StoragePort {
     const used = this.sample()
     const { keyspace, settings, group } = this.storage
     const heap = heapUsage()
+    const resident = residentMemory()
     return new Map([
       ['used', used],
       ['heap', heap.totalBytes + heap.externalBytes],
-      ['rss', residentBytes()],
+      ['rss', resident.totalBytes],
+      ['rss-anonymous', resident.anonymousBytes],
       ['peak', this.peakBytes],
       ['startup', this.startupBytes],
       ['dataset', keyspace.residentBytes],

@@ -60,7 +60,8 @@ test("MEMORY STATS has Redis's names, with a map for each database in use", () =
     ['used', 1000],
     ['peak', 2000],
     ['dataset', 250],
-    ['rss', 3000],
+    ['rss', 3600],
+    ['rss-anonymous', 3000],
     ['heap', 1500],
   ] as const)
     storage.figures.set(name, bytes)
@@ -73,10 +74,11 @@ test("MEMORY STATS has Redis's names, with a map for each database in use", () =
   assert.is(value('keys.count'), 1)
   assert.equal(value('dataset.percentage'), new Double(25))
   assert.equal(value('peak.percentage'), new Double(50))
-  assert.equal(value('fragmentation'), new Double(3))
+  assert.equal(value('fragmentation'), new Double(3.6))
   assert.equal(value('allocator-fragmentation.ratio'), new Double(1.5))
   assert.is(value('allocator-fragmentation.bytes'), 500)
   assert.equal(value('allocator-rss.ratio'), new Double(2))
+  assert.equal([value('rss-overhead.ratio'), value('rss-overhead.bytes')], [new Double(1.2), 600])
   assert.equal([value('lua.caches'), value('functions.caches')], [30, 40])
   const names = flat.filter((_, at) => at % 2 === 0)
   assert.equal(
@@ -95,7 +97,8 @@ test('MEMORY DOCTOR names each problem and otherwise none', () => {
   assert.is(figures({ used: MEBIBYTE, peak: 100 * MEBIBYTE }).length, 0)
   assert.is(figures({ used: 50 * MEBIBYTE, peak: 60 * MEBIBYTE, rss: 90 * MEBIBYTE }).length, 0)
   assert.match(figures({ used: 50 * MEBIBYTE, peak: 100 * MEBIBYTE })[0] as string, /^Peak memory/)
-  assert.match(figures({ used: 200 * MEBIBYTE, rss: 500 * MEBIBYTE })[0] as string, /^Resident size/)
+  assert.match(figures({ used: 200 * MEBIBYTE, 'rss-anonymous': 500 * MEBIBYTE })[0] as string, /^Resident size/)
+  assert.equal(figures({ used: 200 * MEBIBYTE, rss: 500 * MEBIBYTE, 'rss-anonymous': 250 * MEBIBYTE }), [])
   assert.match(figures({ used: 50 * MEBIBYTE, dirty: 6, 'dirty-limit': 10 })[0] as string, /^Unwritten changes/)
   assert.match(figures({ used: 50 * MEBIBYTE, dataset: 11, 'cache-limit': 10 })[0] as string, /^Working set/)
 })

@@ -65,6 +65,8 @@ used_memory:50000000
 used_memory_human:47.68M
 used_memory_rss:90000000
 used_memory_rss_human:85.83M
+used_memory_rss_anonymous:72000000
+used_memory_rss_mapped:18000000
 used_memory_peak:60000000
 used_memory_peak_human:57.22M
 used_memory_peak_perc:83.33%
@@ -74,7 +76,7 @@ used_memory_dataset:10000000
 used_memory_dataset_perc:20.00%
 allocator_allocated:50000000
 allocator_active:60000000
-allocator_resident:90000000
+allocator_resident:72000000
 total_system_memory:(machine)
 total_system_memory_human:(machine)
 used_memory_lua:0
@@ -95,10 +97,10 @@ maxmemory_human:0B
 maxmemory_policy:noeviction
 allocator_frag_ratio:1.20
 allocator_frag_bytes:10000000
-allocator_rss_ratio:1.50
-allocator_rss_bytes:30000000
-rss_overhead_ratio:1.00
-rss_overhead_bytes:0
+allocator_rss_ratio:1.20
+allocator_rss_bytes:12000000
+rss_overhead_ratio:1.25
+rss_overhead_bytes:18000000
 mem_fragmentation_ratio:1.80
 mem_fragmentation_bytes:40000000
 mem_not_counted_for_evict:0

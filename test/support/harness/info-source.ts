@@ -109,6 +109,7 @@ function server(): SomeParts {
       ['heap', 60_000_000],
       ['peak', 60_000_000],
       ['rss', 90_000_000],
+      ['rss-anonymous', 72_000_000],
       ['dataset', 10_000_000],
     ]),
     replication: {
