@@ -5,10 +5,19 @@
 import type { Bytes } from '../base/bytes.ts'
 import type { RdbPendingEntry, RdbStreamEntry, RdbStreamId } from './elements.ts'
 
+/** The bytes of a buffer from `start` to before `end`. */
+export interface BufferRange {
+  readonly buffer: Buffer
+  readonly start: number
+  readonly end: number
+}
+
 export interface RdbStringValue {
   readonly type: 'string'
   readonly sizeBytes: number
   readonly pieces: Iterable<Bytes>
+  /** The whole string as it lies in a buffer, which the writer copies without making a string. */
+  readonly range?: BufferRange
 }
 
 export interface RdbListValue {

@@ -8,7 +8,7 @@ import { writeValue } from './encodings/value-writers.ts'
 import { DEFAULT_PACKING_LIMITS, type PackingLimits, type WriteContext } from './encodings/write-context.ts'
 import * as codes from './format/codes.ts'
 import { RdbOutput, type RdbOutputOptions } from './format/output.ts'
-import type { RdbItem, RdbValue } from './values.ts'
+import type { BufferRange, RdbItem, RdbValue } from './values.ts'
 
 export interface RdbWriterOptions extends RdbOutputOptions {
   /** 10, which Redis 7.0 reads; 11; or 12, which has the deadlines of fields. */
@@ -18,6 +18,9 @@ export interface RdbWriterOptions extends RdbOutputOptions {
 
 const DEFAULT_OPTIONS: RdbWriterOptions = { version: 10, mayCompress: true, hasChecksum: true, limits: DEFAULT_PACKING_LIMITS }
 const EOF_MARK_LENGTH = 40
+/** The input for which a key counts beside its value: it takes time of its own. */
+const KEY_INPUT_BYTES = 128
+const NO_CHUNKS: readonly Buffer[] = []
 
 /** Writes one RDB file: `begin`, each item, `end`. */
 export class RdbWriter {
@@ -40,10 +43,26 @@ export class RdbWriter {
   }
 
   /**
-   * Writes an item. Yields the chunks that became full, and an empty one where much input has made
-   * no output yet, so that other work gets its turn.
+   * Writes an item. Returns the chunks that become full, and an empty one where much input has made
+   * no output yet, so that other work gets its turn. REQUIRES: all of them are taken.
    */
-  *write(item: RdbItem): Generator<Buffer> {
+  write(item: RdbItem): Iterable<Buffer> {
+    if (item.kind === 'key' && item.value.type === 'string' && item.value.range !== undefined)
+      return this.writeRange(item.key, item.expireAtMs, item.value.range)
+    return this.writeItem(item)
+  }
+
+  /** Writes a key whose value is a string in a buffer. */
+  private writeRange(key: Bytes, expireAtMs: number | null, { buffer, start, end }: BufferRange): readonly Buffer[] {
+    const { out } = this
+    this.writeHead(expireAtMs)
+    out.byte(codes.TYPE_STRING)
+    out.string(key)
+    out.stringOf(buffer, start, end)
+    return out.isFull ? [out.take()] : NO_CHUNKS
+  }
+
+  private *writeItem(item: RdbItem): Generator<Buffer> {
     const { out } = this
     switch (item.kind) {
       case 'key':
@@ -78,14 +97,18 @@ export class RdbWriter {
 
   private writeKey(key: Bytes, expireAtMs: number | null, value: RdbValue): Iterable<Buffer> {
     const { out } = this
-    if (expireAtMs !== null) {
-      out.byte(codes.OPCODE_EXPIRETIME_MS)
-      out.milliseconds(expireAtMs)
-    }
+    this.writeHead(expireAtMs)
     return writeValue(this.context, value, (type) => {
       out.byte(type)
       out.string(key)
     })
+  }
+
+  private writeHead(expireAtMs: number | null): void {
+    this.out.countInput(KEY_INPUT_BYTES)
+    if (expireAtMs === null) return
+    this.out.byte(codes.OPCODE_EXPIRETIME_MS)
+    this.out.milliseconds(expireAtMs)
   }
 }
 

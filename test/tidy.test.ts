@@ -43,8 +43,7 @@ const ONE_DOOR: Readonly<Record<string, (file: string) => boolean>> = {
   'node:net': (file) => file.startsWith('server/'),
   'node:tls': (file) => file.startsWith('server/'),
   'node:http': (file) => file.startsWith('server/'),
-  'classic-level': (file) =>
-    ['storage/records/level-batch.ts', 'storage/records/level-records.ts', 'storage/records/record-reader-worker.ts'].includes(file),
+  'classic-level': (file) => /^storage\/records\/(level-(batch|iterators|records)|record-reader-worker)\.ts$/.test(file),
 }
 
 /**

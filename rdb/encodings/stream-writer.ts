@@ -16,6 +16,9 @@ const AIM_NODE_BYTES = 64 * 1024
 const MAX_NODE_BYTES = 2 ** 30
 /** About the bytes of an entry beside its fields and values. */
 const HELD_ENTRY_BYTES = 32
+/** The input for which an entry or pending entry counts beside its content. */
+const ENTRY_INPUT_BYTES = 64
+const PENDING_INPUT_BYTES = 64
 const UNKNOWN = (1n << 64n) - 1n
 const NEVER_MS = -1
 
@@ -33,7 +36,7 @@ export function* writeStream({ out, version, limits }: WriteContext, value: RdbS
     let entryBytes = HELD_ENTRY_BYTES
     for (const text of next.value.fields) entryBytes += text.length
     sizeBytes += entryBytes
-    out.countInput(entryBytes)
+    out.countInput(entryBytes + ENTRY_INPUT_BYTES)
     if (out.isFull) yield out.take()
   }
   if (isWhole) yield* writeHeld(out, limits, value.count, held)
@@ -59,7 +62,10 @@ function* writeHeld(out: RdbOutput, limits: PackingLimits, count: number, entrie
     const addedBytes = entry.fields.reduce((sum, text) => sum + text.length, 0)
     if (inNode > 0 && (inNode >= maxEntries || packing.sizeWith(inNode) + addedBytes >= maxBytes)) {
       nodes.push(entries.slice(start, index))
+      out.countInput(inNode * ENTRY_INPUT_BYTES + packing.sizeWith(inNode))
       start = index
+      // Not within a node: other streams use the same packing.
+      if (out.isFull) yield out.take()
     }
     if (start === index) packing.beginNode(entry)
     packing.add(entry)
@@ -148,6 +154,7 @@ function writeNode(out: RdbOutput, entries: readonly RdbStreamEntry[]): void {
   const master = at(entries, 0)
   packing.beginNode(master, entries.length)
   for (const entry of entries) packing.add(entry)
+  out.countInput(entries.length * ENTRY_INPUT_BYTES)
   out.string(master.id)
   out.packed(packing.finished())
 }
@@ -159,6 +166,7 @@ function* writeGroup(out: RdbOutput, version: number, group: RdbGroup): Generato
   out.writeLength(group.pendingCount)
   let count = 0
   for (const { id, deliveredAtMs, deliveryCount } of group.pending) {
+    out.countInput(PENDING_INPUT_BYTES)
     out.raw(id)
     out.milliseconds(deliveredAtMs)
     out.writeLength(deliveryCount)
@@ -177,6 +185,7 @@ function* writeConsumer(out: RdbOutput, version: number, consumer: RdbConsumer):
   out.writeLength(consumer.pendingCount)
   let count = 0
   for (const id of consumer.pendingIds) {
+    out.countInput(PENDING_INPUT_BYTES)
     out.raw(id)
     count++
     if (out.isFull) yield out.take()

@@ -100,7 +100,7 @@ function* hold<T>(
 }
 
 /** The input for which a written element counts: many short ones take longer than their bytes. */
-const WRITTEN_INPUT_BYTES = 16
+const WRITTEN_INPUT_BYTES = 64
 
 /** Writes the count and the elements, held and not. */
 function* writeAll<T>(out: RdbOutput, count: number, { held, rest }: Held<T>, write: (element: T) => void): Generator<Buffer> {

@@ -1,21 +1,40 @@
 /** The bytes of an RDB that is being written; format/input.ts has the grammar of primitives. */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { LENGTH_32, LENGTH_64, STRING_INT8, STRING_INT16, STRING_INT32, STRING_LZF } from './codes.ts'
 import { Crc64 } from './crc64.ts'
-import { lzfCompress } from './lzf.ts'
+import { lzfCompressInto, MIN_SAVED_BYTES } from './lzf.ts'
 
 /** The length from which on a chunk is handed on. */
 const CHUNK_BYTES = 64 * 1024
 /**
  * The input after which a chunk is handed on whatever its length, in bytes. Compression, and
- * elements that are held, take time for input of which little comes out.
+ * elements that are held, take time for input of which little comes out. Keys and elements count as
+ * input, too. So the work for a chunk takes less than a millisecond, unless an element is large.
  */
-const MAX_INPUT_BYTES = 128 * 1024
-/** The first buffer: most values fit. */
+const MAX_INPUT_BYTES = 64 * 1024
+/** The first buffer: most values fit. Each buffer that is too small is followed by a larger one. */
 const SMALL_BYTES = 512
+const GROWTH = 8
+/** The buffer of a long output, in which several chunks lie. */
+const BUFFER_BYTES = 4 * CHUNK_BYTES
 const NO_BYTES = Buffer.alloc(0)
 const MIN_COMPRESSED_BYTES = 21
+/** Longer strings are not compressed: compression runs in one go, about a millisecond for these. */
+const MAX_COMPRESSED_BYTES = 256 * 1024
+/**
+ * Once this many short strings in a row could not be compressed, one of some is tried until one
+ * can. Long strings are always tried.
+ */
+const MAX_FAILURES = 64
+const TRIED_MASK = 7
+const SHORT_COMPRESSED_BYTES = 1024
 const MAX_INTEGER_LENGTH = 11
+/** Strings up to this length are copied byte by byte, which is faster than a call. */
+const SHORT_BYTES = 48
+
+/** Holds a string while it is compressed. */
+const scratch = Buffer.allocUnsafeSlow(MAX_COMPRESSED_BYTES)
 
 export interface RdbOutputOptions {
   /** True: strings of more than 20 bytes are compressed where that makes them shorter. */
@@ -27,10 +46,14 @@ export interface RdbOutputOptions {
 /** A buffer that grows, and is handed on as a chunk. */
 export class RdbOutput {
   private buffer: Buffer = NO_BYTES
+  /** Where the chunk begins and ends in the buffer. */
+  private start = 0
   private length = 0
   /** The input since the last chunk, in bytes, as far as it is counted. */
   private inputBytes = 0
   private readonly mayCompress: boolean
+  /** The strings in a row that could not be compressed, as far as they were short. */
+  private failures = 0
   private readonly crc: Crc64 | null
 
   constructor({ mayCompress, hasChecksum }: RdbOutputOptions) {
@@ -40,7 +63,7 @@ export class RdbOutput {
 
   /** True when a chunk is to be handed on: it is long, or has taken its time. */
   get isFull(): boolean {
-    return this.length >= CHUNK_BYTES || this.inputBytes >= MAX_INPUT_BYTES
+    return this.length - this.start >= CHUNK_BYTES || this.inputBytes >= MAX_INPUT_BYTES
   }
 
   /** Counts input of which nothing is written yet. */
@@ -53,10 +76,9 @@ export class RdbOutput {
    * none where the chunk was full of counted input.
    */
   take(): Buffer {
-    const chunk = this.buffer.subarray(0, this.length)
+    const chunk = this.buffer.subarray(this.start, this.length)
     this.crc?.update(chunk)
-    this.buffer = NO_BYTES
-    this.length = 0
+    this.start = this.length
     this.inputBytes = 0
     return chunk
   }
@@ -72,15 +94,23 @@ export class RdbOutput {
   }
 
   raw(bytes: Bytes): void {
-    this.makeRoom(bytes.length)
-    this.buffer.latin1Write(bytes, this.length)
-    this.length += bytes.length
+    const { length } = bytes
+    this.makeRoom(length)
+    const { buffer } = this
+    let to = this.length
+    if (length <= SHORT_BYTES) for (let i = 0; i < length; i++) buffer[to++] = bytes.charCodeAt(i)
+    else buffer.latin1Write(bytes, to)
+    this.length += length
   }
 
-  rawBuffer(bytes: Buffer): void {
-    this.makeRoom(bytes.length)
-    this.buffer.set(bytes, this.length)
-    this.length += bytes.length
+  rawBuffer(bytes: Buffer, start = 0, end = bytes.length): void {
+    const count = end - start
+    this.makeRoom(count)
+    const { buffer } = this
+    let to = this.length
+    if (count <= SHORT_BYTES) for (let i = start; i < end; i++) buffer[to++] = must(bytes[i])
+    else bytes.copy(buffer, to, start, end)
+    this.length += count
   }
 
   writeLength(value: number): void {
@@ -126,17 +156,32 @@ export class RdbOutput {
 
   /** Writes a string in its shortest form. */
   string(bytes: Bytes): void {
-    if (bytes.length <= MAX_INTEGER_LENGTH && this.integer(bytes)) return
-    if (this.mayCompress && bytes.length >= MIN_COMPRESSED_BYTES && this.compressed(Buffer.from(bytes, 'latin1'))) return
-    this.writeLength(bytes.length)
+    const { length } = bytes
+    if (length <= MAX_INTEGER_LENGTH && this.integer(bytes)) return
+    if (this.isTried(length)) {
+      scratch.latin1Write(bytes, 0)
+      if (this.compressed(scratch, 0, length)) return
+    }
+    this.writeLength(length)
     this.raw(bytes)
+  }
+
+  /** Writes the bytes from `start` to before `end` as a string in its shortest form. */
+  stringOf(bytes: Buffer, start: number, end: number): void {
+    if (end - start <= MAX_INTEGER_LENGTH && this.integer(bytes.latin1Slice(start, end))) return
+    this.bytesAsString(bytes, start, end)
   }
 
   /** Writes a packed encoding as a string. */
   packed(bytes: Buffer): void {
-    if (this.mayCompress && bytes.length >= MIN_COMPRESSED_BYTES && this.compressed(bytes)) return
-    this.writeLength(bytes.length)
-    this.rawBuffer(bytes)
+    this.bytesAsString(bytes, 0, bytes.length)
+  }
+
+  private bytesAsString(bytes: Buffer, start: number, end: number): void {
+    const length = end - start
+    if (this.isTried(length) && this.compressed(bytes, start, end)) return
+    this.writeLength(length)
+    this.rawBuffer(bytes, start, end)
   }
 
   private integer(bytes: Bytes): boolean {
@@ -152,23 +197,45 @@ export class RdbOutput {
     return true
   }
 
-  private compressed(bytes: Buffer): boolean {
-    this.inputBytes += bytes.length
-    const shorter = lzfCompress(bytes)
-    if (shorter === null) return false
-    this.byte(STRING_LZF)
-    this.writeLength(shorter.length)
-    this.writeLength(bytes.length)
-    this.rawBuffer(shorter)
+  /** True if a string of this length is to be compressed, if it can be. */
+  private isTried(length: number): boolean {
+    if (!this.mayCompress || length < MIN_COMPRESSED_BYTES || length > MAX_COMPRESSED_BYTES) return false
+    if (length >= SHORT_COMPRESSED_BYTES || this.failures < MAX_FAILURES) return true
+    return (++this.failures & TRIED_MASK) === 0
+  }
+
+  /** Writes a string compressed, in place. Returns false if that would not make it shorter. */
+  private compressed(bytes: Buffer, start: number, end: number): boolean {
+    const length = end - start
+    this.inputBytes += length
+    const lengthBytes = length < 0x40 ? 1 : length < 0x4000 ? 2 : 5
+    const headBytes = 1 + 2 * lengthBytes
+    this.makeRoom(headBytes + length)
+    const head = this.length
+    const from = head + headBytes
+    const to = lzfCompressInto(bytes, start, end, this.buffer, from, from + length - MIN_SAVED_BYTES)
+    if (to < 0) {
+      if (length < SHORT_COMPRESSED_BYTES && this.failures < MAX_FAILURES) this.failures++
+      return false
+    }
+    this.failures = 0
+    this.buffer[this.length++] = STRING_LZF
+    this.writeLength(to - from)
+    this.writeLength(length)
+    if (this.length < from) this.buffer.copyWithin(this.length, from, to)
+    this.length += to - from
     return true
   }
 
   private makeRoom(count: number): void {
-    const needed = this.length + count
-    if (needed <= this.buffer.length) return
-    const isSmall = needed <= SMALL_BYTES && this.buffer.length === 0
-    const grown = Buffer.allocUnsafeSlow(isSmall ? SMALL_BYTES : Math.max(2 * CHUNK_BYTES, this.buffer.length * 2, needed))
-    this.buffer.copy(grown, 0, 0, this.length)
+    if (this.length + count <= this.buffer.length) return
+    const { start, length } = this
+    const kept = length - start
+    const usual = Math.min(BUFFER_BYTES, Math.max(SMALL_BYTES, this.buffer.length * GROWTH))
+    const grown = Buffer.allocUnsafeSlow(kept + count <= usual ? usual : Math.max(kept * 2, kept + count))
+    this.buffer.copy(grown, 0, start, length)
     this.buffer = grown
+    this.start = 0
+    this.length = kept
   }
 }

@@ -5,10 +5,22 @@
  * binlog.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import type { RdbItem } from '../../rdb/values.ts'
+import type { BufferRange, RdbItem, RdbStringValue } from '../../rdb/values.ts'
 import type { DataSnapshot } from '../records/data-snapshot.ts'
-import type { RecordPair } from '../records/record-reader.ts'
-import { DamageError, libraryKey, readLibrary, readRecordKey, readRoot, rootRange } from '../records/records.ts'
+import type { NamedRecord } from '../records/record-store.ts'
+import {
+  DamageError,
+  KIND_STRING,
+  libraryKey,
+  ROOT_PREFIX_BYTES,
+  readLibrary,
+  rootExpireAtMs,
+  rootIn,
+  rootKind,
+  rootRange,
+  rootStart,
+} from '../records/records.ts'
+import { CRC_BYTES } from '../records/seal.ts'
 import { rdbValueOf } from './outgoing.ts'
 import { SnapshotValues } from './snapshot-values.ts'
 
@@ -42,7 +54,7 @@ export async function* snapshotItems(
       { kind: 'database', index },
       { kind: 'sizes', keyCount: keys, deadlineCount: volatile },
     ]
-    const iterator = snapshot.iterate(rootRange(id, ''))
+    const iterator = snapshot.iterateNamed(rootRange(id, ''))
     try {
       for (let records = await iterator.next(KEYS_PER_READ); records.length > 0; records = await iterator.next(KEYS_PER_READ)) {
         yield keysOf(values, records, (key, expireAtMs) => isWanted(index, key, expireAtMs))
@@ -63,15 +75,33 @@ function* libraries(snapshot: DataSnapshot): Generator<RdbItem> {
 
 function* keysOf(
   values: SnapshotValues,
-  records: readonly RecordPair[],
+  records: readonly NamedRecord[],
   isWanted: (key: Bytes, expireAtMs: number) => boolean,
 ): Generator<RdbItem> {
   for (const [recordKey, record] of records) {
-    const root = readRoot(record)
-    const { expireAtMs } = root
-    const key = readRecordKey(recordKey)
-    if (key.type !== 'root') throw new DamageError('a record that is not a root among the roots')
-    if (!isWanted(key.key, expireAtMs)) continue
-    yield { kind: 'key', key: key.key, expireAtMs: expireAtMs === 0 ? null : expireAtMs, value: rdbValueOf(values.valueOf(root)) }
+    const start = rootStart(record)
+    const deadlineMs = rootExpireAtMs(record, start)
+    const key = recordKey.slice(ROOT_PREFIX_BYTES)
+    if (!isWanted(key, deadlineMs)) continue
+    const value = rootKind(record) === KIND_STRING ? new StoredString(record, start) : rdbValueOf(values.valueOf(rootIn(record, start)))
+    yield { kind: 'key', key, expireAtMs: deadlineMs === 0 ? null : deadlineMs, value }
+  }
+}
+
+/** A string in its root record. */
+class StoredString implements RdbStringValue {
+  readonly type = 'string'
+  readonly sizeBytes: number
+  readonly range: BufferRange
+
+  constructor(record: Buffer, start: number) {
+    const end = record.length - CRC_BYTES
+    this.range = { buffer: record, start, end }
+    this.sizeBytes = end - start
+  }
+
+  get pieces(): readonly Bytes[] {
+    const { buffer, start, end } = this.range
+    return [buffer.latin1Slice(start, end)]
   }
 }

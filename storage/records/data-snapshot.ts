@@ -4,7 +4,7 @@
  */
 import type { BinlogPosition } from '../binlog/group.ts'
 import { decodeMeta, type StoreMeta } from './meta.ts'
-import type { RecordIterator, RecordRange, RecordSnapshot, RecordStore } from './record-store.ts'
+import type { NamedIterator, RecordIterator, RecordRange, RecordSnapshot, RecordStore } from './record-store.ts'
 import { ALL_RECORDS, CURSORS_KEY, META_KEY } from './records.ts'
 
 export interface DataSnapshot {
@@ -16,8 +16,8 @@ export interface DataSnapshot {
   readonly meta: StoreMeta
   /** Returns one record. Throws if the store has been closed meanwhile. */
   getSync(key: Buffer): Buffer | undefined
-  /** Returns the records of a range, like `read`. */
-  iterate(range: RecordRange): RecordIterator
+  /** Returns the records of a range with their keys as bytes. Fails like `read`. */
+  iterateNamed(range: RecordRange): NamedIterator
   /** Returns the approximate bytes that LevelDB needs for all of it. */
   estimateBytes(): Promise<number>
   /**
@@ -44,7 +44,7 @@ export function takeSnapshot(records: RecordStore): DataSnapshot {
     keys: databases.reduce((sum, { keys }) => sum + keys, 0),
     meta,
     getSync: (key) => snapshot.getSync(key),
-    iterate: (range) => snapshot.iterate(range),
+    iterateNamed: (range) => snapshot.iterateNamed(range),
     estimateBytes: () => records.approximateSize(ALL_RECORDS),
     read: (after) => readRecords(snapshot, after),
     close: () => snapshot.close(),

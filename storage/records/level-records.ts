@@ -7,9 +7,10 @@ import { ClassicLevel } from 'classic-level'
 import { rethrowAssertion } from '../../base/assert.ts'
 import { contentOf, realFiles, realPathOf } from '../../base/files.ts'
 import { BulkLoad } from './bulk-load.ts'
-import { iterateLevel, iterateLevelKeys, LevelBatch } from './level-batch.ts'
+import { LevelBatch } from './level-batch.ts'
 import { checkLevelDirectory, cutManifest, openingBytes, syncLevelDirectory, syncLevelLogs, syncLogNames } from './level-directory.ts'
 import { installTables } from './level-install.ts'
+import { iterateLevel, iterateLevelKeys, iterateLevelNamed } from './level-iterators.ts'
 import type { MergedTable } from './record-merge.ts'
 import { type RecordPair, RecordReader } from './record-reader.ts'
 import type {
@@ -168,6 +169,10 @@ export class LevelRecords implements RecordStore {
       iterate: (range) => {
         if (isClosed) throw new Error('the snapshot has been closed')
         return iterateLevel(level, range, { snapshot })
+      },
+      iterateNamed: (range) => {
+        if (isClosed) throw new Error('the snapshot has been closed')
+        return iterateLevelNamed(level, range, snapshot)
       },
       close: () => {
         isClosed = true

@@ -65,6 +65,16 @@ export interface RecordIterator {
   close(): Promise<void>
 }
 
+/** A record whose key is bytes in a string. */
+export type NamedRecord = readonly [key: Bytes, value: Buffer]
+
+/** An iterator over the records of a range, with their keys as bytes. */
+export interface NamedIterator {
+  /** Returns the next records, at most `count`; none at the end. */
+  next(count: number): Promise<readonly NamedRecord[]>
+  close(): Promise<void>
+}
+
 /**
  * The form in which record keys are read: as UTF-8 text, which is cheap, or as bytes, which any key
  * can be.
@@ -87,6 +97,8 @@ export interface KeyIterator {
 export interface RecordSnapshot {
   getSync(key: Buffer): Buffer | undefined
   iterate(range: RecordRange): RecordIterator
+  /** Like `iterate`, at two thirds of the cost where the keys are UTF-8. */
+  iterateNamed(range: RecordRange): NamedIterator
   close(): Promise<void>
 }
 

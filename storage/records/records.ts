@@ -18,12 +18,14 @@
  *   payload of kind 2, a rope:            objectId(8) length(8)
  *   payload of kinds 3 to 7, collections: values/collection.ts; their pages: tree/page-codec.ts
  */
-import { crc32 } from 'node:zlib'
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
+import { CRC_BYTES, isSealed, seal } from './seal.ts'
 
 const RECORD_VERSION = 1
-const CRC_BYTES = 4
+/** Offsets in a root record. */
+const KIND_AT = 1
+const FLAGS_AT = 2
 
 export const KIND_STRING = 1
 export const KIND_ROPE = 2
@@ -196,23 +198,21 @@ export function textRecord(text: string): Buffer {
   return seal(buffer, length)
 }
 
-/** Ends a record of this length with its CRC. */
-function seal(buffer: Buffer, length: number): Buffer {
-  assert(length > 0 && length + CRC_BYTES <= buffer.length, 'a record lies inside its buffer')
-  buffer.writeUInt32BE(crc32(buffer.subarray(0, length)), length)
-  return buffer.subarray(0, length + CRC_BYTES)
-}
-
 /**
  * Returns a record without its CRC. Throws DamageError if the CRC is wrong or the version unknown:
  * LevelDB does not check its own CRCs.
  */
 function unseal(value: Buffer, what: string): Buffer {
+  return value.subarray(0, unsealedLength(value, what))
+}
+
+/** Returns the length of a record without its CRC. Throws DamageError, like `unseal`. */
+function unsealedLength(value: Buffer, what: string): number {
   const length = value.length - CRC_BYTES
   if (length < 1) throw new DamageError(`${what} record: cut short`)
-  if (crc32(value.subarray(0, length)) !== value.readUInt32BE(length)) throw new DamageError(`${what} record: fails its CRC`)
+  if (!isSealed(value)) throw new DamageError(`${what} record: fails its CRC`)
   if (value[0] !== RECORD_VERSION) throw new DamageError(`${what} record: unknown version ${value[0]}`)
-  return value.subarray(0, length)
+  return length
 }
 
 function writeRootHead(buffer: Buffer, kind: number, expireAtMs: number): void {
@@ -240,15 +240,34 @@ export const RESTORE_ADVICE = 'restore the whole data directory from a backup, o
 
 /** Decodes a root record. Throws DamageError if it does not follow the grammar. */
 export function readRoot(record: Buffer): Root {
-  const value = unseal(record, 'root')
-  const kind = value[1]
-  const flags = value[2]
-  if (kind === undefined || flags === undefined || (flags & ~HAS_DEADLINE) !== 0) throw new DamageError('root record: bad head')
+  return rootIn(record, rootStart(record))
+}
+
+/** The kind of a root record. REQUIRES: `rootStart` has checked it. */
+export const rootKind = (record: Buffer): number => must(record[KIND_AT])
+
+/** Checks a root record. Returns where its payload starts; it ends CRC_BYTES before the record. */
+export function rootStart(record: Buffer): number {
+  const length = unsealedLength(record, 'root')
+  const kind = record[KIND_AT] ?? 0
+  const flags = record[FLAGS_AT] ?? 0
+  if (length <= FLAGS_AT || (flags & ~HAS_DEADLINE) !== 0) throw new DamageError('root record: bad head')
   if (!(kind >= KIND_STRING && kind <= KIND_STREAM)) throw new DamageError(`root record: unknown kind ${kind}`)
   const start = flags & HAS_DEADLINE ? 11 : 3
-  if (value.length < start) throw new DamageError('root record: cut short')
-  if (kind === KIND_ROPE && value.length !== start + 16) throw new DamageError('root record: a rope of the wrong size')
-  return { kind, expireAtMs: start === 11 ? readUint64(value, 3) : 0, payload: value.subarray(start) }
+  if (length < start) throw new DamageError('root record: cut short')
+  if (kind === KIND_ROPE && length !== start + 16) throw new DamageError('root record: a rope of the wrong size')
+  return start
+}
+
+/** Returns the root in a record whose payload starts there. */
+export function rootIn(record: Buffer, start: number): Root {
+  const expireAtMs = rootExpireAtMs(record, start)
+  return { kind: rootKind(record), expireAtMs, payload: record.subarray(start, record.length - CRC_BYTES) }
+}
+
+/** Returns the deadline in a root record whose payload starts there; 0 means none. */
+export function rootExpireAtMs(record: Buffer, start: number): number {
+  return start === 11 ? readUint64(record, 3) : 0
 }
 
 /** Returns the object id in a root's payload, or 0 if the value has no pages. */

@@ -91,6 +91,39 @@ test('field deadlines are written from version 12 on, and counted where they are
   }
 })
 
+test('a string in a buffer is written as one made of the same bytes', () => {
+  const chance = seeded('rdb ranges')
+  const texts = ['', '0', '-0', '00', '-1', '127', '128', '-32768', '32768', '2147483647', '-2147483648', '2147483648', '99999999999']
+  texts.push(
+    '1.5',
+    '1e3',
+    ' 1',
+    '\xff',
+    'x'.repeat(20),
+    'x'.repeat(21),
+    'x'.repeat(63),
+    'x'.repeat(64),
+    'ab'.repeat(9000),
+    'x'.repeat(300_000),
+  )
+  for (let round = 0; round < 300; round++) {
+    const letters = chance.pick([2, 10, 256])
+    texts.push(Array.from({ length: chance.integer(400) }, () => String.fromCharCode(chance.integer(letters))).join(''))
+  }
+  for (const mayCompress of [true, false]) {
+    const [whole, ranges] = [new RdbWriter({ mayCompress }), new RdbWriter({ mayCompress })]
+    for (const [index, text] of texts.entries()) {
+      const buffer = Buffer.from(`abc${text}def`, 'latin1')
+      const value = { type: 'string', sizeBytes: text.length, pieces: [text] } as const
+      const item = { kind: 'key', key: `key ${index}`, expireAtMs: index % 3 === 0 ? index + 1 : null } as const
+      const expected = Buffer.concat([...whole.write({ ...item, value }), ...whole.end()])
+      const range = { buffer, start: 3, end: 3 + text.length }
+      const found = Buffer.concat([...ranges.write({ ...item, value: { ...value, range } }), ...ranges.end()])
+      assert.equal(found, expected, `${text.length} bytes: ${text.slice(0, 20)}`)
+    }
+  }
+})
+
 test('a diskless full sync has its mark before and after the file', async () => {
   const mark = 'a'.repeat(40)
   const bytes = await gathered(withEofMark(writeRdb([keyItem('k', { type: 'string', value: 'v' })]), mark))

@@ -10,8 +10,8 @@ import type { RdbItem, RdbValue } from '../../rdb/values.ts'
 import { RdbWriter } from '../../rdb/writer.ts'
 
 /** The most input between two chunks, in bytes and elements. */
-const MAX_BYTES = 256 * 1024
-const MAX_ELEMENTS = 8192
+const MAX_BYTES = 96 * 1024
+const MAX_ELEMENTS = 1024
 
 const ZERO_ID = streamId(0n, 0n)
 const TEXT = 'x'.repeat(20_000)
@@ -52,6 +52,30 @@ test('many strings that compress well', () => {
   assertSlices((taken) => numbers(500, () => ({ type: 'string', sizeBytes: TEXT.length, pieces: taken([TEXT], lengthOf) })))
 })
 
+/** A string that lies in a buffer, as in a record of a snapshot. */
+function stored(text: string, taken: (texts: string[]) => void): RdbValue {
+  const buffer = Buffer.from(text, 'latin1')
+  const { length } = text
+  const range = {
+    get buffer() {
+      taken([text])
+      return buffer
+    },
+    start: 0,
+    end: length,
+  }
+  return { type: 'string', sizeBytes: length, pieces: [text], range }
+}
+
+test('many strings of a snapshot, short, random or compressible', () => {
+  const random = Array.from({ length: 400 }, (_, i) => String.fromCharCode((i * i * 7919) % 251)).join('')
+  for (const text of ['7', 'short', random, TEXT]) {
+    assertSlices(function* (taken) {
+      for (let i = 0; i < 3000; i++) yield stored(text, (texts) => [...taken(texts, lengthOf)])
+    })
+  }
+})
+
 test('a long list whose elements compress well', () => {
   assertSlices((taken) => [
     {
@@ -76,6 +100,18 @@ test('a stream whose entries compress well', () => {
   assertSlices((taken) => [
     { type: 'stream', count: entries.length, entries: taken(entries, ({ fields }) => fields.join('').length), ...state },
   ])
+})
+
+test('a stream with many pending entries', () => {
+  const count = 20_000
+  const ids = numbers(count, (i) => streamId(BigInt(i + 1), 0n))
+  const pending = ids.map((id) => ({ id, deliveredAtMs: 1, deliveryCount: 1 }))
+  const state = { firstId: ZERO_ID, maxDeletedId: ZERO_ID, lastId: streamId(1n, 0n), entriesAdded: 1n }
+  assertSlices((taken) => {
+    const consumer = { name: 'c', seenAtMs: 1, activeAtMs: 1, pendingCount: count, pendingIds: taken(ids, lengthOf) }
+    const group = { name: 'g', lastId: ZERO_ID, entriesRead: 1n, pendingCount: count, consumers: [consumer] }
+    return [{ type: 'stream', count: 0, entries: [], ...state, groups: [{ ...group, pending: taken(pending, () => 24) }] }]
+  })
 })
 
 test('collections that are to be packed, however large', () => {

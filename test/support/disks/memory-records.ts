@@ -24,7 +24,7 @@ import type {
   RecordSnapshot,
   RecordStore,
 } from '../../../storage/records/record-store.ts'
-import { type Changes, get, keysOf, merge, type Rows, select } from '../harness/memory-rows.ts'
+import { type Changes, get, keysOf, merge, namedOf, type Rows, select } from '../harness/memory-rows.ts'
 import { MemoryLoad } from './memory-load.ts'
 
 /** A visible change. */
@@ -165,18 +165,14 @@ export class MemoryRecords implements RecordStore {
     this.mustBeOpen()
     const { rows, openings } = this
     let isClosed = false
-    const mustBeValid = () => {
+    const valid = (): Rows => {
       if (isClosed || openings !== this.openings) throw levelError('LEVEL_SNAPSHOT_NOT_OPEN', 'Snapshot is not open')
+      return rows
     }
     return {
-      getSync: (key) => {
-        mustBeValid()
-        return get(rows, key)
-      },
-      iterate: (range) => {
-        mustBeValid()
-        return this.iterateRows(rows, range)
-      },
+      getSync: (key) => get(valid(), key),
+      iterate: (range) => this.iterateRows(valid(), range),
+      iterateNamed: (range) => namedOf(this.iterateRows(valid(), range)),
       close: async () => {
         isClosed = true
       },

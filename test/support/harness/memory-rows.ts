@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { type Bytes, bytesOf } from '../../../base/bytes.ts'
-import type { KeyForm, KeyIterator, RecordIterator, RecordRange } from '../../../storage/records/record-store.ts'
+import type { KeyForm, KeyIterator, NamedIterator, RecordIterator, RecordRange } from '../../../storage/records/record-store.ts'
 
 type Row = readonly [key: Bytes, value: Buffer]
 export type Rows = readonly Row[]
@@ -56,6 +56,14 @@ export function keysOf(records: RecordIterator, form: KeyForm): KeyIterator {
       const keys = (await records.next(count)).map(([key]) => key)
       return form === 'text' && !keys.every((key) => isUtf8(key)) ? null : keys.map((key) => bytesOf(key))
     },
+    close: () => records.close(),
+  }
+}
+
+/** Iterates over records with their keys as bytes, as `RecordSnapshot.iterateNamed` does. */
+export function namedOf(records: RecordIterator): NamedIterator {
+  return {
+    next: async (count) => (await records.next(count)).map(([key, value]) => [bytesOf(key), value]),
     close: () => records.close(),
   }
 }
