@@ -9,9 +9,8 @@
  * RDB is written twice from the same snapshot, and the first time only its bytes are counted.
  */
 import { assert, rethrowAssertion } from '../../base/assert.ts'
-import type { RdbItem } from '../../rdb/values.ts'
 import { RdbWriter } from '../../rdb/writer.ts'
-import { snapshotItems } from '../../storage/exchange/snapshot-items.ts'
+import { type SnapshotBatch, snapshotItems } from '../../storage/exchange/snapshot-items.ts'
 import type { DataSnapshot } from '../../storage/records/data-snapshot.ts'
 import type { Begun } from '../master/full-sync-source.ts'
 import type { ReplicaConnection } from '../master/replica-connection.ts'
@@ -144,7 +143,7 @@ export class RdbTransfer implements SnapshotUser {
     }
   }
 
-  private async count(items: AsyncIterable<Iterable<RdbItem>>): Promise<number> {
+  private async count(items: AsyncIterable<SnapshotBatch>): Promise<number> {
     let bytes = 0
     this.isCounting = true
     await this.write(items, (chunk) => {
@@ -155,7 +154,7 @@ export class RdbTransfer implements SnapshotUser {
   }
 
   /** Writes the RDB. Returns false if the transfer has ended meanwhile. */
-  private async write(batches: AsyncIterable<Iterable<RdbItem>>, take: (chunk: Buffer) => void | Promise<void>): Promise<boolean> {
+  private async write(batches: AsyncIterable<SnapshotBatch>, take: (chunk: Buffer) => void | Promise<void>): Promise<boolean> {
     const { mayCompress, compatibility } = this.options
     const writer = new RdbWriter({ version: 10, mayCompress })
     writer.begin()
@@ -163,6 +162,7 @@ export class RdbTransfer implements SnapshotUser {
       for (const item of batch) {
         for (const chunk of writer.write(item)) {
           await take(chunk)
+          await batch.readAhead?.()
           await nextTurn()
           if (this.current !== 'sending') return false
         }
@@ -174,7 +174,7 @@ export class RdbTransfer implements SnapshotUser {
     return this.current === 'sending'
   }
 
-  private async *items(data: DataSnapshot, replicationId: string, atMs: number): AsyncGenerator<Iterable<RdbItem>> {
+  private async *items(data: DataSnapshot, replicationId: string, atMs: number): AsyncGenerator<SnapshotBatch> {
     const aux = {
       'redis-ver': REDIS_VERSION,
       'redis-bits': '64',

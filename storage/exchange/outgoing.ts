@@ -68,8 +68,13 @@ function setOf(set: SetValue): RdbSetValue {
   return { type: 'set', count: set.size, isPacked: set.encodingName === 'intset' && set.size <= MAX_PACKED_COUNT, members: members() }
 }
 
+/** True if a sorted set is written as a listpack, from the least score on. */
+export function isPackedSet(set: SortedSet): boolean {
+  return set.encodingName === 'listpack' && set.size <= MAX_PACKED_COUNT
+}
+
 function sortedSetOf(set: SortedSet): RdbSortedSetValue {
-  const isPacked = set.encodingName === 'listpack' && set.size <= MAX_PACKED_COUNT
+  const isPacked = isPackedSet(set)
   function* members(): Generator<readonly [Bytes, number]> {
     // Redis, too, begins a large one with the greatest score, which makes it fast to load.
     const cursor = isPacked ? set.cursor(0) : set.cursor(set.size - 1, 'backward')

@@ -12,7 +12,9 @@ import {
   DamageError,
   KIND_STRING,
   libraryKey,
+  objectIdOf,
   ROOT_PREFIX_BYTES,
+  type Root,
   readLibrary,
   rootExpireAtMs,
   rootIn,
@@ -37,6 +39,15 @@ export interface SnapshotContent {
   readonly nowMs?: number
 }
 
+/** Some parts of a snapshot in their order. */
+export interface SnapshotBatch extends Iterable<RdbItem> {
+  /**
+   * Reads the pages that come next in values of the batch. A caller that must not wait for the disk
+   * calls it between two chunks. Rejects with DamageError, or the error of a failed read.
+   */
+  readAhead?(): Promise<void>
+}
+
 /**
  * Yields the parts in batches. Each part has to be written before the next one is taken. Throws
  * DamageError, or the error of a failed read.
@@ -44,7 +55,7 @@ export interface SnapshotContent {
 export async function* snapshotItems(
   snapshot: DataSnapshot,
   { hasKeys, hasLibraries, isWanted = () => true, nowMs = 0 }: SnapshotContent,
-): AsyncGenerator<Iterable<RdbItem>> {
+): AsyncGenerator<SnapshotBatch> {
   if (hasLibraries) yield libraries(snapshot)
   if (!hasKeys) return
   const values = new SnapshotValues(snapshot, nowMs)
@@ -57,7 +68,10 @@ export async function* snapshotItems(
     const iterator = snapshot.iterateNamed(rootRange(id, ''))
     try {
       for (let records = await iterator.next(KEYS_PER_READ); records.length > 0; records = await iterator.next(KEYS_PER_READ)) {
-        yield keysOf(values, records, (key, expireAtMs) => isWanted(index, key, expireAtMs))
+        values.announce(rootsWithPages(records))
+        await values.readAhead()
+        const isWantedHere = (key: Bytes, expireAtMs: number) => isWanted(index, key, expireAtMs)
+        yield { [Symbol.iterator]: () => keysOf(values, records, isWantedHere), readAhead: () => values.readAhead() }
       }
     } finally {
       await iterator.close()
@@ -71,6 +85,17 @@ function* libraries(snapshot: DataSnapshot): Generator<RdbItem> {
     if (record === undefined) throw new DamageError(`there is no record of the library '${name}', which the meta record names`)
     yield { kind: 'library', code: readLibrary(record) }
   }
+}
+
+/** Returns the roots among the records that have pages. */
+function rootsWithPages(records: readonly NamedRecord[]): Root[] {
+  const roots: Root[] = []
+  for (const [, record] of records) {
+    if (rootKind(record) === KIND_STRING) continue
+    const root = rootIn(record, rootStart(record))
+    if (objectIdOf(root) !== 0) roots.push(root)
+  }
+  return roots
 }
 
 function* keysOf(

@@ -16,6 +16,8 @@ export interface DataSnapshot {
   readonly meta: StoreMeta
   /** Returns one record. Throws if the store has been closed meanwhile. */
   getSync(key: Buffer): Buffer | undefined
+  /** Returns records, without blocking. Rejects if the store has been closed meanwhile. */
+  getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]>
   /** Returns the records of a range with their keys as bytes. Fails like `read`. */
   iterateNamed(range: RecordRange): NamedIterator
   /** Returns the approximate bytes that LevelDB needs for all of it. */
@@ -44,6 +46,7 @@ export function takeSnapshot(records: RecordStore): DataSnapshot {
     keys: databases.reduce((sum, { keys }) => sum + keys, 0),
     meta,
     getSync: (key) => snapshot.getSync(key),
+    getMany: (keys) => snapshot.getMany(keys),
     iterateNamed: (range) => snapshot.iterateNamed(range),
     estimateBytes: () => records.approximateSize(ALL_RECORDS),
     read: (after) => readRecords(snapshot, after),

@@ -160,18 +160,26 @@ export class LevelRecords implements RecordStore {
   snapshot(): RecordSnapshot {
     const { level } = this
     const snapshot = level.snapshot()
+    const options = { ...RECORD_ENCODING, snapshot }
     let isClosed = false
+    const mustBeOpen = () => {
+      if (isClosed) throw new Error('the snapshot has been closed')
+    }
     return {
       getSync: (key) => {
-        if (isClosed) throw new Error('the snapshot has been closed')
-        return level.getSync<Buffer, Buffer>(key, { ...RECORD_ENCODING, snapshot })
+        mustBeOpen()
+        return level.getSync<Buffer, Buffer>(key, options)
+      },
+      async getMany(keys) {
+        mustBeOpen()
+        return level.getMany<Buffer, Buffer>(keys as Buffer[], options)
       },
       iterate: (range) => {
-        if (isClosed) throw new Error('the snapshot has been closed')
+        mustBeOpen()
         return iterateLevel(level, range, { snapshot })
       },
       iterateNamed: (range) => {
-        if (isClosed) throw new Error('the snapshot has been closed')
+        mustBeOpen()
         return iterateLevelNamed(level, range, snapshot)
       },
       close: () => {

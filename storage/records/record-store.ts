@@ -96,6 +96,7 @@ export interface KeyIterator {
  */
 export interface RecordSnapshot {
   getSync(key: Buffer): Buffer | undefined
+  getMany(keys: readonly Buffer[]): Promise<readonly (Buffer | undefined)[]>
   iterate(range: RecordRange): RecordIterator
   /** Like `iterate`, at two thirds of the cost where the keys are UTF-8. */
   iterateNamed(range: RecordRange): NamedIterator

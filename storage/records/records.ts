@@ -243,8 +243,8 @@ export function readRoot(record: Buffer): Root {
   return rootIn(record, rootStart(record))
 }
 
-/** The kind of a root record. REQUIRES: `rootStart` has checked it. */
-export const rootKind = (record: Buffer): number => must(record[KIND_AT])
+/** The kind of a root record, which `rootStart` checks. */
+export const rootKind = (record: Buffer): number => record[KIND_AT] ?? 0
 
 /** Checks a root record. Returns where its payload starts; it ends CRC_BYTES before the record. */
 export function rootStart(record: Buffer): number {

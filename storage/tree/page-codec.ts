@@ -270,6 +270,32 @@ export function decodeNode(reader: PageReader, tree: Tree): TreeNode {
   return node
 }
 
+/** The pages below an inner page, in order, with the number of elements below each. */
+export interface ChildPages {
+  /** The level of the inner page: the children of level 1 are leaves. */
+  readonly level: number
+  readonly numbers: readonly number[]
+  readonly counts: readonly number[]
+}
+
+/** Returns the pages below the page with this content; null for a leaf. Throws DamageError. */
+export function childrenOf(content: Buffer): ChildPages | null {
+  const reader = new PageReader(content)
+  const level = reader.byte()
+  if (level === 0) return null
+  const isKeyed = (reader.byte() & 1) !== 0
+  const length = reader.varint()
+  if (length > reader.left + 1) throw new DamageError('page: more elements than bytes')
+  if (isKeyed) for (let i = 0; i < length; i++) reader.bytes()
+  const numbers: number[] = []
+  const counts: number[] = []
+  for (let i = 0; i < length; i++) {
+    numbers.push(reader.varint())
+    counts.push(reader.varint())
+  }
+  return { level, numbers, counts }
+}
+
 function decodeValue(reader: PageReader, kind: number): TreeValue {
   if (kind === SCORE_VALUES) return reader.double()
   if (kind === BYTES_VALUES) return reader.bytes()

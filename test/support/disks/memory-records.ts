@@ -13,8 +13,7 @@
  *
  * A crash leaves this store unchanged and returns another one.
  */
-import type { Bytes } from '../../../base/bytes.ts'
-import { bufferOf, bytesOf } from '../../../base/bytes.ts'
+import { type Bytes, bufferOf, bytesOf } from '../../../base/bytes.ts'
 import type { Random } from '../../../base/clock.ts'
 import type {
   RecordBatch,
@@ -171,6 +170,11 @@ export class MemoryRecords implements RecordStore {
     }
     return {
       getSync: (key) => get(valid(), key),
+      getMany: async (keys) => {
+        const found = keys.map((key) => get(valid(), key))
+        await nextTurn()
+        return found
+      },
       iterate: (range) => this.iterateRows(valid(), range),
       iterateNamed: (range) => namedOf(this.iterateRows(valid(), range)),
       close: async () => {
