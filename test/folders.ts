@@ -200,7 +200,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   'server/process': folder('The process: heap, open files, title, memory', 'base server/config'),
   'server/protocol': folder(
-    'Bytes to requests, replies to bytes, and one read for many cold keys',
+    'Bytes to requests, replies to bytes; reading keys ahead, from disk and from memory',
     'base commands/contract commands/parsing storage/keyspace storage/records',
   ),
   'server/wiring': folder(

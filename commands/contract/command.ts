@@ -114,6 +114,11 @@ export interface Command {
    * options. Returns null for invalid arguments.
    */
   readonly findKeys?: (args: readonly Bytes[]) => readonly KeyUse[] | null
+  /**
+   * The position of the first element that the command looks up in the collection at its key. It
+   * serves to preload the element only.
+   */
+  readonly element?: number
   /** The words after the name that are channels or patterns of channels: only the first, or all. */
   readonly channels?: { readonly kind: 'channel' | 'pattern'; readonly count: 'one' | 'all' }
   /**

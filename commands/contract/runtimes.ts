@@ -32,6 +32,12 @@ export interface CommandRuntime {
   readonly minimum: number
   /** The exact number of words; -1 if there may be more than `minimum`. */
   readonly exact: number
+  /** The position of the first key; 0 if the command has none, or none at a fixed position. */
+  readonly firstKey: number
+  /** The distance between keys up to the end of the request; 0 if there is one key only. */
+  readonly keyStep: number
+  /** The position of the first element that is looked up in the key's collection; 0 if none. */
+  readonly element: number
   readonly statistics: CommandCounters
 }
 
@@ -99,8 +105,18 @@ function runtimeOf(command: Command, statistics: CommandCounters): CommandRuntim
     isForSubscribers: FOR_SUBSCRIBERS.has(command.name),
     minimum: Math.abs(command.arity),
     exact: command.arity > 0 ? command.arity : -1,
+    ...keyPositions(command),
+    element: command.element ?? 0,
     statistics,
   }
+}
+
+/** Returns the fixed positions of a command's keys. */
+function keyPositions({ keys }: Command): Pick<CommandRuntime, 'firstKey' | 'keyStep'> {
+  const spec = keys?.[0]
+  if (spec === undefined || !('index' in spec.begin && 'last' in spec.find) || spec.access.includes('not_key'))
+    return { firstKey: 0, keyStep: 0 }
+  return { firstKey: spec.begin.index, keyStep: spec.find.last === 0 ? 0 : spec.find.step }
 }
 
 /** The command of a request that names none. */

@@ -46,6 +46,7 @@ const hset = command({
   arity: -4,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'update'),
+  element: 2,
   history: [['4.0.0', 'Accepts multiple `field` and `value` arguments.']],
   isVerbatim: true,
   run(context, args) {
@@ -64,6 +65,7 @@ const hmset = command({
   arity: -4,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'update'),
+  element: 2,
   docFlags: ['deprecated'],
   deprecatedSince: '4.0.0',
   replacedBy: '`HSET` with multiple field-value pairs',
@@ -85,6 +87,7 @@ const hsetnx = command({
   arity: 4,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'insert'),
+  element: 2,
   isVerbatim: true,
   run(context, args) {
     const { db, server } = context
@@ -109,6 +112,7 @@ const hget = command({
   arity: 3,
   flags: ['readonly', 'fast'],
   keys: firstKey('RO', 'access'),
+  element: 2,
   run({ db }, args) {
     return readAs(db, args[1], Hash)?.get(args[2]) ?? null
   },
@@ -124,6 +128,7 @@ const hmget = command({
   arity: -3,
   flags: ['readonly', 'fast'],
   keys: firstKey('RO', 'access'),
+  element: 2,
   run({ db }, args) {
     const hash = readAs(db, args[1], Hash)
     const values: Reply[] = []
@@ -142,6 +147,7 @@ const hdel = command({
   arity: -3,
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'delete'),
+  element: 2,
   history: [['2.4.0', 'Accepts multiple `field` arguments.']],
   isVerbatim: true,
   run(context, args) {
@@ -166,6 +172,7 @@ const hexists = command({
   arity: 3,
   flags: ['readonly', 'fast'],
   keys: firstKey('RO'),
+  element: 2,
   run: ({ db }, args) => (readAs(db, args[1], Hash)?.has(args[2]) === true ? 1 : 0),
 })
 
@@ -192,6 +199,7 @@ const hstrlen = command({
   arity: 3,
   flags: ['readonly', 'fast'],
   keys: firstKey('RO'),
+  element: 2,
   run: ({ db }, args) => readAs(db, args[1], Hash)?.get(args[2])?.length ?? 0,
 })
 

@@ -13,6 +13,7 @@ const shared = {
   arity: 4,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'access', 'update'),
+  element: 2,
   complexity: 'O(1)',
 } as const
 

@@ -18,6 +18,7 @@ const sadd = command({
   arity: -3,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'insert'),
+  element: 2,
   isVerbatim: true,
   run(context, args) {
     const { config } = context.server
@@ -41,6 +42,7 @@ const srem = command({
   arity: -3,
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'delete'),
+  element: 2,
   isVerbatim: true,
   run(context, args) {
     const set = findAs(context.db, args[1], SetValue)
@@ -64,6 +66,7 @@ const sismember = command({
   arity: 3,
   flags: ['readonly', 'fast'],
   keys: firstKey('RO'),
+  element: 2,
   run({ db }, args) {
     return readAs(db, args[1], SetValue)?.has(args[2]) === true ? 1 : 0
   },
@@ -79,6 +82,7 @@ const smismember = command({
   arity: -3,
   flags: ['readonly', 'fast'],
   keys: firstKey('RO', 'access'),
+  element: 2,
   run({ db }, args) {
     const set = readAs(db, args[1], SetValue)
     const found: Reply[] = []

@@ -37,6 +37,7 @@ const zadd = command({
   arity: -4,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'update'),
+  element: 3,
   history: [
     ['2.4.0', 'Accepts multiple elements.'],
     ['3.0.2', 'Added the `XX`, `NX`, `CH` and `INCR` options.'],
@@ -155,6 +156,7 @@ const zincrby = command({
   arity: 4,
   flags: ['write', 'denyoom', 'fast'],
   keys: firstKey('RW', 'access', 'update'),
+  element: 3,
   isVerbatim: true,
   run: (context, args) => increment(context, args[1], args[2], args[3], INCR),
 })
@@ -169,6 +171,7 @@ const zrem = command({
   arity: -3,
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'delete'),
+  element: 2,
   history: [['2.4.0', 'Accepts multiple elements.']],
   isVerbatim: true,
   run(context, args) {
@@ -193,6 +196,7 @@ const zscore = command({
   arity: 3,
   flags: ['readonly', 'fast'],
   keys: firstKey('RO', 'access'),
+  element: 2,
   run: ({ db }, args) => scoreReply(readAs(db, args[1], SortedSet), args[2]),
 })
 
@@ -206,6 +210,7 @@ const zmscore = command({
   arity: -3,
   flags: ['readonly', 'fast'],
   keys: firstKey('RO', 'access'),
+  element: 2,
   run({ db }, args) {
     const set = readAs(db, args[1], SortedSet)
     const scores: Reply[] = []
@@ -239,6 +244,7 @@ const ranks = {
   arity: -3,
   flags: ['readonly', 'fast'],
   keys: firstKey('RO', 'access'),
+  element: 2,
   history: [['7.2.0', 'Added the optional `WITHSCORE` argument.']],
 } as const
 

@@ -4,6 +4,7 @@ import type { Executor } from '../../commands/execution/executor.ts'
 import type { Turn } from '../loop/turn.ts'
 import type { DecoderLimits } from '../protocol/decoder-limits.ts'
 import type { Prefetcher } from '../protocol/prefetch.ts'
+import type { Preloader } from '../protocol/preloader.ts'
 import type { Connection } from './connection.ts'
 import type { ReplicaSocket } from './replica-socket.ts'
 
@@ -19,6 +20,7 @@ export interface ConnectionHost {
   readonly executor: Executor
   readonly turn: Turn
   readonly prefetcher: Prefetcher
+  readonly preloader: Preloader
   readonly limits: DecoderLimits
   readonly acl: Acl
   /** Limit in bytes for input that has not run; infinite for none. */

@@ -262,17 +262,19 @@ export class Connection extends SessionState implements Client, TurnClient {
       this.pumpCold()
       return
     }
+    const batch = host.preloader.newBatch()
     try {
       while (!this.isHeld && this.closing === 'no') {
-        const args = decoder.next()
-        if (args === null) return
-        request.fill(args, decoder.rawBuffer, decoder.rawStart, decoder.rawEnd)
-        this.run()
+        if (!batch.fill(decoder)) return
+        host.preloader.preload(this.database, batch)
+        while (!this.isHeld && this.closing === 'no' && batch.nextInto(request)) this.run()
       }
+      this.cold.keep(batch.rest())
     } catch (error) {
       this.protocolError(error)
       return
     } finally {
+      batch.end()
       host.executor.releaseReadBuffer() // before the next read overwrites the buffer
       if (!this.isHeld) request.clear()
     }

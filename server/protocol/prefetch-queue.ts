@@ -22,6 +22,12 @@ export class PrefetchQueue {
     decoder.retain()
   }
 
+  /** Adds requests that the connection has decoded and may not run now. */
+  keep(requests: readonly Bytes[][]): void {
+    this.requests.push(...requests)
+    this.hasMoreToDecode = false
+  }
+
   /**
    * Runs requests in order, each in `request`, while `mayRun` allows. Returns true if the decoder
    * holds more that may run now.

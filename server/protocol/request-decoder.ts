@@ -126,6 +126,14 @@ export class RequestDecoder {
   }
 
   /**
+   * Returns the words of the next request if it is complete and canonical in the lent buffer;
+   * otherwise null, and `next` finds the reason. REQUIRES: `next` has just returned a request.
+   */
+  nextWhole(): Bytes[] | null {
+    return this.whole()
+  }
+
+  /**
    * Copies the unread input, so that the lent buffer may be reused; next() continues with the copy.
    */
   retain(): void {

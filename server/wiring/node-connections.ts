@@ -13,6 +13,7 @@ import type { ClientRegistry } from '../network/client-registry.ts'
 import type { ConnectionHost } from '../network/connection-host.ts'
 import { type DecoderLimits, defaultDecoderLimits } from '../protocol/decoder-limits.ts'
 import { Prefetcher } from '../protocol/prefetch.ts'
+import { Preloader } from '../protocol/preloader.ts'
 import type { NodeState } from './node-state.ts'
 
 /** Limits that follow the configuration. A class, so that compiled code sees one object shape. */
@@ -63,6 +64,7 @@ export function connectionHost(parts: ConnectionParts): ConnectionHost {
     executor,
     turn,
     prefetcher: new Prefetcher(keyspace, executor.runtimes),
+    preloader: new Preloader(keyspace, executor.runtimes),
     limits,
     acl,
     queryLimitBytes: Number.POSITIVE_INFINITY,

@@ -31,6 +31,7 @@ import { TurnTimes } from '../metrics/turn-times.ts'
 import { Connection } from '../network/connection.ts'
 import type { ConnectionHost } from '../network/connection-host.ts'
 import { Prefetcher } from '../protocol/prefetch.ts'
+import { Preloader } from '../protocol/preloader.ts'
 import { accessControl } from './access-control.ts'
 import { executorHooks } from './executor-hooks.ts'
 import { NodeLimits } from './node-connections.ts'
@@ -120,7 +121,13 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
   const executor = new Executor({ keyspace, group, server: server as ServerPort, hooks, gates, monotonicMs, groupStart: () => 0 })
   const hooksOfTurn = { serveBlocked() {}, notifyClients: () => false, feedReplicas() {}, onEnded() {} }
   const turn = new Turn(scratchStorage(keyspace, group, clock), hooksOfTurn, new TurnTimes(latency, clock))
-  const host = scratchHost(executor, turn, { config, acl, prefetcher: new Prefetcher(keyspace, executor.runtimes), monotonicMs })
+  const host = scratchHost(executor, turn, {
+    config,
+    acl,
+    prefetcher: new Prefetcher(keyspace, executor.runtimes),
+    preloader: new Preloader(keyspace, executor.runtimes),
+    monotonicMs,
+  })
   const address = { remote: '', local: '' }
   const connections = Array.from({ length: CLIENTS }, (_, id) => new Connection(unconnected(), id, host, address))
   return { connections, statistics }
@@ -163,12 +170,25 @@ function scratchStorage(keyspace: Keyspace, group: OpenGroup, clock: Clock): Tur
 function scratchHost(
   executor: Executor,
   turn: Turn,
-  { config, acl, prefetcher, monotonicMs }: { config: Config; acl: Acl; prefetcher: Prefetcher; monotonicMs: () => number },
+  {
+    config,
+    acl,
+    prefetcher,
+    preloader,
+    monotonicMs,
+  }: {
+    config: Config
+    acl: Acl
+    prefetcher: Prefetcher
+    preloader: Preloader
+    monotonicMs: () => number
+  },
 ): ConnectionHost {
   return {
     executor,
     turn,
     prefetcher,
+    preloader,
     limits: new NodeLimits(acl),
     acl,
     queryLimitBytes: Number.POSITIVE_INFINITY,

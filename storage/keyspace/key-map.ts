@@ -37,6 +37,10 @@ assert((SEGMENT_SLOTS & (SEGMENT_SLOTS - 1)) === 0 && (FIRST_SLOTS & (FIRST_SLOT
 assert(FIRST_SLOTS <= SEGMENT_SLOTS && MAX_PROBES < SEGMENT_SLOTS, 'the limits of a segment are in order')
 assert(MAX_DEPTH < 32, 'a segment is found by the bits of a hash')
 
+/** Keys that `preload` takes at most: what more lead to does not fit into the processor's cache. */
+export const MAX_PRELOADED_KEYS = 256
+const preloadedHashes = new Int32Array(MAX_PRELOADED_KEYS)
+
 class MapSegment<V> {
   readonly depth: number
   hashes: Int32Array
@@ -131,6 +135,8 @@ export class KeyMap<V> {
   private depth = 1
   private shift = 31
   private keyCount = 0
+  /** The sum of what `preload` has read: the compiler may leave out a read without effect. */
+  preloadSum = 0
   /** Keys that found no slot; null unless hashes are not evenly spread. */
   private overflow: Map<Bytes, V> | null = null
   private readonly onDropped: ((key: Bytes, value: V) => void) | null
@@ -173,6 +179,31 @@ export class KeyMap<V> {
         if (keys[slot] === key) return values[slot] as V
       } else if (found === 0) return this.overflow === null ? undefined : this.overflow.get(key)
     }
+  }
+
+  /**
+   * Reads the slots of keys into the processor's cache, each step for all keys, so that the waits
+   * for memory overlap. Sets `values[i]` to what is probably the value of `keys[i]`: a key with the
+   * same hash has it.
+   */
+  preload(keys: readonly Bytes[], count: number, values: (V | undefined)[]): void {
+    let sum = 0
+    for (let i = 0; i < count; i++) {
+      const hash = this.hash(keys[i] as Bytes)
+      const { hashes, mask } = this.directory[hash >>> this.shift] as MapSegment<V>
+      preloadedHashes[i] = hash
+      sum += hashes[hash & mask] as number
+    }
+    for (let i = 0; i < count; i++) {
+      const hash = preloadedHashes[i] as number
+      const segment = this.directory[hash >>> this.shift] as MapSegment<V>
+      const { hashes, mask } = segment
+      let slot = hash & mask
+      while (hashes[slot] !== hash && hashes[slot] !== 0) slot = (slot + 1) & mask
+      values[i] = segment.values[slot]
+      sum += segment.keys[slot] === undefined ? 0 : 1
+    }
+    this.preloadSum = sum | 0
   }
 
   /** Adds a key. REQUIRES: the key is not in the map. */

@@ -8,17 +8,25 @@
  *
  * Entries of deleted keys, the tombstones, are in the same map as residents.
  */
-import { assert } from '../../base/assert.ts'
+import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { DamageError } from '../records/records.ts'
 import { Residents } from '../residents/residents.ts'
-import { hasResidentPages } from '../values/value.ts'
+import type { TreeObject } from '../tree/object.ts'
+import { preloadElements } from '../tree/preload.ts'
+import { Rope } from '../values/rope.ts'
+import { hasResidentPages, type Value } from '../values/value.ts'
 import { AbsentKeys } from './absent-keys.ts'
 import type { Entry } from './entry.ts'
 import { rootOf } from './frozen-entries.ts'
 import { KeyMap } from './key-map.ts'
 import type { Keyspace } from './keyspace.ts'
 import { PackedKeys, packedContentOf } from './packed-keys.ts'
+
+const preloadedEntries: (Entry | undefined)[] = []
+const preloadedValues: (Value | null)[] = []
+const preloadedObjects: TreeObject[] = []
+const preloadedElements: Bytes[] = []
 
 /** The keys of one database that are in memory, and their counts. */
 export class KeyTable {
@@ -39,6 +47,8 @@ export class KeyTable {
   protected absentCount = 0
   /** The number of resident tombstones, for `checkCounts`. */
   protected tombstoneCount = 0
+  /** The sum of what `preload` has read: the compiler may leave out a read without effect. */
+  preloadSum = 0
 
   constructor(keyspace: Keyspace) {
     this.keyspace = keyspace
@@ -89,6 +99,34 @@ export class KeyTable {
    */
   resident(key: Bytes): Entry | undefined {
     return this.entries.get(key)
+  }
+
+  /**
+   * Reads the way to the values of keys into the processor's cache. `elements[i]` is the element of
+   * the collection at `keys[i]` that is looked up, or empty. Changes nothing.
+   */
+  preload(keys: readonly Bytes[], elements: readonly Bytes[], count: number): void {
+    this.entries.preload(keys, count, preloadedEntries)
+    let sum = 0
+    for (let i = 0; i < count; i++) {
+      const entry = preloadedEntries[i]
+      preloadedEntries[i] = undefined
+      preloadedValues[i] = entry === undefined ? null : entry.value
+      if (entry !== undefined) sum += entry.key.length + entry.generation
+    }
+    let collections = 0
+    for (let i = 0; i < count; i++) {
+      const value = preloadedValues[i] as Value | null
+      preloadedValues[i] = null
+      if (value === null || value instanceof Rope) continue
+      if (typeof value === 'string') sum += value.length > 0 ? value.charCodeAt(value.length - 1) : 0
+      else {
+        preloadedObjects[collections] = value.object
+        preloadedElements[collections++] = must(elements[i])
+      }
+    }
+    if (collections > 0) sum += preloadElements(preloadedObjects, preloadedElements, collections)
+    this.preloadSum = sum | 0
   }
 
   /** Packs a key whose root record has been read. REQUIRES: `isUnknown`. */
