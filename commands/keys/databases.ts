@@ -36,7 +36,7 @@ const flush = {
   arity: -1,
   flags: ['write'],
   tips: ALL_SHARDS_TIPS,
-  verbatim: true,
+  isVerbatim: true,
 } as const
 
 /**

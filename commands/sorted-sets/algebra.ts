@@ -131,7 +131,7 @@ const storing = {
   arity: -4,
   flags: ['write', 'denyoom'],
   keys: [...firstKey('OW', 'update'), numkeysAt(2)],
-  verbatim: true,
+  isVerbatim: true,
 } as const
 const differenceComplexity =
   'O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, N is the size of the first set, and K is the size of the result set.'

@@ -23,7 +23,7 @@ const removing = {
   arity: 4,
   flags: ['write'],
   keys: firstKey('RW', 'delete'),
-  verbatim: true,
+  isVerbatim: true,
 } as const
 
 const zremrangebyrank = command({
@@ -108,7 +108,7 @@ const popping = {
   arity: -2,
   flags: ['write', 'fast'],
   keys: firstKey('RW', 'access', 'delete'),
-  verbatim: true,
+  isVerbatim: true,
 } as const
 
 const zpopmin = command({
