@@ -36,6 +36,7 @@ import { Listener } from './network/listener.ts'
 import { Migrations } from './network/migrations.ts'
 import { Monitors } from './network/monitors.ts'
 import { type LifeCycle, serverPort } from './server-port.ts'
+import { SocketThreads } from './threads/socket-threads.ts'
 import { clientHooks, executorHooks, requestGates } from './wiring/executor-hooks.ts'
 import type { Forward } from './wiring/forward.ts'
 import { startFunctions } from './wiring/functions-start.ts'
@@ -79,6 +80,7 @@ export interface NodeParts extends Omit<Foundations, 'exit'> {
   readonly replicationPort: ReplicationFacade
   readonly acceptor: Acceptor
   readonly listener: Listener
+  readonly socketThreads: SocketThreads
   readonly migrations: Migrations
   readonly blockedTimer: BlockedTimer
   readonly cron: Cron
@@ -96,7 +98,7 @@ export interface Later extends NodeParts {
 type Core = Omit<NodeParts, keyof Outside>
 type Outside = Pick<
   NodeParts,
-  'clients' | 'storagePort' | 'replicationPort' | 'acceptor' | 'listener' | 'migrations' | 'blockedTimer' | 'cron'
+  'clients' | 'storagePort' | 'replicationPort' | 'acceptor' | 'listener' | 'socketThreads' | 'migrations' | 'blockedTimer' | 'cron'
 >
 
 export function assemble(foundations: Foundations, later: Forward<Later>): NodeParts {
@@ -181,10 +183,11 @@ function assembleOutside(core: Core, later: Forward<Later>): Outside {
   const host = connectionHost({ config, log, clock, acl, storage, executor, turn, gates, statistics, clients, state })
   const acceptor = new Acceptor({ config, clients, statistics, host })
   const listener = new Listener(acceptor, log)
+  const socketThreads = new SocketThreads({ acceptor, log })
   const migrations = new Migrations((target, events) => connectTo(config, 'tls-cluster', target, events))
   const blockedTimer = new BlockedTimer(executor.blockedClients, turn, clock)
   const cron = new Cron({ config, clock, storage, turn, gates, statistics, clients, storagePort, state })
-  return { clients, storagePort, replicationPort, acceptor, listener, migrations, blockedTimer, cron }
+  return { clients, storagePort, replicationPort, acceptor, listener, socketThreads, migrations, blockedTimer, cron }
 }
 
 /** Applies the settings of parts that do not know the configuration, now and after each change. */

@@ -16,13 +16,14 @@ import type { Config } from './config/config.ts'
 import type { Logger } from './logging/log.ts'
 import { Drain } from './loop/drain.ts'
 import { collectGarbage } from './process/heap.ts'
+import { limitIoThreads } from './process/io-threads.ts'
 import { limitMaxClients } from './process/max-clients.ts'
 import { FileBudget, systemFiles } from './process/open-files.ts'
 import { warnOfPredictableHashes } from './process/string-hashes.ts'
 import type { LifeCycle } from './server-port.ts'
 import { accessControl } from './wiring/access-control.ts'
 import { Forward } from './wiring/forward.ts'
-import { listenAsConfigured } from './wiring/listen.ts'
+import { listenAsConfigured, listenOnThreads } from './wiring/listen.ts'
 import { openStorage } from './wiring/open-storage.ts'
 import { replayer } from './wiring/replay-client.ts'
 import { startReplication } from './wiring/replication-start.ts'
@@ -61,14 +62,16 @@ export class Node implements LifeCycle {
     const { config, log, zeroPort } = options
     warnOfPredictableHashes(log, process.versions.node)
     const node = await Node.open(options)
-    const { listener, state, storage } = node.parts
+    const { listener, socketThreads, state, storage } = node.parts
     try {
       const bound = await listenAsConfigured(listener, config, zeroPort)
       state.port = bound.port
       state.tlsPort = bound.tlsPort
+      await listenOnThreads(node.parts, bound)
       await node.load()
     } catch (error) {
       listener.close()
+      await socketThreads.close()
       await storage.close('nosave')
       throw error
     }
@@ -107,7 +110,8 @@ export class Node implements LifeCycle {
           .slice(0, digits),
       monotonicMs: () => clock.monotonicMs(),
     })
-    const budget = new FileBudget(systemFiles)
+    limitIoThreads(config, log)
+    const budget = new FileBudget(systemFiles, config.number('io-threads') - 1)
     limitMaxClients(config, budget, log)
     if (config.flag('warm-up')) {
       await warmUp(acl.environment.table, clock)
@@ -201,7 +205,8 @@ export class Node implements LifeCycle {
   }
 
   private async shutDown(wanted: 'save' | 'nosave', how: 'graceful' | 'immediate'): Promise<boolean> {
-    const { log, storage, executor, listener, migrations, turn, gates, cron, blockedTimer, garbagePauses, state, clients } = this.parts
+    const { listener, socketThreads, migrations, cron, blockedTimer, garbagePauses, state, clients } = this.parts
+    const { log, storage, executor, turn, gates } = this.parts
     if (how === 'graceful' && !(await this.drain.run())) {
       this.closing = null
       return false
@@ -209,6 +214,7 @@ export class Node implements LifeCycle {
     // An unfinished script has changed memory but not the log: the next start is without it.
     const save = executor.units.isSuspended ? 'nosave' : wanted
     listener.close()
+    socketThreads.stopListening()
     migrations.close()
     turn.end()
     gates.isClosing = true
@@ -220,6 +226,7 @@ export class Node implements LifeCycle {
     if (turn.mustWaitForSync && storage.stalled === null) await storage.binlog.syncTo(storage.binlog.end.offset)
     await storage.close(save)
     await Promise.all([...clients.connections.values()].map((client) => client.closeWhenSent()))
+    await socketThreads.close()
     log.info({ offset: storage.binlog.end.offset, keys: storage.keyspace.keyCount }, 'haypile closed')
     return true
   }

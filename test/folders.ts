@@ -158,7 +158,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     "The program and the embedded server; its parts assembled, a node's life; start with `node`, `assemble`",
     'base commands commands/acl commands/contract commands/execution commands/functions commands/pubsub ' +
       'commands/scripting server/config server/exchange server/exchange/targets server/info server/logging server/loop server/metrics server/network ' +
-      'server/process server/wiring storage storage/check storage/records',
+      'server/process server/threads server/wiring storage storage/check storage/records',
   ),
   'server/config': folder(
     'The configuration: values, kinds, files, rewriting',
@@ -203,11 +203,15 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'Bytes to requests, replies to bytes; reading keys ahead, from disk and from memory',
     'base commands/contract commands/parsing storage/keyspace storage/records',
   ),
+  'server/threads': folder(
+    'Threads that own TCP sockets, and the rings between them and the main thread; start with `socket-threads`',
+    'base server/network',
+  ),
   'server/wiring': folder(
     'Parts joined to each other: replication, scripts, ACL, storage, sockets',
     'base commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting ' +
       'lua lua/libraries replication replication/protocol replication/redis-master server/config server/loop server/metrics ' +
-      'server/network server/process server/protocol storage storage/binlog storage/directory storage/keyspace ' +
+      'server/network server/process server/protocol server/threads storage storage/binlog storage/directory storage/keyspace ' +
       'storage/records storage/recovery',
   ),
 }

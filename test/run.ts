@@ -5,7 +5,8 @@
  * process running has failed.
  *
  * HAYPILE_OTHER_NODES names other Node programs, separated by colons. What runs in one process runs
- * with each of them, too; it counts in the same total.
+ * with each of them, too, and the tests of clients' sockets run with io-threads 2. Both count in
+ * the same total.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,6 +24,8 @@ interface Run {
   readonly node: string
   /** Its version; empty for the one that runs this program. */
   readonly version: string
+  /** The value of io-threads for the servers of the tests; empty for the default. */
+  readonly ioThreads: string
 }
 
 /** Far more than any file takes, also on a machine that is busy with other things. */
@@ -36,6 +39,9 @@ const END_TIMEOUT_MS = 30_000
 const MAX_LANES = 4
 /** Files that run with one Node only: they take long, and what depends on Node is in the others. */
 const WITH_ONE_NODE = /^(integration|interop|crash|simulation)\/|^tidy/
+
+/** Files that run again, with another Node, on servers whose sockets have threads of their own. */
+const WITH_IO_THREADS = /^integration\/(access\/listeners|clients\/(bad-input|blocking|clients|long-replies|pub-sub|tracking))\./
 
 const { HAYPILE_OTHER_NODES: otherNodes = '' } = process.env
 const root = fileURLToPath(new URL('.', import.meta.url))
@@ -60,20 +66,21 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 /** All runs, the longest first. */
 function runs(): Run[] {
   const seconds = ({ file }: Run) => SLOW_FILES[file.replace(/\.test\.js$/, '')] ?? 1
-  const made: Run[] = files.map((file) => ({ file, node: process.execPath, version: '' }))
+  const made: Run[] = files.map((file) => ({ file, node: process.execPath, version: '', ioThreads: '' }))
   for (const node of otherNodes.split(':').filter((path) => path !== '')) {
     const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()
-    made.push(...files.filter((file) => !WITH_ONE_NODE.test(file)).map((file) => ({ file, node, version })))
+    made.push(...files.filter((file) => !WITH_ONE_NODE.test(file)).map((file) => ({ file, node, version, ioThreads: '' })))
+    made.push(...files.filter((file) => WITH_IO_THREADS.test(file)).map((file) => ({ file, node, version, ioThreads: '2' })))
   }
   return made.sort((a, b) => seconds(b) - seconds(a) || (a.file < b.file ? -1 : 1))
 }
 
 /** Runs one file and adds up its counts. */
-async function run({ file, node, version }: Run): Promise<void> {
+async function run({ file, node, version, ioThreads }: Run): Promise<void> {
   const started = Date.now()
   const child = spawn(node, ['--enable-source-maps', join(root, file)], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_ENV: 'test' },
+    env: { ...process.env, NODE_ENV: 'test', ...(ioThreads === '' ? {} : { HAYPILE_IO_THREADS: ioThreads }) },
     detached: true, // in a process group of its own
   })
   const group = child.pid as number
@@ -98,7 +105,8 @@ async function run({ file, node, version }: Run): Promise<void> {
   groups.delete(group)
   await closed // all output is here
   for (const line of left) output += `\nleft running: ${line}\n`
-  report(version === '' ? file : `${version} ${file}`, output, status === 0 && left.length === 0, Date.now() - started)
+  const name = [version, file, ioThreads === '' ? '' : `io-threads ${ioThreads}`].filter((part) => part !== '').join(' ')
+  report(name, output, status === 0 && left.length === 0, Date.now() - started)
 }
 
 function report(name: string, output: string, isClean: boolean, tookMs: number): void {

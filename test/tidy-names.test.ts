@@ -38,6 +38,7 @@ const VERBS: readonly string[] = [
   'load',
   'next',
   'open',
+  'pause',
   'push',
   'put',
   'read',

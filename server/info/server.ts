@@ -41,7 +41,7 @@ export const serverRows: Rows = [
   ['config_file', ({ config }) => bytesOfText(config.filePath ?? '')],
   ['data_directory', ({ config }) => config.text('dir')],
   ['log_lines_dropped', ({ log }) => log.droppedLines],
-  ['io_threads_active', 0],
+  ['io_threads_active', ({ config }) => (config.number('io-threads') > 1 ? 1 : 0)],
   listenerLines,
 ]
 

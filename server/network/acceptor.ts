@@ -1,10 +1,10 @@
 /** Accepts new connections. Refuses those beyond maxclients, and remote ones in protected mode. */
 import { isIP, type Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
 import { bytesOfText } from '../../base/bytes.ts'
 import type { Config } from '../config/config.ts'
 import type { Statistics } from '../metrics/statistics.ts'
 import type { ClientRegistry } from './client-registry.ts'
+import type { ClientSocket } from './client-socket.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionHost } from './connection-host.ts'
 import { Handshakes } from './handshakes.ts'
@@ -33,20 +33,26 @@ export class Acceptor implements Admitter {
     this.unixPath = this.config.path('unixsocket')
   }
 
-  admitToHandshake(): boolean {
+  admitToHandshake(socket: Socket, begin: () => void): void {
+    if (this.mayShakeHands()) begin()
+    else socket.destroy()
+  }
+
+  /** Returns false, and counts a rejected connection, if there is no room for another client. */
+  mayShakeHands(): boolean {
     if (!this.isFull) return true
     this.statistics.connectionsReceived++
     this.statistics.rejectedConnections++
     return false
   }
 
-  accept({ socket, isUnix }: Accepted): OnData | null {
+  accept({ socket, isUnix, isTls }: Accepted<ClientSocket>): OnData | null {
     const { clients, statistics } = this
     statistics.connectionsReceived++
     const refusal = this.isFull ? FULL : this.isUnprotected(socket.remoteAddress, isUnix) ? PROTECTED : null
     if (refusal !== null) {
       statistics.rejectedConnections++
-      refuse(socket, refusal)
+      refuse(socket, refusal, isTls)
       return null
     }
     const address = isUnix
@@ -72,14 +78,11 @@ export class Acceptor implements Admitter {
  * Refuses a connection. A plain socket is closed at once, so that a burst of refused connections
  * does not hold descriptors until the next turn.
  */
-function refuse(socket: Socket, text: string): void {
+function refuse(socket: ClientSocket, text: string, isTls: boolean): void {
   socket.on('error', () => {})
-  if (socket instanceof TLSSocket) {
-    socket.end(text, () => socket.destroy())
-    return
-  }
-  socket.write(text, 'latin1') // in the kernel when write() returns
-  socket.destroy()
+  socket.write(text, 'latin1') // of a plain socket in the kernel when write() returns
+  if (isTls) socket.end(() => socket.destroy())
+  else socket.destroy()
 }
 
 function isLoopback(address: string): boolean {

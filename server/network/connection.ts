@@ -2,7 +2,6 @@
  * One client's socket: requests run in the poll phase, replies leave in one write at the end of the
  * turn. A held connection runs no requests: its input waits in the decoder and in the kernel.
  */
-import type { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'
 import type { SessionUser } from '../../commands/contract/access.ts'
 import type { Message, Reply } from '../../commands/contract/reply.ts'
@@ -14,6 +13,7 @@ import { type Chunks, MAX_TURN_OUTPUT_BYTES, ReplyBuffer, writeChunks } from '..
 import { encodeError } from '../protocol/reply-encoder.ts'
 import { ProtocolError, RequestDecoder } from '../protocol/request-decoder.ts'
 import { SealedReplies } from '../protocol/sealed-replies.ts'
+import type { ClientSocket } from './client-socket.ts'
 import { type ConnectionHost, OutputLimit } from './connection-host.ts'
 import { CLOSE_TIMEOUT_MS, MAX_HELD_INPUT_BYTES, MAX_SEALED_TURNS, MAX_UNSENT_BYTES } from './connection-limits.ts'
 import type { HoldReason } from './hold-reason.ts'
@@ -28,7 +28,8 @@ export class Connection extends SessionState implements Client, TurnClient {
   readonly createdAtMs: number
   user: SessionUser
   lastActiveMs: number
-  private readonly socket: Socket
+  private readonly socket: ClientSocket
+  private readonly mayReuseWritten: boolean
   private readonly host: ConnectionHost
   private readonly decoder: RequestDecoder
   private readonly holds = new Set<HoldReason>()
@@ -49,9 +50,10 @@ export class Connection extends SessionState implements Client, TurnClient {
   private readonly pushes: Message[] = []
   mayShowOpenUnit = false
 
-  constructor(socket: Socket, id: number, host: ConnectionHost, address: { remote: string; local: string }) {
+  constructor(socket: ClientSocket, id: number, host: ConnectionHost, address: { remote: string; local: string }) {
     super()
     this.socket = socket
+    this.mayReuseWritten = socket.mayReuseWritten === true
     this.id = id
     this.host = host
     this.user = host.acl.defaultUser
@@ -207,7 +209,7 @@ export class Connection extends SessionState implements Client, TurnClient {
     if (this.closing === 'closed') return false
     if (this.enforceOutputLimit(chunks.reduce((sum, chunk) => sum + chunk.length, this.socket.writableLength))) return false
     if (chunks.length > 0) writeChunks(this.socket, chunks, this.host)
-    if (origin === 'arena') this.replies.releasePieces(this.socket.writableLength)
+    if (origin === 'arena') this.replies.releasePieces(this.mayReuseWritten ? 0 : this.socket.writableLength)
     return true
   }
 
@@ -223,7 +225,8 @@ export class Connection extends SessionState implements Client, TurnClient {
       this.holds.delete('turn')
       this.holdFor('output')
     } else if (this.holds.has('turn')) this.unhold('turn')
-    if (this.sealed.count === 0 && socket.writableLength === 0) this.encodeMore()
+    if (!this.replies.isSuspended || this.sealed.count > 0) return
+    if (socket.writableLength === 0 || !socket.writableNeedDrain) this.encodeMore()
   }
 
   /** Encodes the next part of a long reply, which leaves with the turn. */
@@ -244,7 +247,7 @@ export class Connection extends SessionState implements Client, TurnClient {
   /** Checks output limits: called by cron for the soft limit, and while much is pushed. */
   checkLimits(): void {
     // A replica's buffer is limited by its feed.
-    if (this.replica === null) this.enforceOutputLimit(this.outputBufferBytes())
+    if (this.replica === null && this.closing !== 'closed') this.enforceOutputLimit(this.outputBufferBytes())
   }
 
   private drained(): void {

@@ -15,6 +15,8 @@ interface Handshake {
 
 /** TLS connections whose handshake is under way. */
 export class Handshakes {
+  /** Handshakes in socket threads. */
+  elsewhere = 0
   private readonly limitMs: number
   private readonly underWay = new Map<string, Handshake>()
 
@@ -22,8 +24,9 @@ export class Handshakes {
     this.limitMs = limitMs
   }
 
+  /** Includes those in socket threads. */
   get count(): number {
-    return this.underWay.size
+    return this.underWay.size + this.elsewhere
   }
 
   /** Owns the TCP connection until `disown`, or until it is closed. */

@@ -16,9 +16,10 @@ const READ_BUFFER_BYTES = 64 * 1024
 /** Interval of the check that connections can be accepted. */
 const WATCH_EVERY_MS = 1000
 
-export interface Accepted {
-  readonly socket: net.Socket
+export interface Accepted<S = net.Socket> {
+  readonly socket: S
   readonly isUnix: boolean
+  readonly isTls: boolean
 }
 
 /** Receives bytes that were read: `length` bytes of a buffer that the next read overwrites. */
@@ -30,10 +31,10 @@ const IGNORE: OnData = () => {}
 export interface Admitter {
   readonly handshakes: Handshakes
   /**
-   * Admits a connection to its TLS handshake. Returns false, and counts a rejected connection, if
-   * there is no room for another client.
+   * Calls `begin` when the TLS handshake of a connection may begin. Destroys the socket, and counts
+   * a rejected connection, if there is no room for another client.
    */
-  admitToHandshake(): boolean
+  admitToHandshake(socket: net.Socket, begin: () => void): void
   /** Returns the receiver of the connection's bytes, or null if it is refused. */
   accept(accepted: Accepted): OnData | null
 }
@@ -46,6 +47,8 @@ export interface ListenSettings {
   readonly unixSocket: string
   readonly unixPermissions: number
   readonly keepAliveSeconds: number
+  /** True if other threads listen on the same ports. */
+  readonly isShared: boolean
 }
 
 export interface TlsSettings {
@@ -61,6 +64,9 @@ const shared = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
 
 /** Socket options that Node accepts but its types lack: a handle that is already connected. */
 type HandleOptions = net.SocketConstructorOpts & { handle: unknown }
+
+/** The option of Node 22.12 that its types for Node 20 lack. */
+type SharingOptions = net.ListenOptions & { readonly reusePort?: boolean }
 
 /** Moves an accepted socket's handle into a new socket that reads into the shared buffer. */
 function withSharedBuffer(socket: net.Socket, onData: (buffer: Buffer, length: number) => void): net.Socket {
@@ -111,18 +117,26 @@ export class Listener {
       const server = net.createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true, ...keepAlive(settings) }, (socket) =>
         this.plain(socket, false),
       )
-      port = (await this.bind(server, address, port, settings.backlog)) ?? port
+      port = (await this.bind(server, address, port, settings)) ?? port
     }
     if (tlsPort > 0) {
       const secure = tls.createServer(tlsOptions(tlsSettings), (socket) => this.secure(socket))
       secure.on('tlsClientError', (_, socket) => socket.destroy())
       for (const address of settings.addresses) {
         const server = net.createServer({ noDelay: true, ...keepAlive(settings) }, (socket) => this.shakeHands(socket, secure))
-        tlsPort = (await this.bind(server, address, tlsPort, settings.backlog)) ?? tlsPort
+        tlsPort = (await this.bind(server, address, tlsPort, settings)) ?? tlsPort
       }
     }
     if (settings.unixSocket !== '') await this.listenUnix(settings)
     return { port, tlsPort }
+  }
+
+  /** Stops accepting TCP connections, since other threads take the ports over. */
+  releasePorts(): void {
+    for (const { server, options } of this.servers.splice(0)) {
+      if (options.path === undefined) server.close()
+      else this.servers.push({ server, options })
+    }
   }
 
   /** Stops accepting. Open connections continue: their owner ends them. */
@@ -151,10 +165,11 @@ export class Listener {
     if (settings.unixPermissions !== 0) chmodSync(settings.unixSocket, settings.unixPermissions)
   }
 
-  private bind(server: net.Server, address: string, port: number, backlog: number): Promise<number | undefined> {
+  private bind(server: net.Server, address: string, port: number, { backlog, isShared }: ListenSettings): Promise<number | undefined> {
     const optional = address.startsWith('-')
     const host = optional ? address.slice(1) : address
     const where = host === '*' ? { host: '0.0.0.0' } : host === '::*' ? { host: '::', ipv6Only: true } : { host, ipv6Only: true }
+    const options: SharingOptions = { ...where, backlog, ...(isShared ? { reusePort: true } : {}) }
     return new Promise((resolve, reject) => {
       const failed = (error: NodeJS.ErrnoException) => {
         const missing = error.code === 'EADDRNOTAVAIL' || error.code === 'EAFNOSUPPORT' || error.code === 'EINVAL'
@@ -162,10 +177,10 @@ export class Listener {
         else reject(error)
       }
       server.once('error', failed)
-      server.listen({ ...where, port, backlog }, () => {
+      server.listen({ ...options, port }, () => {
         server.off('error', failed)
         const bound = server.address() as net.AddressInfo
-        this.keepListening(server, { ...where, port: bound.port, backlog })
+        this.keepListening(server, { ...options, port: bound.port })
         resolve(bound.port)
       })
     })
@@ -208,24 +223,22 @@ export class Listener {
   private plain(socket: net.Socket, isUnix: boolean): void {
     let onData = IGNORE
     const reading = withSharedBuffer(socket, (buffer, length) => onData(buffer, length))
-    onData = this.admitter.accept({ socket: reading, isUnix }) ?? IGNORE
+    onData = this.admitter.accept({ socket: reading, isUnix, isTls: false }) ?? IGNORE
   }
 
   /** As in Redis, a client beyond maxclients is closed before the handshake. */
   private shakeHands(socket: net.Socket, secure: tls.Server): void {
-    if (!this.admitter.admitToHandshake()) {
-      socket.destroy()
-      return
-    }
-    this.admitter.handshakes.own(socket)
-    secure.emit('connection', socket)
+    this.admitter.admitToHandshake(socket, () => {
+      this.admitter.handshakes.own(socket)
+      secure.emit('connection', socket)
+    })
   }
 
   private secure(socket: tls.TLSSocket): void {
     this.admitter.handshakes.disown(socket)
     let onData = IGNORE
     socket.on('data', (data: Buffer) => onData(data, data.length))
-    onData = this.admitter.accept({ socket, isUnix: false }) ?? IGNORE
+    onData = this.admitter.accept({ socket, isUnix: false, isTls: true }) ?? IGNORE
   }
 }
 

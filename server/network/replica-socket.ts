@@ -2,8 +2,8 @@
  * The connection of a replica as replication sees it. Binlog bytes go straight to its socket, after
  * the replies.
  */
-import type { Socket } from 'node:net'
 import type { ReplicaConnection } from '../../replication/master/master.ts'
+import type { ClientSocket } from './client-socket.ts'
 
 export interface ReplicaSocketHooks {
   onFed(bytes: number): void
@@ -14,10 +14,10 @@ export class ReplicaSocket implements ReplicaConnection {
   readonly id: number
   readonly address: string
   readonly remoteIp: string
-  private readonly socket: Socket
+  private readonly socket: ClientSocket
   private readonly hooks: ReplicaSocketHooks
 
-  constructor(socket: Socket, id: number, address: string, hooks: ReplicaSocketHooks) {
+  constructor(socket: ClientSocket, id: number, address: string, hooks: ReplicaSocketHooks) {
     this.socket = socket
     this.id = id
     this.address = address

@@ -15,6 +15,8 @@ import { readdirSync, readFileSync } from 'node:fs'
  * binlog, links and replicas' readers.
  */
 export const RESERVED_FILES = 96
+/** Descriptors of a thread's event loop and of its listening sockets. */
+const SOCKET_THREAD_FILES = 16
 /** A node opens at most this many files of its own after its start. */
 const MAX_GROWTH_FILES = 72
 /** The default of LevelDB's max_open_files, ten of which are not tables. */
@@ -36,9 +38,9 @@ export class FileBudget {
   private readonly reserved: number
 
   /** REQUIRES: no client is connected yet. */
-  constructor(system: SystemFiles) {
+  constructor(system: SystemFiles, socketThreads = 0) {
     this.system = system
-    this.reserved = Math.max(RESERVED_FILES, system.openCount() + MAX_GROWTH_FILES)
+    this.reserved = Math.max(RESERVED_FILES, system.openCount() + MAX_GROWTH_FILES) + socketThreads * SOCKET_THREAD_FILES
   }
 
   /** The current limit on open files. */

@@ -5,7 +5,6 @@
  *   plain     it holds other replies: joined text and Buffers
  *   gathering from the first long array of strings on, replies go into regions of the arena
  */
-import type { Socket } from 'node:net'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Message, Reply } from '../../commands/contract/reply.ts'
 import { type Piece, ReplyArena } from './reply-arena.ts'
@@ -286,8 +285,16 @@ export class ReplyBuffer implements ReplySink {
   }
 }
 
+/** The part of a socket that `writeChunks` uses. */
+interface ChunkSocket {
+  cork(): void
+  uncork(): void
+  write(text: Bytes, encoding: 'latin1'): unknown
+  write(bytes: Buffer): unknown
+}
+
 /** Writes chunks to a socket as one. */
-export function writeChunks(socket: Socket, chunks: Chunks, host: { onSent(bytes: number): void }): void {
+export function writeChunks(socket: ChunkSocket, chunks: Chunks, host: { onSent(bytes: number): void }): void {
   if (chunks.length > 1) socket.cork()
   for (const chunk of chunks) {
     host.onSent(chunk.length)

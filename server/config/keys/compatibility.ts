@@ -130,7 +130,6 @@ const others = inert('accepted for files and clients that set it', [
   ['active-expire-effort', integer(1, 10), '1'],
   ['enable-protected-configs', choice('no', 'yes', 'local'), 'no', null, 'at-start'],
   ['enable-module-command', choice('no', 'yes', 'local'), 'no', null, 'at-start'],
-  ['io-threads', integer(1, 128), '1', null, 'at-start'],
   ['io-threads-do-reads', flag, 'no', null, 'at-start'],
   ['always-show-logo', flag, 'no', null, 'at-start'],
   ['daemonize', flag, 'no', null, 'at-start', 'haypile stays in the foreground: run it under a service manager'],

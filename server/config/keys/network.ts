@@ -65,6 +65,14 @@ const sockets = [
     changes: 'any-time',
     help: 'interval of probes on a silent connection; 0 for none',
   },
+  {
+    name: 'io-threads',
+    section: 'network',
+    kind: integer(1, 128),
+    default: '1',
+    changes: 'at-start',
+    help: 'threads that read and write TCP sockets, and do TLS, including the main thread: with 2 or more the main thread only runs commands; needs Linux and Node 22.12 or later, elsewhere it is 1',
+  },
 ] as const satisfies readonly ConfigKey[]
 
 const tls = [

@@ -186,9 +186,17 @@ else {
       accepted.push(one)
       return null
     }
-    const door = { handshakes, admitToHandshake: () => true, accept }
+    const door = { handshakes, admitToHandshake: (_: unknown, begin: () => void) => begin(), accept }
     const listener = new Listener(door, { warn() {}, info() {} })
-    const settings = { addresses: ['127.0.0.1'], port: null, backlog: 10, unixSocket: '', unixPermissions: 0, keepAliveSeconds: 0 }
+    const settings = {
+      addresses: ['127.0.0.1'],
+      port: null,
+      backlog: 10,
+      unixSocket: '',
+      unixPermissions: 0,
+      keepAliveSeconds: 0,
+      isShared: false,
+    }
     const { 'tls-cert-file': certFile, 'tls-key-file': keyFile } = certificates
     await listener.listen(settings, { port: tlsPort, certFile, keyFile, caFile: '', authClients: 'no' })
     const served = tls.connect({ port: tlsPort, host: '127.0.0.1', ...trust })

@@ -105,8 +105,10 @@ test('a client beyond its soft limit for too long is disconnected', () =>
 
 test('clients beyond maxclients are refused, and connected ones are still served', () =>
   withServer({ maxclients: 10 }, async (server) => {
-    const clients: WireClient[] = []
-    for (let i = 0; i < 10; i++) clients.push(await server.connect())
+    const first = await server.connect()
+    await until('the first client to be alone', async () => /^connected_clients:1\r$/m.test(String(await first.call('INFO', 'clients'))))
+    const clients = [first]
+    for (let i = 1; i < 10; i++) clients.push(await server.connect())
     for (const client of clients) assert.is(await client.call('PING'), 'PONG')
     const refused = await server.connect()
     assert.equal(await refused.reply(), new WireError('ERR max number of clients reached'))

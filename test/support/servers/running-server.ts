@@ -17,6 +17,10 @@ const READY_MS = 180_000
 const STOP_MS = 180_000
 const POLL_MS = 10
 
+/** The io-threads of all servers of the tests; test/run.ts sets it. */
+const { HAYPILE_IO_THREADS } = process.env
+const IO_THREADS = HAYPILE_IO_THREADS === undefined ? {} : { 'io-threads': HAYPILE_IO_THREADS }
+
 export interface ServerOptions {
   /** Configuration flags, as in `{ appendfsync: 'always' }`. */
   readonly flags?: Readonly<Record<string, string | number>>
@@ -163,7 +167,7 @@ export class RunningServer {
   /** Starts the process and waits until it answers. */
   async launch(): Promise<void> {
     if (this.child !== null) throw new Error('it is running')
-    const flags = Object.entries(this.options.flags ?? {}).flatMap(([name, value]) => [`--${name}`, String(value)])
+    const flags = Object.entries({ ...IO_THREADS, ...this.options.flags }).flatMap(([name, value]) => [`--${name}`, String(value)])
     const words = [...(this.options.words ?? []), '--port', String(this.port), '--dir', this.directory, ...flags]
     const { openFiles } = this.options
     const limited = openFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`]
