@@ -25,6 +25,13 @@ export const MAX_BYTES_LENGTH = 536_870_888
 
 export const EMPTY: Bytes = ''
 
+/** A range of a buffer. */
+export interface BufferRange {
+  bytes: Buffer
+  from: number
+  length: number
+}
+
 /** Returns a copy of the bytes of `buffer`. */
 export function bytesOf(buffer: Buffer, start = 0, end = buffer.length): Bytes {
   return buffer.latin1Slice(start, end)

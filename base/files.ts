@@ -15,6 +15,8 @@ export interface File {
   writeSync(buffers: readonly Buffer[], position: number): void
   /** Reads up to `length` bytes; fewer at the end of the file. */
   readSync(position: number, length: number): Buffer
+  /** Fills a buffer. Returns the number of bytes; fewer at the end of the file. */
+  fillSync(buffer: Buffer, position: number): number
   sizeSync(): number
   truncateSync(length: number): void
   /** Resolves when data and size are durable. */
@@ -61,13 +63,17 @@ class RealFile implements File {
 
   readSync(position: number, length: number): Buffer {
     const buffer = Buffer.allocUnsafe(length)
+    return buffer.subarray(0, this.fillSync(buffer, position))
+  }
+
+  fillSync(buffer: Buffer, position: number): number {
     let done = 0
-    while (done < length) {
-      const count = fs.readSync(this.fd, buffer, done, Math.min(length - done, MAX_READ_BYTES), position + done)
+    while (done < buffer.length) {
+      const count = fs.readSync(this.fd, buffer, done, Math.min(buffer.length - done, MAX_READ_BYTES), position + done)
       if (count === 0) break
       done += count
     }
-    return buffer.subarray(0, done)
+    return done
   }
 
   sizeSync(): number {

@@ -2,7 +2,7 @@
  * An RDB in parts: the reader delivers them in the order of the file. A key is a `key`, the parts
  * of its value, and a `key-end`.
  */
-import type { Bytes } from '../base/bytes.ts'
+import type { BufferRange, Bytes } from '../base/bytes.ts'
 
 export type RdbType = 'string' | 'list' | 'set' | 'sorted-set' | 'hash' | 'stream'
 
@@ -63,6 +63,14 @@ export type RdbValuePart =
   /** The pending entries of the group that belong to the consumer before. */
   | { readonly kind: 'stream-consumer-pending'; readonly ids: readonly RdbStreamId[] }
 
+/** A key and its whole value, as bytes that are valid until the next part is asked for. */
+export interface RdbStringKey {
+  readonly kind: 'string-key'
+  readonly key: BufferRange
+  readonly value: BufferRange
+  readonly expireAtMs: number | null
+}
+
 export type RdbPart =
   | { readonly kind: 'start'; readonly version: number }
   | { readonly kind: 'aux'; readonly name: Bytes; readonly value: Bytes }
@@ -75,5 +83,7 @@ export type RdbPart =
   | RdbKey
   | RdbValuePart
   | { readonly kind: 'key-end' }
+  /** A short string, only from a reader whose strings come whole. */
+  | RdbStringKey
   /** The end of the file. `isVerified` is false where the file has no checksum. */
   | { readonly kind: 'end'; readonly isVerified: boolean }

@@ -47,9 +47,7 @@ export function readPayload(payload: Buffer, budget: Partial<Budget> = {}): Payl
 
 /** Returns the value of a payload that was verified. Throws RdbError. */
 export function readVerified({ version, body }: VerifiedPayload, budget: Partial<Budget> = {}): PayloadValue {
-  const input = new RdbInput({ ...DEFAULT_BUDGET, ...budget })
-  input.push(body)
-  input.end()
+  const input = RdbInput.of(body, { ...DEFAULT_BUDGET, ...budget })
   const code = input.byte()
   if (code === TYPE_MODULE_PRE_GA || code === TYPE_MODULE_2) throw refusedAt(0, `a value of the module type ${readModuleName(input)}`)
   const type = valueTypeOf(code, version)

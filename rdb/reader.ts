@@ -19,7 +19,8 @@
  * The reader is pulled: `next` returns one part at a time, and null when it needs more bytes. It
  * holds the bytes of one element and what was pushed after it.
  */
-import type { RdbPart } from './elements.ts'
+import type { BufferRange } from '../base/bytes.ts'
+import type { RdbPart, RdbStringKey } from './elements.ts'
 import type { ValueReader } from './encodings/collections.ts'
 import { isKnownVersion, valueTypeOf } from './encodings/value-types.ts'
 import { type Budget, DEFAULT_BUDGET } from './format/budget.ts'
@@ -31,6 +32,22 @@ import { isEmptyPart } from './payload.ts'
 
 const MAGIC_BYTES = 9
 const KEY_END: RdbPart = { kind: 'key-end' }
+/** A longer string comes in pieces. */
+const MAX_WHOLE_STRING_BYTES = 65_535
+
+/**
+ * The form of strings of less than 64 KiB: in parts as other values, or whole with their key, in
+ * one part that the reader uses again.
+ */
+export type StringForm = 'parts' | 'whole'
+
+export interface RdbReaderOptions {
+  /** The length of the file, if it is known: nothing may claim more bytes. */
+  readonly totalBytes?: number | undefined
+  readonly strings?: StringForm
+}
+
+const emptyRange = (): BufferRange => ({ bytes: Buffer.alloc(0), from: 0, length: 0 })
 
 /** Reads the parts of one RDB file. After it threw an RdbError, no method may be called. */
 export class RdbReader {
@@ -43,11 +60,14 @@ export class RdbReader {
   private idleSeconds: number | null = null
   private frequency: number | null = null
 
-  constructor(budget: Partial<Budget> = {}) {
-    this.input = new RdbInput({ ...DEFAULT_BUDGET, ...budget })
+  private readonly stringKey: (RdbStringKey & { expireAtMs: number | null }) | null
+
+  constructor(budget: Partial<Budget> = {}, { totalBytes, strings = 'parts' }: RdbReaderOptions = {}) {
+    this.input = new RdbInput({ ...DEFAULT_BUDGET, ...budget }, totalBytes)
+    this.stringKey = strings === 'whole' ? { kind: 'string-key', key: emptyRange(), value: emptyRange(), expireAtMs: null } : null
   }
 
-  /** Adds bytes of the file. They must not change while the reader is in use. */
+  /** Copies bytes of the file. */
   push(chunk: Buffer): void {
     this.input.push(chunk)
   }
@@ -156,6 +176,7 @@ export class RdbReader {
   }
 
   private readKey(code: number, offset: number): RdbPart {
+    if (code === codes.TYPE_STRING && this.stringKey !== null && this.readStringKey(this.stringKey)) return this.stringKey
     const { input, expireAtMs, idleSeconds, frequency } = this
     const type = valueTypeOf(code, this.version)
     if (type === undefined && code !== codes.TYPE_MODULE_PRE_GA && code !== codes.TYPE_MODULE_2) {
@@ -168,6 +189,21 @@ export class RdbReader {
     this.idleSeconds = null
     this.frequency = null
     return { kind: 'key', key, type: type.type, expireAtMs, idleSeconds, frequency }
+  }
+
+  /** Reads a key and a string. Returns false, and reads nothing, if they are long. */
+  private readStringKey(into: RdbStringKey & { expireAtMs: number | null }): boolean {
+    const { input } = this
+    const { offset } = input
+    if (!input.range(into.key, MAX_WHOLE_STRING_BYTES) || !input.range(into.value, MAX_WHOLE_STRING_BYTES)) {
+      input.rewindTo(offset)
+      return false
+    }
+    into.expireAtMs = this.expireAtMs
+    this.expireAtMs = null
+    this.idleSeconds = null
+    this.frequency = null
+    return true
   }
 
   private skip(): RdbPart | null {

@@ -177,7 +177,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'server/exchange/targets': folder(
     'Targets: an empty data directory, a running server, a file; keys as commands',
     'base commands/contract commands/functions commands/parsing rdb rdb/encodings rdb/format server server/config server/exchange ' +
-      'server/exchange/sources server/wiring storage/directory storage/exchange storage/records',
+      'server/exchange/sources server/process server/wiring storage/directory storage/exchange storage/records',
   ),
   'server/info': folder(
     'INFO: a table of fields for each section',

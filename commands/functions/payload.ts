@@ -44,9 +44,7 @@ export function decodeLibraries(payload: Bytes): Bytes[] {
     !crc64(buffer.subarray(0, end + VERSION_BYTES)).equals(buffer.subarray(end + VERSION_BYTES))
   )
     throw wrongPayload()
-  const input = new RdbInput({ ...DEFAULT_BUDGET, maxStringBytes: MAX_BYTES_LENGTH })
-  input.push(buffer.subarray(0, end))
-  input.end()
+  const input = RdbInput.of(buffer.subarray(0, end), { ...DEFAULT_BUDGET, maxStringBytes: MAX_BYTES_LENGTH })
   try {
     return readCodes(input)
   } catch (error) {

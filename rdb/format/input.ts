@@ -7,10 +7,11 @@
  *            | 0xc3 length(compressed) length(original) bytes(compressed)           LZF
  *
  * A primitive whose bytes are not there yet throws NEEDS_MORE. The reader rewinds to the last
- * commit and tries again when `isReady`. Only bytes after the last commit are held.
+ * commit and tries again when `isReady`. Only bytes after the last commit are held, in one buffer
+ * into which chunks are copied: a chunk of its own for each read would be garbage of 1 MiB.
  */
 import { must } from '../../base/assert.ts'
-import type { Bytes } from '../../base/bytes.ts'
+import type { BufferRange, Bytes } from '../../base/bytes.ts'
 import type { Budget } from './budget.ts'
 import { LENGTH_32, LENGTH_64, STRING_INT8, STRING_INT16, STRING_INT32, STRING_LZF } from './codes.ts'
 import { Crc64 } from './crc64.ts'
@@ -29,31 +30,74 @@ const int64 = (buffer: Buffer, position: number): number => buffer.readInt32LE(p
 
 const NO_BYTES = Buffer.alloc(0)
 const STRING_KIND = 0xc0
+const MIN_CAPACITY_BYTES = 4096
+/** A larger buffer is given back once the bytes that it holds are few. */
+const MAX_KEPT_CAPACITY_BYTES = 8 * 1024 * 1024
 
 /** The bytes that arrived and a position within them. */
 export class RdbInput {
   readonly budget: Budget
+  /** The offset of the end, as far as it is known: nothing may claim bytes after it. */
+  private readonly totalBytes: number
   private buffer: Buffer = NO_BYTES
+  /** The bytes of the buffer that have arrived. */
+  private filled = 0
   private position = 0
   /** The offset of the first byte of the buffer. */
   private baseOffset = 0
   private keptFrom = 0
-  private chunks: Buffer[] = []
-  private chunkBytes = 0
-  private wantedBytes = 0
+  /** The offset up to which bytes must have arrived before the next attempt. */
+  private wantedOffset = 0
   private isEnded = false
   private readonly crc = new Crc64()
   private summedTo = 0
 
-  constructor(budget: Budget) {
+  constructor(budget: Budget, totalBytes = Number.POSITIVE_INFINITY) {
     this.budget = budget
+    this.totalBytes = totalBytes
   }
 
-  /** Adds bytes, which must not change afterwards. */
+  /** Returns an input of bytes that have all arrived. They must not change while it is in use. */
+  static of(bytes: Buffer, budget: Budget): RdbInput {
+    const input = new RdbInput(budget, bytes.length)
+    input.buffer = bytes
+    input.filled = bytes.length
+    input.isEnded = true
+    return input
+  }
+
+  /** Copies bytes to the end of the input. Views of it are no longer valid. */
   push(chunk: Buffer): void {
-    if (chunk.length === 0) return
-    this.chunks.push(chunk)
-    this.chunkBytes += chunk.length
+    if (this.filled + chunk.length > this.buffer.length) this.extend(chunk.length)
+    this.buffer.set(chunk, this.filled)
+    this.filled += chunk.length
+  }
+
+  /** Moves the bytes after the last commit to the front of a buffer that has room for more. */
+  private extend(bytes: number): void {
+    const { keptFrom: dropped, filled } = this
+    if (dropped > this.summedTo) {
+      this.crc.update(this.buffer, this.summedTo, dropped)
+      this.summedTo = dropped
+    }
+    const needed = filled - dropped + bytes
+    if (needed > this.buffer.length || (this.buffer.length > MAX_KEPT_CAPACITY_BYTES && needed < this.buffer.length / 4)) {
+      const larger = Buffer.allocUnsafeSlow(this.capacityFor(needed, bytes))
+      this.buffer.copy(larger, 0, dropped, filled)
+      this.buffer = larger
+    } else this.buffer.copyWithin(0, dropped, filled)
+    this.filled -= dropped
+    this.baseOffset += dropped
+    this.position -= dropped
+    this.summedTo -= dropped
+    this.keptFrom = 0
+  }
+
+  /** Returns a capacity that grows with the bytes that came, up to those that are awaited. */
+  private capacityFor(needed: number, bytes: number): number {
+    const grown = needed + Math.max(needed >>> 1, Math.min(needed, MAX_KEPT_CAPACITY_BYTES), MIN_CAPACITY_BYTES)
+    const awaited = this.wantedOffset - this.baseOffset - this.keptFrom + 2 * bytes
+    return this.wantedOffset > this.offset ? Math.min(grown, Math.max(needed, awaited)) : grown
   }
 
   /** Ends the input: no more bytes arrive, so missing bytes are damage from now on. */
@@ -63,7 +107,7 @@ export class RdbInput {
 
   /** True unless the element that failed with NEEDS_MORE would fail again. */
   get isReady(): boolean {
-    return this.isEnded || this.chunkBytes >= this.wantedBytes
+    return this.isEnded || this.baseOffset + this.filled >= this.wantedOffset
   }
 
   get offset(): number {
@@ -91,7 +135,7 @@ export class RdbInput {
 
   /** Returns true where no byte is left. REQUIRES: `end` was called. */
   get isExhausted(): boolean {
-    return this.position === this.buffer.length && this.chunkBytes === 0
+    return this.position === this.filled
   }
 
   /** Returns the checksum of all bytes before the position. */
@@ -103,39 +147,23 @@ export class RdbInput {
 
   /** Returns the bytes after the position, which the input gives up. */
   rest(): Buffer {
-    const rest = Buffer.concat([this.buffer.subarray(this.position), ...this.chunks])
-    this.chunks = []
-    this.chunkBytes = 0
-    this.position = this.buffer.length
+    const rest = Buffer.from(this.buffer.subarray(this.position, this.filled))
+    this.position = this.filled
     return rest
   }
 
   private need(count: number): void {
-    const missing = this.position + count - this.buffer.length
-    if (missing > 0) this.gather(missing)
+    if (this.position + count > this.filled) this.lack(count)
   }
 
-  private gather(missingBytes: number): void {
-    if (missingBytes > this.chunkBytes) {
-      if (this.isEnded) throw damagedAt(this.baseOffset + this.buffer.length + this.chunkBytes, 'the data ends within an element')
-      this.wantedBytes = missingBytes
-      throw NEEDS_MORE
-    }
-    this.wantedBytes = 0
-    const dropped = this.keptFrom
-    if (dropped > this.summedTo) {
-      this.crc.update(this.buffer, this.summedTo, dropped)
-      this.summedTo = dropped
-    }
-    const kept = this.buffer.subarray(dropped)
-    const only = this.chunks.length === 1 && kept.length === 0 ? this.chunks[0] : undefined
-    this.buffer = only ?? Buffer.concat([kept, ...this.chunks])
-    this.chunks = []
-    this.chunkBytes = 0
-    this.baseOffset += dropped
-    this.position -= dropped
-    this.summedTo -= dropped
-    this.keptFrom = 0
+  /** Throws for bytes that have not arrived: RdbError if they never will. */
+  private lack(count: number): never {
+    const { offset } = this
+    if (this.isEnded) throw damagedAt(this.baseOffset + this.filled, 'the data ends within an element')
+    const left = this.totalBytes - offset
+    if (count > left) throw damagedAt(offset, `the data ends within an element: it claims ${count} bytes, and ${left} follow`)
+    this.wantedOffset = offset + count
+    throw NEEDS_MORE
   }
 
   byte(): number {
@@ -143,7 +171,10 @@ export class RdbInput {
     return must(this.buffer[this.position++])
   }
 
-  /** Returns a view of the next bytes. REQUIRES: the count is small or within the budget. */
+  /**
+   * Returns a view of the next bytes, valid until more are pushed. REQUIRES: the count is small or
+   * within the budget.
+   */
   view(count: number): Buffer {
     this.need(count)
     const from = this.position
@@ -214,7 +245,8 @@ export class RdbInput {
     const { offset } = this
     const count = this.length()
     if (count > this.budget.maxElementCount) throw damagedAt(offset, `${count} elements exceed the budget`)
-    if (this.isEnded && count * minBytes > this.buffer.length - this.position + this.chunkBytes) {
+    const end = this.isEnded ? this.baseOffset + this.filled : this.totalBytes
+    if (count * minBytes > end - this.offset) {
       throw damagedAt(offset, `${count} elements exceed the bytes that follow`)
     }
     return count
@@ -227,7 +259,7 @@ export class RdbInput {
     return this.integerAfter(first)
   }
 
-  /** Returns a string as the bytes of a packed encoding, valid for as long as they are kept. */
+  /** Returns a string as the bytes of a packed encoding, valid until more bytes are pushed. */
   packed(): Packed {
     const first = this.byte()
     if (first < STRING_KIND) {
@@ -243,8 +275,33 @@ export class RdbInput {
   /** Returns the length of a string of plain bytes that follows, or the whole of another one. */
   stringOrLength(): Buffer | number {
     const first = this.byte()
-    if (first < STRING_KIND) return this.budgeted(this.lengthAfter(first))
+    if (first < STRING_KIND) return this.announced(this.budgeted(this.lengthAfter(first)))
     return first === STRING_LZF ? this.compressed() : Buffer.from(this.integerAfter(first), 'latin1')
+  }
+
+  /**
+   * Reads a string of at most `maxBytes`, whose bytes stay in place until more are pushed. Returns
+   * false, at any position, for a longer one.
+   */
+  range(into: BufferRange, maxBytes: number): boolean {
+    const first = this.byte()
+    if (first >= STRING_KIND) return this.decodedRange(first, into, maxBytes)
+    const length = this.lengthAfter(first)
+    if (length > maxBytes) return false
+    this.need(length)
+    into.bytes = this.buffer
+    into.from = this.position
+    into.length = length
+    this.position += length
+    return true
+  }
+
+  private decodedRange(first: number, into: BufferRange, maxBytes: number): boolean {
+    const bytes = first === STRING_LZF ? this.compressed() : Buffer.from(this.integerAfter(first), 'latin1')
+    into.bytes = bytes
+    into.from = 0
+    into.length = bytes.length
+    return bytes.length <= maxBytes
   }
 
   private integerAfter(first: number): Bytes {
@@ -263,6 +320,12 @@ export class RdbInput {
     const bytes = lzfDecompress(this.view(size), length)
     if (bytes === null) throw damagedAt(offset, 'compressed bytes cannot be decompressed')
     return bytes
+  }
+
+  /** Throws RdbError for a length of bytes that cannot follow. */
+  private announced(length: number): number {
+    if (this.offset + length > this.totalBytes && !this.isEnded) this.lack(length)
+    return length
   }
 
   private budgeted(length: number): number {

@@ -84,7 +84,7 @@ async function openItems(
     keyCount: null,
     items: ({ pattern, database = server.database }, summary) =>
       itemsOfParts(
-        server.parts(() => {}),
+        server.parts(() => {}, 'parts'),
         { pattern, database },
         summary,
       ),

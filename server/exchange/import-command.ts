@@ -114,8 +114,9 @@ class Import {
       progress.done += bytes
     }
     if (source.kind === 'log') return this.carryLog(source.open(onRead))
-    const { selection } = this.options
-    return this.carryParts(source.parts(onRead), { ...selection, database: selection.database ?? source.database })
+    const { selection, target, isDryRun } = this.options
+    const strings = 'directory' in target && !isDryRun ? 'whole' : 'parts'
+    return this.carryParts(source.parts(onRead, strings), { ...selection, database: selection.database ?? source.database })
   }
 
   private async carryLog(log: CommandSource): Promise<ImportSummary> {

@@ -20,17 +20,14 @@ export interface OfflineOptions {
 }
 
 /**
- * Opens a data directory without listening. Expired keys stay: an export changes no key, and the
- * commands of a log may give a key a later deadline. Throws ExchangeRefusal.
+ * Opens a data directory without listening, with more settings of the configuration. Expired keys
+ * stay: an export changes no key, and the commands of a log may give a key a later deadline. Throws
+ * ExchangeRefusal.
  */
-export async function openOffline(options: OfflineOptions): Promise<Node> {
+export async function openOffline(options: OfflineOptions, settings: readonly (readonly [string, string])[] = []): Promise<Node> {
   const { directory, databases, warn } = options
   const config = new Config()
-  config.load([
-    ['dir', directory],
-    ['databases', String(databases)],
-    ['warm-up', 'no'],
-  ])
+  config.load([['dir', directory], ['databases', String(databases)], ['warm-up', 'no'], ...settings])
   const { Node } = await import('../node.ts') // the bulk of the program
   try {
     const node = await Node.startOffline({ config, log: logOf(warn), clock: systemClock, exit: (status) => process.exit(status) })

@@ -5,7 +5,7 @@
 import { type Bytes, bytesOfText } from '../../base/bytes.ts'
 import { globOf } from '../../commands/parsing/glob.ts'
 import type { RdbPart } from '../../rdb/elements.ts'
-import { RdbReader } from '../../rdb/reader.ts'
+import { RdbReader, type RdbReaderOptions } from '../../rdb/reader.ts'
 import { partsOfLine } from './json-lines.ts'
 
 /** Parts as they come from a source. Each batch is read to its end before the next is asked for. */
@@ -26,9 +26,9 @@ export function wantedBy({ database, pattern }: KeySelection): ((index: number, 
   return pattern === undefined ? undefined : (_, key) => matches(key)
 }
 
-/** Yields the parts of an RDB file. Throws RdbError. */
-export async function* partsOfRdb(chunks: AsyncIterable<Buffer>): AsyncGenerator<Iterable<RdbPart>> {
-  const reader = new RdbReader({ mustBeUnique: false })
+/** Yields the parts of an RDB file, which hold no chunk that was read before. Throws RdbError. */
+export async function* partsOfRdb(chunks: AsyncIterable<Buffer>, options: RdbReaderOptions = {}): AsyncGenerator<Iterable<RdbPart>> {
+  const reader = new RdbReader({ mustBeUnique: false }, options)
   for await (const chunk of chunks) {
     reader.push(chunk)
     yield availableParts(reader)

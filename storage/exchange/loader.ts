@@ -12,8 +12,8 @@
  * A failed load leaves records that belong to no data set in use: the caller removes them.
  */
 import { assert, at, must } from '../../base/assert.ts'
-import type { Bytes } from '../../base/bytes.ts'
-import type { RdbPart, RdbValuePart } from '../../rdb/elements.ts'
+import type { BufferRange, Bytes } from '../../base/bytes.ts'
+import type { RdbPart, RdbStringKey, RdbValuePart } from '../../rdb/elements.ts'
 import { damagedAt, type RdbError, refusedAt } from '../../rdb/format/rdb-error.ts'
 import type { BinlogPosition } from '../binlog/group.ts'
 import { Checkpoint } from '../checkpoint/checkpoint.ts'
@@ -31,7 +31,7 @@ import { buildValue, checkPart, sizeOfPart, type ValueLimits } from './incoming.
 
 const DEFAULT_FLUSH_BYTES = 8 * 1024 * 1024
 /** Dirty pages may take this many times `flushBytes`: a page is then encoded less often. */
-const DIRTY_FACTOR = 6
+const DIRTY_FACTOR = 3
 const MAX_WHOLE_BYTES = 1024 * 1024
 /** Records that a slice of a checkpoint encodes. */
 const RECORDS_PER_SLICE = 64
@@ -57,6 +57,8 @@ export interface LoaderOptions {
   readonly libraryName: (code: Bytes) => Bytes
   /** Resolves when other work of the process has had a turn. */
   readonly breathe: () => Promise<void>
+  /** Collects V8's heap, in a process that serves no one. */
+  readonly collectGarbage?: () => void
   /** Records wait for a flush until their keys and values take this much. */
   readonly flushBytes?: number
   /**
@@ -131,6 +133,9 @@ export class RdbLoader {
       case 'key-end':
         this.closeKey()
         break
+      case 'string-key':
+        this.addString(part)
+        break
       case 'library':
         this.keyspace.libraries.set(this.options.libraryName(part.code), part.code)
         this.summary.libraries++
@@ -174,12 +179,20 @@ export class RdbLoader {
     await this.flush()
     await this.checkpoint(position)
     const meta = this.metaOfAll()
+    await this.releaseMemory()
     if (!(await this.load.complete())) throw duplicateKey()
     const batch = this.options.records.batch()
     const record = encodeMeta(meta)
     batch.put(META_KEY, record)
     await batch.write()
     return record
+  }
+
+  /** Gives back the pages of collections: the end of the load needs memory of its own. */
+  private async releaseMemory(): Promise<void> {
+    this.keyspace.eviction.limits = { cacheBytes: 0 }
+    while (this.keyspace.eviction.slice()) await this.options.breathe()
+    this.options.collectGarbage?.()
   }
 
   /** Returns the last checkpoint's meta record, with the keys that no checkpoint knows. */
@@ -198,19 +211,38 @@ export class RdbLoader {
     this.database = this.keyspace.database(index)
   }
 
+  /** Stores a string without making strings of V8 from its bytes. */
+  private addString({ key, value, expireAtMs: givenMs }: RdbStringKey): void {
+    assert(this.open === null && value.length < MIN_ROPE_BYTES, 'short strings come between keys')
+    const { isWanted } = this.options
+    const { database: db } = this
+    if (this.isSkipped(givenMs, () => isWanted === undefined || isWanted(db.index, textOf(key)))) return
+    const expireAtMs = deadlineOf(givenMs)
+    this.load.putString(db.id, key, value, expireAtMs)
+    if (expireAtMs !== 0) this.load.put(deadlineKey(expireAtMs, db.id, textOf(key)), EMPTY_VALUE)
+    this.countStored(db, expireAtMs)
+    this.summary.keys++
+  }
+
+  /** Returns true, and counts it, for a key that is not loaded. */
+  private isSkipped(expireAtMs: number | null, isWanted: () => boolean): boolean {
+    const { mustKeepExpired, nowMs } = this.options
+    const isExpired = expireAtMs !== null && expireAtMs <= nowMs && !mustKeepExpired
+    const isFiltered = !isExpired && !isWanted()
+    if (isExpired) this.summary.expired++
+    if (isFiltered) this.summary.filtered++
+    return isExpired || isFiltered
+  }
+
   private openKey({ key, expireAtMs }: Extract<RdbPart, { kind: 'key' }>): void {
     assert(this.open === null, 'keys follow each other')
-    const { mustKeepExpired, isWanted, nowMs } = this.options
-    const { summary, database: db } = this
-    const isExpired = expireAtMs !== null && expireAtMs <= nowMs && !mustKeepExpired
-    const isFiltered = !isExpired && isWanted !== undefined && !isWanted(db.index, key)
-    if (isExpired) summary.expired++
-    if (isFiltered) summary.filtered++
+    const { isWanted } = this.options
+    const { database: db } = this
     this.open = {
       key,
-      expireAtMs: expireAtMs === null ? 0 : Math.max(1, expireAtMs),
+      expireAtMs: deadlineOf(expireAtMs),
       db,
-      isSkipped: isExpired || isFiltered,
+      isSkipped: this.isSkipped(expireAtMs, () => isWanted === undefined || isWanted(db.index, key)),
       parts: [],
       sizeBytes: 0,
       growing: null,
@@ -266,6 +298,10 @@ export class RdbLoader {
     const dueAtMs =
       value instanceof Hash && value.nextDeadlineMs !== 0 ? Math.min(value.nextDeadlineMs, expireAtMs || Infinity) : expireAtMs
     if (dueAtMs !== 0) this.load.put(deadlineKey(dueAtMs, db.id, key), EMPTY_VALUE)
+    this.countStored(db, expireAtMs)
+  }
+
+  private countStored(db: Database, expireAtMs: number): void {
     const counts = at(this.stored, db.index)
     counts.keys++
     if (expireAtMs !== 0) counts.volatile++
@@ -288,6 +324,11 @@ export class RdbLoader {
     while (keyspace.eviction.slice()) await this.options.breathe()
   }
 }
+
+/** Returns a deadline as entries have it: 0 for none. */
+const deadlineOf = (expireAtMs: number | null): number => (expireAtMs === null ? 0 : Math.max(1, expireAtMs))
+
+const textOf = ({ bytes, from, length }: BufferRange): Bytes => bytes.latin1Slice(from, from + length)
 
 function duplicateKey(): RdbError {
   return damagedAt(0, 'a key occurs twice')

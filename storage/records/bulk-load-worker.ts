@@ -5,21 +5,24 @@ import { must, rethrowAssertion } from '../../base/assert.ts'
 import { realFiles } from '../../base/files.ts'
 import type { LoadReply, LoadRequest } from './bulk-load.ts'
 import { mergeRuns } from './record-merge.ts'
-import { writeRun } from './record-run.ts'
+import { RunWriter } from './record-run.ts'
 
 const port = must(parentPort)
 const name = workerData as string
+let runWriter: RunWriter | null = null
 
 async function answer(request: LoadRequest): Promise<LoadReply> {
   if (request.kind === 'sort') {
     const { buffer, length, count, path, offset } = request
-    const marks = writeRun(realFiles, path, offset, new Uint8Array(buffer, 0, length), count)
+    runWriter ??= new RunWriter()
+    const marks = runWriter.write(realFiles, path, offset, Buffer.from(buffer, 0, length), count)
     return { kind: 'sorted', marks }
   }
-  const { path, directory, runs, from, before } = request
+  runWriter = null
+  const { path, directory, runs, from, before, memory } = request
   let number = 0
   const nextPath = () => join(directory, `${name}-${++number}`)
-  return { kind: 'merged', tables: await mergeRuns(realFiles, { path, runs, from, before, nextPath }) }
+  return { kind: 'merged', tables: await mergeRuns(realFiles, { path, runs, from, before, memory, nextPath }) }
 }
 
 port.on('message', async (request: LoadRequest) => {

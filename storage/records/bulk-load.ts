@@ -2,7 +2,7 @@
  * A bulk load into LevelDB, past its log and its compactions. Records come in any order; LevelDB
  * would write each of them about five times.
  *
- *   main thread   put -> buffer of 32 MiB -> the next buffer ...        complete -> install
+ *   main thread   put -> buffer of 16 MiB -> the next buffer ...        complete -> install
  *   threads               sort -> a run in a temporary file             merge -> tables
  *
  * Each thread merges one range of keys. The tables are durable and do not overlap. They are
@@ -10,24 +10,28 @@
  */
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { assert, rethrowAssertion } from '../../base/assert.ts'
+import { assert, at, rethrowAssertion } from '../../base/assert.ts'
+import type { BufferRange } from '../../base/bytes.ts'
 import type { Files } from '../../base/files.ts'
-import type { MergedTable, RunRange } from './record-merge.ts'
+import type { MergedTable, RunMergeRequest, RunRange } from './record-merge.ts'
 import type { Mark } from './record-run.ts'
 import { CLAIMED, compareKeys, HEAD_BYTES, MAX_SORTED_RECORDS, sortedRecords, uint32At } from './record-sort.ts'
 import type { RecordBatch, RecordLoad } from './record-store.ts'
+import { ROOT_KEY_HEAD_BYTES, stringRootBytes, writeStringRecord } from './records.ts'
 
-const DEFAULT_BUFFER_BYTES = 32 * 1024 * 1024
+const DEFAULT_BUFFER_BYTES = 16 * 1024 * 1024
 /** Room for the records that are put between two looks at `mustFlush`. */
 const SPARE_BYTES = 256 * 1024
 const SPARE_RECORDS = 1024
 /** A load of at most this size is written by a batch. */
 const SMALL_BYTES = 4 * 1024 * 1024
 const THREADS = 2
+/** A thread makes little garbage: its memory is in a few buffers. */
+const THREAD_LIMITS = { maxYoungGenerationSizeMb: 4 }
 
 export type LoadRequest =
   | { kind: 'sort'; buffer: SharedArrayBuffer; length: number; count: number; path: string; offset: number }
-  | { kind: 'merge'; path: string; directory: string; runs: readonly RunRange[]; from: Uint8Array | null; before: Uint8Array | null }
+  | ({ kind: 'merge'; directory: string } & Omit<RunMergeRequest, 'nextPath'>)
 
 export type LoadReply =
   | { kind: 'sorted'; marks: readonly Mark[] }
@@ -78,21 +82,33 @@ export class BulkLoad implements RecordLoad {
     this.add(key, value.length, value)
   }
 
+  putString(dbId: number, key: BufferRange, value: BufferRange, expireAtMs: number): void {
+    const keyLength = ROOT_KEY_HEAD_BYTES + key.length
+    const valueLength = stringRootBytes(value.length, expireAtMs)
+    const at = this.beginRecord(keyLength, valueLength, valueLength)
+    writeStringRecord(this.buffer, at, dbId, key, value, expireAtMs)
+  }
+
   claim(key: Buffer): void {
     this.add(key, CLAIMED, null)
   }
 
   private add(key: Buffer, lengthField: number, value: Buffer | null): void {
-    const size = HEAD_BYTES + key.length + (value?.length ?? 0)
+    const to = this.beginRecord(key.length, lengthField, value?.length ?? 0)
+    this.buffer.set(key, to)
+    if (value !== null) this.buffer.set(value, to + key.length)
+  }
+
+  /** Writes the head of a record. Returns the offset where there is room for its key and value. */
+  private beginRecord(keyLength: number, lengthField: number, valueLength: number): number {
+    const size = HEAD_BYTES + keyLength + valueLength
     if (this.length + size > this.buffer.length) this.grow(size)
-    const { buffer } = this
-    let to = this.length
-    to = buffer.writeUInt32LE(key.length, to)
-    to = buffer.writeUInt32LE(lengthField, to)
-    buffer.set(key, to)
-    if (value !== null) buffer.set(value, to + key.length)
+    const at = this.length
+    this.buffer.writeUInt32LE(keyLength, at)
+    this.buffer.writeUInt32LE(lengthField, at + 4)
     this.length += size
     this.count++
+    return at + HEAD_BYTES
   }
 
   get mustFlush(): boolean {
@@ -112,9 +128,9 @@ export class BulkLoad implements RecordLoad {
     await this.flush()
     await this.sorting
     this.mustBeOpen()
+    const tables = await this.merge([this.buffer, this.spare ?? sharedBuffer(this.bufferBytes)])
     this.buffer = sharedBuffer(0)
     this.spare = null
-    const tables = await this.merge()
     if (tables === null) return false
     await this.endThreads()
     await this.options.adopt(tables)
@@ -161,14 +177,16 @@ export class BulkLoad implements RecordLoad {
     this.runs.push({ from: offset, end: offset + length, marks: reply.marks })
   }
 
-  private async merge(): Promise<readonly MergedTable[] | null> {
+  /** Merges the runs. The buffers in which records were gathered are now for reading them. */
+  private async merge(buffers: readonly Buffer<SharedArrayBuffer>[]): Promise<readonly MergedTable[] | null> {
     const { runsPath: path, runs } = this
     const { directory } = this.options
     const keys = splitters(runs, THREADS)
     const merges = [null, ...keys].map((from, index) => {
       const ranges = runs.map((run) => ({ from: startOf(run, from), end: run.end }))
       const before = keys[index] ?? null
-      return this.thread(index).request({ kind: 'merge', path, directory, runs: ranges, from, before })
+      const memory = at(buffers, index).buffer
+      return this.thread(index).request({ kind: 'merge', path, directory, runs: ranges, from, before, memory })
     })
     const replies = await Promise.all(merges)
     const tables: MergedTable[] = []
@@ -239,7 +257,11 @@ class LoadThread {
   private failure: Error | null = null
 
   constructor(name: string) {
-    this.worker = new Worker(new URL('./bulk-load-worker.js', import.meta.url), { workerData: name, execArgv: [] })
+    this.worker = new Worker(new URL('./bulk-load-worker.js', import.meta.url), {
+      workerData: name,
+      execArgv: [],
+      resourceLimits: THREAD_LIMITS,
+    })
     this.worker.on('message', (reply: LoadReply) => {
       const { waiting } = this
       this.waiting = null

@@ -21,7 +21,7 @@ import { join } from 'node:path'
 import { at, must } from '../../base/assert.ts'
 import { bytesOf } from '../../base/bytes.ts'
 import { contentOf, type File, type Files } from '../../base/files.ts'
-import { maskedCrc } from './crc32c.ts'
+import { maskedCrc } from './checksums.ts'
 import { DamageError, RESTORE_ADVICE } from './records.ts'
 
 export const BLOCK_BYTES = 32 * 1024

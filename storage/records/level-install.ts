@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import { assert } from '../../base/assert.ts'
 import { contentOf, type Files } from '../../base/files.ts'
-import { maskedCrc } from './crc32c.ts'
+import { maskedCrc } from './checksums.ts'
 import { BLOCK_BYTES, FIRST, FRAGMENT_HEAD_BYTES, FULL, LAST, MIDDLE, manifestOf, numbered, readVersion, TAG } from './level-directory.ts'
 import type { MergedTable } from './record-merge.ts'
 import { varints } from './table-writer.ts'

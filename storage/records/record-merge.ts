@@ -4,6 +4,7 @@
  * that lost there, so that one path of comparisons follows each record (Knuth, volume 3, 5.4.1).
  */
 import { must, rethrowAssertion } from '../../base/assert.ts'
+import { copyBytes } from '../../base/copy-bytes.ts'
 import type { File, Files } from '../../base/files.ts'
 import { CLAIMED, compareKeys, HEAD_BYTES, recordBytes, uint32At } from './record-sort.ts'
 import { TableWriter, type WrittenTable } from './table-writer.ts'
@@ -12,8 +13,6 @@ import { TableWriter, type WrittenTable } from './table-writer.ts'
 
 /** A table is ended when its blocks have this many bytes. */
 const TABLE_BYTES = 8 * 1024 * 1024
-/** Memory for reading all runs. */
-const READ_BYTES = 32 * 1024 * 1024
 const MIN_RUN_READ_BYTES = 16 * 1024
 const MAX_RUN_READ_BYTES = 256 * 1024
 /** Tables whose fsync may be under way. */
@@ -32,6 +31,8 @@ export interface RunMergeRequest {
   readonly from: Uint8Array | null
   /** The key before which the merge ends; null: it does not. */
   readonly before: Uint8Array | null
+  /** Memory for reading the runs, which nothing else uses meanwhile. */
+  readonly memory: SharedArrayBuffer
   /** Returns the path of the next table. */
   readonly nextPath: () => string
 }
@@ -65,23 +66,23 @@ export async function mergeRuns(files: Files, request: RunMergeRequest): Promise
   }
 }
 
-/** The next record of a run. */
+/** The next record of a run. Its bytes are valid until `advance`. */
 class RunReader {
-  bytes: Uint8Array = new Uint8Array(0)
+  bytes: Buffer
   keyOffset = 0
   keyLength = 0
   valueLength = 0
   isAtEnd = false
   private readonly file: File
-  private readonly readBytes: number
   private readonly end: number
-  /** The offset in the file of the bytes that are held. */
+  /** The offset in the file of the bytes that are held, and their number. */
   private offset: number
+  private length = 0
   private next = 0
 
-  constructor(file: File, range: RunRange, readBytes: number) {
+  constructor(file: File, range: RunRange, bytes: Buffer) {
     this.file = file
-    this.readBytes = readBytes
+    this.bytes = bytes
     this.offset = range.from
     this.end = range.end
   }
@@ -89,7 +90,7 @@ class RunReader {
   /** Goes to the next record. */
   advance(): void {
     let at = this.next
-    if (at + HEAD_BYTES > this.bytes.length || at + recordBytes(this.bytes, at) > this.bytes.length) {
+    if (at + HEAD_BYTES > this.length || at + recordBytes(this.bytes, at) > this.length) {
       if (this.offset + at >= this.end) {
         this.isAtEnd = true
         return
@@ -104,13 +105,21 @@ class RunReader {
     this.next = this.keyOffset + this.keyLength + (this.valueLength === CLAIMED ? 0 : this.valueLength)
   }
 
+  /** Reads on, into the buffer that is held: a new one for each read would be garbage. */
   private refill(at: number): void {
     this.offset += at
-    const left = this.end - this.offset
-    this.bytes = this.file.readSync(this.offset, Math.min(left, this.readBytes))
-    const needed = recordBytes(this.bytes, 0)
-    if (needed > this.bytes.length) this.bytes = this.file.readSync(this.offset, needed)
-    if (this.bytes.length < needed) throw new Error('a temporary file of the load is cut short')
+    this.fill()
+    const needed = this.length < HEAD_BYTES ? HEAD_BYTES : recordBytes(this.bytes, 0)
+    if (needed > this.bytes.length) {
+      this.bytes = Buffer.allocUnsafeSlow(needed)
+      this.fill()
+    }
+    if (this.length < needed) throw new Error('a temporary file of the load is cut short')
+  }
+
+  private fill(): void {
+    const wanted = Math.min(this.bytes.length, this.end - this.offset)
+    this.length = this.file.fillSync(wanted < this.bytes.length ? this.bytes.subarray(0, wanted) : this.bytes, this.offset)
   }
 }
 
@@ -122,14 +131,18 @@ class RunMerge {
   private readonly before: Uint8Array | null
   private winner = 0
   /** The key before. */
-  private lastBytes: Uint8Array = new Uint8Array(0)
-  private lastOffset = 0
+  private last = new Uint8Array(64)
   private lastLength = -1
+  private readonly writer = new TableWriter()
 
-  constructor(file: File, { runs, from, before }: RunMergeRequest) {
-    const readBytes = Math.min(MAX_RUN_READ_BYTES, Math.max(MIN_RUN_READ_BYTES, Math.floor(READ_BYTES / runs.length)))
+  constructor(file: File, { runs, from, before, memory }: RunMergeRequest) {
+    const share = Math.floor(memory.byteLength / runs.length)
+    const size = Math.min(MAX_RUN_READ_BYTES, share)
     this.before = before
-    this.readers = runs.map((run) => new RunReader(file, run, readBytes))
+    this.readers = runs.map((run, index) => {
+      const bytes = share < MIN_RUN_READ_BYTES ? Buffer.allocUnsafeSlow(MIN_RUN_READ_BYTES) : Buffer.from(memory, index * size, size)
+      return new RunReader(file, run, bytes)
+    })
     this.losers = new Int32Array(this.readers.length).fill(-1)
     for (const reader of this.readers) {
       reader.advance()
@@ -147,13 +160,14 @@ class RunMerge {
 
   /** Writes the next records as a table. Returns null if all of them were claimed keys. */
   writeTable(file: File): WrittenTable | null {
-    const writer = new TableWriter(file)
+    const { writer } = this
+    writer.startTable(file)
     let isEmpty = true
     while (writer.sizeBytes < TABLE_BYTES && !this.isAtEnd) {
       const { winner } = this
       const reader = this.readers[winner]!
       const { bytes, keyOffset, keyLength, valueLength } = reader
-      if (keyLength === this.lastLength && compareKeys(bytes, keyOffset, keyLength, this.lastBytes, this.lastOffset, keyLength) === 0) {
+      if (keyLength === this.lastLength && compareKeys(bytes, keyOffset, keyLength, this.last, 0, keyLength) === 0) {
         this.hasDuplicate = true
         return null
       }
@@ -161,13 +175,17 @@ class RunMerge {
         writer.add(bytes, keyOffset, keyLength, valueLength)
         isEmpty = false
       }
-      this.lastBytes = bytes
-      this.lastOffset = keyOffset
-      this.lastLength = keyLength
+      this.remember(bytes, keyOffset, keyLength)
       reader.advance()
       this.play(winner)
     }
     return isEmpty ? null : writer.end()
+  }
+
+  private remember(bytes: Uint8Array, keyOffset: number, keyLength: number): void {
+    if (keyLength > this.last.length) this.last = new Uint8Array(2 * keyLength)
+    copyBytes(bytes, keyOffset, keyLength, this.last, 0)
+    this.lastLength = keyLength
   }
 
   /** Lets a run with a new record play against the losers on its way to the root. */

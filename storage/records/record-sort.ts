@@ -32,15 +32,7 @@ export function recordBytes(bytes: Uint8Array, at: number): number {
 
 /** Returns the offsets of the records in the order of their keys. */
 export function sortedRecords(bytes: Uint8Array, length: number, count: number): Uint32Array {
-  assert(count <= MAX_SORTED_RECORDS, 'the numbers of records take 20 bits')
-  const offsets = new Uint32Array(count)
-  for (let i = 0, at = 0; i < count; i++) {
-    offsets[i] = at
-    at += recordBytes(bytes, at)
-    assert(at <= length, 'a record lies inside its buffer')
-  }
-  new RecordSorter(bytes, count).sort(offsets, 0)
-  return offsets
+  return new RecordSorter().sorted(bytes, length, count)
 }
 
 /** Returns a negative number if the first key is less, 0 if the keys are equal. */
@@ -57,21 +49,41 @@ export function compareKeys(a: Uint8Array, aAt: number, aLength: number, b: Uint
  * Sorts by the bytes after the prefix that all keys share, some at a time: V8 sorts 64-bit integers
  * natively, each with 44 bits of a key and the number of its record.
  */
-class RecordSorter {
-  private readonly bytes: Uint8Array
-  private readonly slots: BigUint64Array<ArrayBuffer>
-  private readonly halves: Uint32Array
-  private readonly order: Uint32Array
+export class RecordSorter {
+  private bytes: Uint8Array = new Uint8Array(0)
+  /** Memory that is kept for the next records. */
+  private offsets = new Uint32Array(0)
+  private slots = new BigUint64Array(0)
+  private halves = new Uint32Array(0)
+  private order = new Uint32Array(0)
 
-  constructor(bytes: Uint8Array, count: number) {
+  /**
+   * Returns the offsets of the records in the order of their keys, valid until the next call.
+   */
+  sorted(bytes: Uint8Array, length: number, count: number): Uint32Array {
+    assert(count <= MAX_SORTED_RECORDS, 'the numbers of records take 20 bits')
+    if (count > this.offsets.length) this.allocate(count)
+    const offsets = this.offsets.subarray(0, count)
+    for (let i = 0, at = 0; i < count; i++) {
+      offsets[i] = at
+      at += recordBytes(bytes, at)
+      assert(at <= length, 'a record lies inside its buffer')
+    }
     this.bytes = bytes
-    this.slots = new BigUint64Array(count)
-    this.halves = new Uint32Array(this.slots.buffer)
+    this.sort(offsets, 0)
+    return offsets
+  }
+
+  private allocate(count: number): void {
+    const slots = new BigUint64Array(count)
+    this.offsets = new Uint32Array(count)
+    this.slots = slots
+    this.halves = new Uint32Array(slots.buffer)
     this.order = new Uint32Array(count)
   }
 
   /** Sorts records whose keys share their first `depth` bytes. */
-  sort(offsets: Uint32Array, depth: number): void {
+  private sort(offsets: Uint32Array, depth: number): void {
     const count = offsets.length
     if (count <= FEW_RECORDS) {
       this.sortFew(offsets)

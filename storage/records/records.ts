@@ -19,7 +19,9 @@
  *   payload of kinds 3 to 7, collections: values/collection.ts; their pages: tree/page-codec.ts
  */
 import { assert, must } from '../../base/assert.ts'
-import type { Bytes } from '../../base/bytes.ts'
+import type { BufferRange, Bytes } from '../../base/bytes.ts'
+import { copyBytes } from '../../base/copy-bytes.ts'
+import { crc32Of } from './checksums.ts'
 import { CRC_BYTES, isSealed, seal } from './seal.ts'
 
 const RECORD_VERSION = 1
@@ -151,6 +153,25 @@ export function stringRoot(value: Bytes, expireAtMs: number): Buffer {
   return seal(buffer, start + value.length)
 }
 
+/** Bytes of the key of a root record, without the user's key. */
+export const ROOT_KEY_HEAD_BYTES = 5
+
+/** Returns the bytes of the root record of an inline string of a length. */
+export const stringRootBytes = (length: number, expireAtMs: number): number => (expireAtMs === 0 ? 3 : 11) + length + CRC_BYTES
+
+/** Writes the root record of an inline string at an offset: its key, and then its value. */
+export function writeStringRecord(to: Buffer, at: number, dbId: number, key: BufferRange, value: BufferRange, expireAtMs: number): void {
+  to[at] = TAG_ROOT
+  to.writeUInt32BE(dbId, at + 1)
+  copyBytes(key.bytes, key.from, key.length, to, at + ROOT_KEY_HEAD_BYTES)
+  const root = at + ROOT_KEY_HEAD_BYTES + key.length
+  writeRootHead(to, KIND_STRING, expireAtMs, root)
+  const start = root + (expireAtMs === 0 ? 3 : 11)
+  copyBytes(value.bytes, value.from, value.length, to, start)
+  const end = start + value.length
+  to.writeUInt32BE(crc32Of(to, root, end), end)
+}
+
 /** Returns the value of a rope's root, in a scratch buffer. */
 export function ropeRoot(objectId: number, length: number, expireAtMs: number): Buffer {
   const start = expireAtMs === 0 ? 3 : 11
@@ -215,12 +236,12 @@ function unsealedLength(value: Buffer, what: string): number {
   return length
 }
 
-function writeRootHead(buffer: Buffer, kind: number, expireAtMs: number): void {
+function writeRootHead(buffer: Buffer, kind: number, expireAtMs: number, at = 0): void {
   assert(expireAtMs >= 0, 'a deadline is not negative')
-  buffer[0] = RECORD_VERSION
-  buffer[1] = kind
-  buffer[2] = expireAtMs === 0 ? 0 : HAS_DEADLINE
-  if (expireAtMs !== 0) writeUint64(buffer, expireAtMs, 3)
+  buffer[at] = RECORD_VERSION
+  buffer[at + 1] = kind
+  buffer[at + 2] = expireAtMs === 0 ? 0 : HAS_DEADLINE
+  if (expireAtMs !== 0) writeUint64(buffer, expireAtMs, at + 3)
 }
 
 /** A decoded root record. `expireAtMs` 0 means no deadline. */

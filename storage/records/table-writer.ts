@@ -16,8 +16,9 @@
  * Sequence number 0 makes a record older than any that LevelDB writes.
  */
 import { assert, must } from '../../base/assert.ts'
+import { copyBytes } from '../../base/copy-bytes.ts'
 import type { File } from '../../base/files.ts'
-import { maskedCrc } from './crc32c.ts'
+import { maskedCrc } from './checksums.ts'
 
 // hot: runs for each record of an import
 
@@ -30,6 +31,8 @@ const PROBES = 6
 const TRAILER_BYTES = 5
 const SUFFIX = Buffer.from([1, 0, 0, 0, 0, 0, 0, 0])
 const WRITE_BYTES = 1024 * 1024
+/** Memory for the filters of a table, which grows if they need more. */
+const FILTER_BYTES = 64 * 1024
 const FOOTER_BYTES = 48
 const FILTER_NAME = Buffer.from('filter.leveldb.BuiltinBloomFilter2')
 const MAGIC = Buffer.from('57fb808b247547db', 'hex')
@@ -44,9 +47,9 @@ export interface WrittenTable {
   readonly largest: Uint8Array
 }
 
-/** Writes one table. */
+/** Writes one table after the other. */
 export class TableWriter {
-  private readonly file: File
+  private file: File | null = null
   /** Bytes in the file. */
   private written = 0
   private readonly out = Buffer.allocUnsafeSlow(WRITE_BYTES + 64 * 1024)
@@ -56,8 +59,15 @@ export class TableWriter {
   private readonly filter = new FilterBuilder()
   private smallest: Uint8Array | null = null
 
-  constructor(file: File) {
+  /** Begins a table in an empty file. */
+  startTable(file: File): void {
     this.file = file
+    this.written = 0
+    this.outLength = 0
+    this.smallest = null
+    this.block.reset()
+    this.index.reset()
+    this.filter.reset()
   }
 
   /** Bytes of all complete blocks. */
@@ -119,7 +129,7 @@ export class TableWriter {
   private append(bytes: Buffer): void {
     if (this.outLength + bytes.length > this.out.length) this.flush()
     if (bytes.length > this.out.length) {
-      this.file.writeSync([bytes], this.written)
+      must(this.file).writeSync([bytes], this.written)
       this.written += bytes.length
       return
     }
@@ -129,7 +139,7 @@ export class TableWriter {
   }
 
   private flush(): void {
-    this.file.writeSync([this.out.subarray(0, this.outLength)], this.written)
+    must(this.file).writeSync([this.out.subarray(0, this.outLength)], this.written)
     this.written += this.outLength
     this.outLength = 0
   }
@@ -209,12 +219,8 @@ class BlockBuilder {
     }
     this.lastLength = keyLength
     for (let i = 0; i < SUFFIX.length; i++) buffer[to++] = SUFFIX[i]!
-    if (valueLength <= SHORT_BYTES) for (let i = 0; i < valueLength; i++) buffer[to++] = values[valueAt + i]!
-    else {
-      buffer.set(values.subarray(valueAt, valueAt + valueLength), to)
-      to += valueLength
-    }
-    this.length = to
+    copyBytes(values, valueAt, valueLength, buffer, to)
+    this.length = to + valueLength
   }
 
   /** Adds an entry whose key stays as it is. */
@@ -268,9 +274,16 @@ class BlockBuilder {
 class FilterBuilder {
   private hashes = new Uint32Array(1024)
   private count = 0
-  private readonly filters: Buffer[] = []
-  private readonly offsets: number[] = []
+  /** The filters so far, one after the other. */
+  private bytes = Buffer.allocUnsafeSlow(FILTER_BYTES)
+  private offsets: number[] = []
   private length = 0
+
+  reset(): void {
+    this.offsets = []
+    this.length = 0
+    this.count = 0
+  }
 
   add(bytes: Uint8Array, keyAt: number, keyLength: number): void {
     if (this.count === this.hashes.length) {
@@ -290,33 +303,41 @@ class FilterBuilder {
 
   end(): Buffer {
     if (this.count > 0) this.generate()
-    const tail = Buffer.alloc(4 * this.offsets.length + 5 + TRAILER_BYTES)
-    let at = 0
-    for (const offset of this.offsets) at = tail.writeUInt32LE(offset, at)
-    at = tail.writeUInt32LE(this.length, at)
-    tail[at++] = FILTER_BASE_LOG
-    const whole = Buffer.concat([...this.filters, tail])
-    return whole.subarray(0, whole.length - TRAILER_BYTES)
+    this.ensureSpace(4 * this.offsets.length + 5 + TRAILER_BYTES)
+    const { bytes } = this
+    let at = this.length
+    for (const offset of this.offsets) at = bytes.writeUInt32LE(offset, at)
+    at = bytes.writeUInt32LE(this.length, at)
+    bytes[at++] = FILTER_BASE_LOG
+    return bytes.subarray(0, at)
+  }
+
+  private ensureSpace(bytes: number): void {
+    if (this.length + bytes <= this.bytes.length) return
+    const larger = Buffer.allocUnsafeSlow(2 * (this.length + bytes))
+    this.bytes.copy(larger, 0, 0, this.length)
+    this.bytes = larger
   }
 
   private generate(): void {
     this.offsets.push(this.length)
     if (this.count === 0) return
-    const bytes = Math.max(8, (this.count * BITS_PER_KEY + 7) >>> 3)
-    const bits = 8 * bytes
-    const filter = Buffer.alloc(bytes + 1)
-    filter[bytes] = PROBES
+    const size = Math.max(8, (this.count * BITS_PER_KEY + 7) >>> 3)
+    const bits = 8 * size
+    this.ensureSpace(size + 1)
+    const { bytes, length: start } = this
+    bytes.fill(0, start, start + size)
+    bytes[start + size] = PROBES
     for (let i = 0; i < this.count; i++) {
       let hash = this.hashes[i]!
       const delta = (hash >>> 17) | (hash << 15)
       for (let probe = 0; probe < PROBES; probe++) {
         const bit = hash % bits
-        filter[bit >>> 3]! |= 1 << (bit & 7)
+        bytes[start + (bit >>> 3)]! |= 1 << (bit & 7)
         hash = (hash + delta) >>> 0
       }
     }
-    this.filters.push(filter)
-    this.length += filter.length
+    this.length += size + 1
     this.count = 0
   }
 }

@@ -2,7 +2,7 @@
  * Items from parts: the parts of a key are gathered until its value is whole. Where an item is
  * needed, the value has to be in memory in any case.
  */
-import { at, must } from '../../../base/assert.ts'
+import { assert, at, must } from '../../../base/assert.ts'
 import { systemClock } from '../../../base/clock.ts'
 import type { RdbPart, RdbPendingEntry, RdbStreamId, RdbValuePart } from '../../../rdb/elements.ts'
 import type { RdbConsumer, RdbGroup, RdbItem, RdbStreamValue, RdbValue } from '../../../rdb/values.ts'
@@ -61,6 +61,7 @@ class Collector {
         case 'end':
           break
         default:
+          assert(part.kind !== 'string-key', 'items are made of the parts of values')
           if (!this.isSkipped) this.parts.push(part)
       }
     }

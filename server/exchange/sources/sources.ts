@@ -2,14 +2,15 @@
 import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs'
 import { rethrowAssertion } from '../../../base/assert.ts'
 import { errorText } from '../../../base/error-text.ts'
+import type { StringForm } from '../../../rdb/reader.ts'
 import { type PartBatches, partsOfJson, partsOfRdb } from '../parts.ts'
 import { ExchangeRefusal } from '../refusal.ts'
 import { CommandSource, chunksOfFiles, filesOfManifest } from './command-log.ts'
 import { addressOf, isServerUrl } from './connection.ts'
+import { CHUNK_BYTES, reusedChunksOf } from './file-chunks.ts'
 import { takeServerSnapshot } from './server-snapshot.ts'
 import type { TlsFiles } from './tls-files.ts'
 
-const CHUNK_BYTES = 1024 * 1024
 /** Bytes that tell the formats apart. */
 const HEAD_BYTES = 512
 const RDB_HEAD = /^(?:REDIS\d|VALKEY)/
@@ -34,8 +35,11 @@ export interface PartSource {
   readonly sizeBytes: number | null
   /** The database that the URL of a server names. */
   readonly database?: number | undefined
-  /** Returns the parts. `onRead` is called with the length of each chunk that was read. */
-  parts(onRead: (bytes: number) => void): PartBatches
+  /**
+   * Returns the parts. `onRead` is called with the length of each chunk that was read. A source of
+   * another format than RDB may have all strings in parts.
+   */
+  parts(onRead: (bytes: number) => void, strings: StringForm): PartBatches
 }
 
 /** Returns the source that a path or URL names. Throws ExchangeRefusal. */
@@ -49,8 +53,8 @@ export async function openSource(path: string, files: TlsFiles = {}): Promise<Pa
     throw ExchangeRefusal.ofUsage(`${path} is no RDB file, no AOF, no stream of commands and no lines of JSON`)
   }
   if (content === 'log') return logOfFiles(path, [path])
-  const partsOf = content === 'rdb' ? partsOfRdb : partsOfJson
-  return { kind: 'parts', name: path, sizeBytes, parts: (onRead) => partsOf(chunksOf(path, onRead)) }
+  if (content === 'json') return { kind: 'parts', name: path, sizeBytes, parts: (onRead) => partsOfJson(chunksOf(path, onRead)) }
+  return { kind: 'parts', name: path, sizeBytes, parts: rdbParts((onRead) => counted(reusedChunksOf(path), onRead)) }
 }
 
 /** Tells formats apart by the first bytes. Throws ExchangeRefusal. */
@@ -74,8 +78,12 @@ async function openStream(name: string, stream: AsyncIterable<Buffer>): Promise<
   const content = contentOf(head.toString('latin1', 0, HEAD_BYTES), name)
   const all = withHead(head, rest)
   if (content === 'log' || content === 'unknown') return { kind: 'log', name, sizeBytes: null, open: (onRead) => logOf(all, onRead) }
-  const partsOf = content === 'rdb' ? partsOfRdb : partsOfJson
-  return { kind: 'parts', name, sizeBytes: null, parts: (onRead) => partsOf(counted(all, onRead)) }
+  if (content === 'json') return { kind: 'parts', name, sizeBytes: null, parts: (onRead) => partsOfJson(counted(all, onRead)) }
+  return { kind: 'parts', name, sizeBytes: null, parts: rdbParts((onRead) => counted(all, onRead)) }
+}
+
+function rdbParts(chunks: (onRead: (bytes: number) => void) => AsyncIterable<Buffer>): PartSource['parts'] {
+  return (onRead, strings) => partsOfRdb(chunks(onRead), { strings })
 }
 
 async function* withHead(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
@@ -104,7 +112,7 @@ async function openServer(url: string, files: TlsFiles): Promise<PartSource> {
     name: address.name,
     sizeBytes,
     database: address.database,
-    parts: (onRead) => partsOfRdb(counted(chunks, onRead)),
+    parts: rdbParts((onRead) => counted(chunks, onRead)),
   }
 }
 

@@ -14,12 +14,18 @@ import { type LoadSummary, RdbLoader } from '../../../storage/exchange/loader.ts
 import { META_KEY } from '../../../storage/records/records.ts'
 import type { Config } from '../../config/config.ts'
 import type { Node } from '../../node.ts'
+import { collectGarbage, collectSooner } from '../../process/heap.ts'
 import { holdsData, noteEntries, type OfflineOptions, openOffline } from '../offline.ts'
 import { type KeySelection, type PartBatches, wantedBy } from '../parts.ts'
 import { ExchangeRefusal } from '../refusal.ts'
 
 /** Clean pages of large collections that stay in memory during an import. */
-const CACHE_BYTES = 32 * 1024 * 1024
+const CACHE_BYTES = 24 * 1024 * 1024
+/** LevelDB gets only the pages of large collections, which it is seldom asked for. */
+const LEVEL_MEMORY = [
+  ['level-block-cache', '8mb'],
+  ['level-write-buffer', '8mb'],
+] as const
 /** An imported data set begins a log of its own. */
 const START = { offset: 0, crc: 0 }
 
@@ -46,8 +52,9 @@ export async function replaceEmpty(request: DirectoryImport, fill: FillDataSet):
   const { directory } = request
   const removeNew = holdsData(directory) ? () => {} : noteEntries(directory)
   let node: Node | null = null
+  collectSooner()
   try {
-    node = await openOffline(request)
+    node = await openOffline(request, LEVEL_MEMORY)
     mustBeEmpty(node, directory)
     const summary = await replaceData(node, fill)
     await node.close('save', 'immediate')
@@ -91,6 +98,7 @@ async function fill(next: IncomingDataSet, batches: PartBatches, request: Direct
     nowMs: systemClock.wallMs(),
     mustKeepExpired: request.mustKeepExpired === true,
     libraryName,
+    collectGarbage,
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
     ...(isWanted === undefined ? {} : { isWanted }),
   })

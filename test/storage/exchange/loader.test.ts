@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { RdbError } from '../../../rdb/format/rdb-error.ts'
-import { RdbReader, readRdb } from '../../../rdb/reader.ts'
+import { RdbReader, type RdbReaderOptions, readRdb } from '../../../rdb/reader.ts'
 import type { RdbItem } from '../../../rdb/values.ts'
 import { RdbWriter } from '../../../rdb/writer.ts'
 import { Config } from '../../../server/config/config.ts'
@@ -49,7 +49,9 @@ interface Loaded {
   readonly meta: Buffer
 }
 
-async function load(file: Buffer, options: Partial<LoaderOptions> = {}): Promise<Loaded> {
+type LoadOptions = Partial<LoaderOptions> & Pick<RdbReaderOptions, 'strings'>
+
+async function load(file: Buffer, { strings = 'whole', ...options }: LoadOptions = {}): Promise<Loaded> {
   const records = new MemoryRecords()
   const loader = new RdbLoader({
     records,
@@ -62,7 +64,7 @@ async function load(file: Buffer, options: Partial<LoaderOptions> = {}): Promise
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
     ...options,
   })
-  const reader = new RdbReader({ mustBeUnique: false })
+  const reader = new RdbReader({ mustBeUnique: false }, { strings })
   reader.push(file)
   reader.end()
   for (let part = reader.next(); part !== null; part = reader.next()) {
@@ -122,6 +124,27 @@ function randomKeys(chance: Seeded, count: number): Key[] {
   })
   return keys.sort((a, b) => a.database - b.database)
 }
+
+test('short strings become the same records whether they come whole or in parts', async () => {
+  const texts = ['', '7', '-70000', 'plain', 'z'.repeat(300), 'q'.repeat(5000), 'r'.repeat(65_535), 's'.repeat(70_000)]
+  const keys = texts.flatMap((text, index): Key[] =>
+    [null, NOW_MS - 1, NOW_MS + index + 1].map((expireAtMs) => {
+      const content: Content = { type: 'string', value: text }
+      return { database: 3, key: `${index}:${expireAtMs}:${'k'.repeat(index * 9)}`, content, expireAtMs }
+    }),
+  )
+  const isWanted = (database: number, key: string) => database === 3 && !key.startsWith('4:')
+  const file = fileOf(keys)
+  for (const mustKeepExpired of [false, true]) {
+    const loads = (['whole', 'parts'] as const).map((strings) => load(file, { strings, mustKeepExpired, isWanted }))
+    const [whole, parts] = await Promise.all(loads)
+    const recordsOf = ({ records }: Loaded) => records.iterate(EVERYTHING).next(1_000_000)
+    assert.equal(await recordsOf(whole!), await recordsOf(parts!))
+    assert.equal(whole!.loader.summary, parts!.loader.summary)
+    assert.is(whole!.loader.summary.filtered, mustKeepExpired ? 3 : 2)
+    assert.equal(whole!.meta, parts!.meta)
+  }
+})
 
 for (const sizes of ['default', 'small'] as const) {
   test(`values of every type are loaded as they were written, with ${sizes} limits of the loader`, async () => {

@@ -6,7 +6,7 @@ import { ClassicLevel } from 'classic-level'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { realFiles } from '../../../base/files.ts'
-import { maskedCrc } from '../../../storage/records/crc32c.ts'
+import { maskedCrc } from '../../../storage/records/checksums.ts'
 import { TableWriter } from '../../../storage/records/table-writer.ts'
 import { seeded } from '../../support/generators/seed.ts'
 
@@ -49,7 +49,8 @@ async function tableOfLevel(pairs: readonly Pair[]): Promise<Buffer> {
 function tableOfWriter(pairs: readonly Pair[]): Buffer {
   const path = join(directory, 'table')
   const file = realFiles.openSync(path, 'create')
-  const writer = new TableWriter(file)
+  const writer = new TableWriter()
+  writer.startTable(file)
   for (const [key, value] of pairs) writer.add(Buffer.concat([key, value]), 0, key.length, value.length)
   const { sizeBytes } = writer.end()
   file.closeSync()

@@ -278,6 +278,10 @@ class MemoryFile implements File {
     return this.inode.read(position, length)
   }
 
+  fillSync(buffer: Buffer, position: number): number {
+    return this.readSync(position, buffer.length).copy(buffer)
+  }
+
   sizeSync(): number {
     this.mustBeOpen('fstat')
     return this.inode.size

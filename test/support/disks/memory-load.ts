@@ -1,6 +1,9 @@
 /** A load into a record store in memory. */
-import { type Bytes, bytesOf } from '../../../base/bytes.ts'
+import { type BufferRange, type Bytes, bytesOf } from '../../../base/bytes.ts'
 import type { RecordBatch, RecordLoad } from '../../../storage/records/record-store.ts'
+import { rootKey, stringRoot } from '../../../storage/records/records.ts'
+
+const textOfRange = ({ bytes, from, length }: BufferRange): Bytes => bytes.latin1Slice(from, from + length)
 
 /** Collects records and writes them as one batch. */
 export class MemoryLoad implements RecordLoad {
@@ -16,6 +19,10 @@ export class MemoryLoad implements RecordLoad {
   put(key: Buffer, value: Buffer): void {
     this.claim(key)
     this.batch.put(key, value)
+  }
+
+  putString(dbId: number, key: BufferRange, value: BufferRange, expireAtMs: number): void {
+    this.put(rootKey(dbId, textOfRange(key)), stringRoot(textOfRange(value), expireAtMs))
   }
 
   claim(key: Buffer): void {
