@@ -35,6 +35,8 @@ export interface Files {
   renameSync(from: string, to: string): void
   removeSync(path: string): void
   removeTreeSync(path: string): void
+  /** Removes a tree without blocking the process: freeing a large file takes seconds. */
+  removeTree(path: string): Promise<void>
   /** Makes creations, renames and removals in the directory durable. */
   syncDirectorySync(path: string): void
   /** Returns the free bytes on the file system of the path. */
@@ -106,6 +108,7 @@ export const realFiles: Files = {
   renameSync: (from, to) => fs.renameSync(from, to),
   removeSync: (path) => fs.rmSync(path),
   removeTreeSync: (path) => fs.rmSync(path, { recursive: true, force: true }),
+  removeTree: (path) => fs.promises.rm(path, { recursive: true, force: true }),
   syncDirectorySync(path) {
     // Windows cannot open a directory; NTFS journals its entries.
     if (process.platform === 'win32') return

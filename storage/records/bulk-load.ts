@@ -142,7 +142,8 @@ export class BulkLoad implements RecordLoad {
     if (this.isClosed) return
     this.isClosed = true
     await this.endThreads()
-    this.options.files.removeTreeSync(this.options.directory)
+    // The file of runs may have many gigabytes, which take seconds to free.
+    await this.options.files.removeTree(this.options.directory)
   }
 
   /** A thread that began after `close` would have no owner. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { realFiles } from '../../../base/files.ts'
+import { type Files, realFiles } from '../../../base/files.ts'
 import { BulkLoad } from '../../../storage/records/bulk-load.ts'
 import { installTables } from '../../../storage/records/level-install.ts'
 import { LevelRecords } from '../../../storage/records/level-records.ts'
@@ -60,12 +60,12 @@ async function contentOf(records: LevelRecords): Promise<Pair[]> {
 }
 
 /** Returns a load with small buffers, for a closed database. */
-function loadInto(path: string): BulkLoad {
+function loadInto(path: string, files = realFiles): BulkLoad {
   const mustNotBatch = () => {
     throw new Error('the load is too large for a batch')
   }
   const adopt = async (tables: Parameters<typeof installTables>[2]) => installTables(realFiles, path, tables)
-  return new BulkLoad({ files: realFiles, directory: join(path, 'load'), bufferBytes: BUFFER_BYTES, batch: mustNotBatch, adopt })
+  return new BulkLoad({ files, directory: join(path, 'load'), bufferBytes: BUFFER_BYTES, batch: mustNotBatch, adopt })
 }
 
 async function put(load: BulkLoad, pairs: readonly Pair[]): Promise<void> {
@@ -182,6 +182,29 @@ test('an open store takes a load, large or small, and its claims', async () => {
     assert.is(await load.complete(), true)
     mustEqual(await contentOf(records), inOrder([...pairs.slice(0, count), [Buffer.from('before'), Buffer.from('1')]]))
     await records.close()
+  }
+})
+
+test('no large file of a load is removed by a call that blocks the process', async () => {
+  for (const end of ['complete', 'close'] as const) {
+    const path = await databaseWith([])
+    const calls: string[] = []
+    const files: Files = {
+      ...realFiles,
+      removeSync: (name) => void calls.push(`removeSync ${name}`),
+      removeTreeSync: (name) => void calls.push(`removeTreeSync ${name}`),
+      removeTree: (name) => {
+        calls.push(`removeTree ${name}`)
+        return realFiles.removeTree(name)
+      },
+    }
+    const load = loadInto(path, files)
+    await put(load, randomPairs(seeded('39'), 8000))
+    await load.flush()
+    if (end === 'complete') assert.is(await load.complete(), true)
+    else await load.close()
+    assert.equal(calls, [`removeTree ${join(path, 'load')}`])
+    assert.not(existsSync(join(path, 'load')))
   }
 })
 

@@ -160,6 +160,10 @@ export class MemoryFiles implements Files {
     this.name(path, null)
   }
 
+  async removeTree(path: string): Promise<void> {
+    this.removeTreeSync(path)
+  }
+
   syncDirectorySync(path: string): void {
     this.attempt('syncDirectory', 'fsync', path)
     this.directories.sync(this.directory(path, 'open'))
