@@ -26,7 +26,7 @@ export const MAX_BYTES_LENGTH = 536_870_888
 export const EMPTY: Bytes = ''
 
 /** A range of a buffer. */
-export interface BufferRange {
+export interface BytesInPlace {
   bytes: Buffer
   from: number
   length: number

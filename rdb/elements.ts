@@ -2,7 +2,7 @@
  * An RDB in parts: the reader delivers them in the order of the file. A key is a `key`, the parts
  * of its value, and a `key-end`.
  */
-import type { BufferRange, Bytes } from '../base/bytes.ts'
+import type { Bytes, BytesInPlace } from '../base/bytes.ts'
 
 export type RdbType = 'string' | 'list' | 'set' | 'sorted-set' | 'hash' | 'stream'
 
@@ -66,8 +66,8 @@ export type RdbValuePart =
 /** A key and its whole value, as bytes that are valid until the next part is asked for. */
 export interface RdbStringKey {
   readonly kind: 'string-key'
-  readonly key: BufferRange
-  readonly value: BufferRange
+  readonly key: BytesInPlace
+  readonly value: BytesInPlace
   readonly expireAtMs: number | null
 }
 

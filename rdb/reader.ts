@@ -19,7 +19,7 @@
  * The reader is pulled: `next` returns one part at a time, and null when it needs more bytes. It
  * holds the bytes of one element and what was pushed after it.
  */
-import type { BufferRange } from '../base/bytes.ts'
+import type { BytesInPlace } from '../base/bytes.ts'
 import type { RdbPart, RdbStringKey } from './elements.ts'
 import type { ValueReader } from './encodings/collections.ts'
 import { isKnownVersion, valueTypeOf } from './encodings/value-types.ts'
@@ -47,7 +47,7 @@ export interface RdbReaderOptions {
   readonly strings?: StringForm
 }
 
-const emptyRange = (): BufferRange => ({ bytes: Buffer.alloc(0), from: 0, length: 0 })
+const emptyRange = (): BytesInPlace => ({ bytes: Buffer.alloc(0), from: 0, length: 0 })
 
 /** Reads the parts of one RDB file. After it threw an RdbError, no method may be called. */
 export class RdbReader {

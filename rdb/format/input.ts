@@ -11,7 +11,7 @@
  * into which chunks are copied: a chunk of its own for each read would be garbage of 1 MiB.
  */
 import { must } from '../../base/assert.ts'
-import type { BufferRange, Bytes } from '../../base/bytes.ts'
+import type { Bytes, BytesInPlace } from '../../base/bytes.ts'
 import type { Budget } from './budget.ts'
 import { LENGTH_32, LENGTH_64, STRING_INT8, STRING_INT16, STRING_INT32, STRING_LZF } from './codes.ts'
 import { Crc64 } from './crc64.ts'
@@ -283,7 +283,7 @@ export class RdbInput {
    * Reads a string of at most `maxBytes`, whose bytes stay in place until more are pushed. Returns
    * false, at any position, for a longer one.
    */
-  range(into: BufferRange, maxBytes: number): boolean {
+  range(into: BytesInPlace, maxBytes: number): boolean {
     const first = this.byte()
     if (first >= STRING_KIND) return this.decodedRange(first, into, maxBytes)
     const length = this.lengthAfter(first)
@@ -296,7 +296,7 @@ export class RdbInput {
     return true
   }
 
-  private decodedRange(first: number, into: BufferRange, maxBytes: number): boolean {
+  private decodedRange(first: number, into: BytesInPlace, maxBytes: number): boolean {
     const bytes = first === STRING_LZF ? this.compressed() : Buffer.from(this.integerAfter(first), 'latin1')
     into.bytes = bytes
     into.from = 0

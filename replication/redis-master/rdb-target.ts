@@ -92,7 +92,8 @@ export class RdbTarget {
   /** Begins to receive an RDB that leads to an offset of a history. */
   receive(replicationId: string, offset: number, end: TransferEnd): void {
     this.abandon()
-    const reader = new RdbReader({ ...VALUE_BUDGET, mustBeUnique: false }, { strings: 'whole' })
+    const totalBytes = 'length' in end ? end.length : undefined
+    const reader = new RdbReader({ ...VALUE_BUDGET, mustBeUnique: false }, { totalBytes, strings: 'whole' })
     const waiting = new ByteQueue()
     const tail = Buffer.alloc(0)
     const transfer: Arrival = { replicationId, offset, end, reader, received: 0, given: 0, tail, waiting, next: null, position: null }

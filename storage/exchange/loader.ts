@@ -12,7 +12,7 @@
  * A failed load leaves records that belong to no data set in use: the caller removes them.
  */
 import { assert, at, must } from '../../base/assert.ts'
-import type { BufferRange, Bytes } from '../../base/bytes.ts'
+import type { Bytes, BytesInPlace } from '../../base/bytes.ts'
 import type { RdbPart, RdbStringKey, RdbValuePart } from '../../rdb/elements.ts'
 import { damagedAt, type RdbError, refusedAt } from '../../rdb/format/rdb-error.ts'
 import type { BinlogPosition } from '../binlog/group.ts'
@@ -328,7 +328,7 @@ export class RdbLoader {
 /** Returns a deadline as entries have it: 0 for none. */
 const deadlineOf = (expireAtMs: number | null): number => (expireAtMs === null ? 0 : Math.max(1, expireAtMs))
 
-const textOf = ({ bytes, from, length }: BufferRange): Bytes => bytes.latin1Slice(from, from + length)
+const textOf = ({ bytes, from, length }: BytesInPlace): Bytes => bytes.latin1Slice(from, from + length)
 
 function duplicateKey(): RdbError {
   return damagedAt(0, 'a key occurs twice')

@@ -11,7 +11,7 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { assert, at, rethrowAssertion } from '../../base/assert.ts'
-import type { BufferRange } from '../../base/bytes.ts'
+import type { BytesInPlace } from '../../base/bytes.ts'
 import type { Files } from '../../base/files.ts'
 import type { MergedTable, RunMergeRequest, RunRange } from './record-merge.ts'
 import type { Mark } from './record-run.ts'
@@ -82,7 +82,7 @@ export class BulkLoad implements RecordLoad {
     this.add(key, value.length, value)
   }
 
-  putString(dbId: number, key: BufferRange, value: BufferRange, expireAtMs: number): void {
+  putString(dbId: number, key: BytesInPlace, value: BytesInPlace, expireAtMs: number): void {
     const keyLength = ROOT_KEY_HEAD_BYTES + key.length
     const valueLength = stringRootBytes(value.length, expireAtMs)
     const at = this.beginRecord(keyLength, valueLength, valueLength)

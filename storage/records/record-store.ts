@@ -3,7 +3,7 @@
  * `test/support/disks/memory-records.ts` has a store that fails on demand and loses unsynced
  * records.
  */
-import type { BufferRange, Bytes } from '../../base/bytes.ts'
+import type { Bytes, BytesInPlace } from '../../base/bytes.ts'
 import type { RecordPair } from './record-reader.ts'
 
 /** A range of record keys, from `from` to before `before`. */
@@ -45,7 +45,7 @@ export interface RecordLoad {
   /** Copies key and value. REQUIRES: no other writer of the store has the key. */
   put(key: Buffer, value: Buffer): void
   /** Copies a string, as the root record of a key. REQUIRES: no other writer has the key. */
-  putString(dbId: number, key: BufferRange, value: BufferRange, expireAtMs: number): void
+  putString(dbId: number, key: BytesInPlace, value: BytesInPlace, expireAtMs: number): void
   /** States that another writer of the store has the key. */
   claim(key: Buffer): void
   /** True if `flush` has to come soon, at the latest 1024 records or 256 KiB later. */

@@ -19,7 +19,7 @@
  *   payload of kinds 3 to 7, collections: values/collection.ts; their pages: tree/page-codec.ts
  */
 import { assert, must } from '../../base/assert.ts'
-import type { BufferRange, Bytes } from '../../base/bytes.ts'
+import type { Bytes, BytesInPlace } from '../../base/bytes.ts'
 import { copyBytes } from '../../base/copy-bytes.ts'
 import { crc32Of } from './checksums.ts'
 import { CRC_BYTES, isSealed, seal } from './seal.ts'
@@ -160,7 +160,7 @@ export const ROOT_KEY_HEAD_BYTES = 5
 export const stringRootBytes = (length: number, expireAtMs: number): number => (expireAtMs === 0 ? 3 : 11) + length + CRC_BYTES
 
 /** Writes the root record of an inline string at an offset: its key, and then its value. */
-export function writeStringRecord(to: Buffer, at: number, dbId: number, key: BufferRange, value: BufferRange, expireAtMs: number): void {
+export function writeStringRecord(to: Buffer, at: number, dbId: number, key: BytesInPlace, value: BytesInPlace, expireAtMs: number): void {
   to[at] = TAG_ROOT
   to.writeUInt32BE(dbId, at + 1)
   copyBytes(key.bytes, key.from, key.length, to, at + ROOT_KEY_HEAD_BYTES)

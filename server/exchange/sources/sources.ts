@@ -54,7 +54,7 @@ export async function openSource(path: string, files: TlsFiles = {}): Promise<Pa
   }
   if (content === 'log') return logOfFiles(path, [path])
   if (content === 'json') return { kind: 'parts', name: path, sizeBytes, parts: (onRead) => partsOfJson(chunksOf(path, onRead)) }
-  return { kind: 'parts', name: path, sizeBytes, parts: rdbParts((onRead) => counted(reusedChunksOf(path), onRead)) }
+  return { kind: 'parts', name: path, sizeBytes, parts: rdbParts(sizeBytes, (onRead) => counted(reusedChunksOf(path), onRead)) }
 }
 
 /** Tells formats apart by the first bytes. Throws ExchangeRefusal. */
@@ -79,11 +79,13 @@ async function openStream(name: string, stream: AsyncIterable<Buffer>): Promise<
   const all = withHead(head, rest)
   if (content === 'log' || content === 'unknown') return { kind: 'log', name, sizeBytes: null, open: (onRead) => logOf(all, onRead) }
   if (content === 'json') return { kind: 'parts', name, sizeBytes: null, parts: (onRead) => partsOfJson(counted(all, onRead)) }
-  return { kind: 'parts', name, sizeBytes: null, parts: rdbParts((onRead) => counted(all, onRead)) }
+  return { kind: 'parts', name, sizeBytes: null, parts: rdbParts(null, (onRead) => counted(all, onRead)) }
 }
 
-function rdbParts(chunks: (onRead: (bytes: number) => void) => AsyncIterable<Buffer>): PartSource['parts'] {
-  return (onRead, strings) => partsOfRdb(chunks(onRead), { strings })
+/** Returns the parts of an RDB of a size; it is not known where it is null, or 0 as of a device. */
+function rdbParts(sizeBytes: number | null, chunks: (onRead: (bytes: number) => void) => AsyncIterable<Buffer>): PartSource['parts'] {
+  const totalBytes = sizeBytes || undefined
+  return (onRead, strings) => partsOfRdb(chunks(onRead), { totalBytes, strings })
 }
 
 async function* withHead(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
@@ -112,7 +114,7 @@ async function openServer(url: string, files: TlsFiles): Promise<PartSource> {
     name: address.name,
     sizeBytes,
     database: address.database,
-    parts: rdbParts((onRead) => counted(chunks, onRead)),
+    parts: rdbParts(sizeBytes, (onRead) => counted(chunks, onRead)),
   }
 }
 

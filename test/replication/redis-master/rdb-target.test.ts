@@ -114,10 +114,22 @@ test('an announced length ends an RDB that claims more, with and without a strea
       const bench = await Bench.open()
       const lying = lyingRdb()
       const reason = await bench.receive(withLength(lying), Buffer.concat([lying, after]), pieceBytes)
-      assert.match(reason, `RDB damaged at byte ${lying.length}: the data ends within an element`)
+      const at = lying.indexOf('x'.repeat(100))
+      assert.match(
+        reason,
+        `RDB damaged at byte ${at}: the data ends within an element: it claims 16228 bytes, and ${lying.length - at} follow`,
+      )
       await bench.assertUntouched()
     }
   }
+})
+
+test('an announced length refuses an RDB that claims more before the rest has come', async () => {
+  const bench = await Bench.open()
+  const lying = lyingRdb()
+  const begun = lying.subarray(0, lying.indexOf('x'.repeat(100)) + 1)
+  assert.match(await bench.receive(withLength(lying), begun), 'the data ends within an element')
+  await bench.assertUntouched()
 })
 
 test('a mark ends an RDB that claims more', async () => {

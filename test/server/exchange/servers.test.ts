@@ -115,7 +115,7 @@ test('a damaged RDB that claims more bytes than the server announced fails, with
   try {
     const { status, error } = await importFile(`redis://127.0.0.1:${port}`, join(scratch, 'damaged'))
     assert.is(status, 1)
-    assert.match(error, `RDB damaged at byte ${rdb.length}: the data ends within an element`)
+    assert.match(error, /RDB damaged at byte \d+: the data ends within an element/)
   } finally {
     for (const socket of sockets) socket.destroy()
     server.close()

@@ -1,9 +1,9 @@
 /** A load into a record store in memory. */
-import { type BufferRange, type Bytes, bytesOf } from '../../../base/bytes.ts'
+import { type Bytes, type BytesInPlace, bytesOf } from '../../../base/bytes.ts'
 import type { RecordBatch, RecordLoad } from '../../../storage/records/record-store.ts'
 import { rootKey, stringRoot } from '../../../storage/records/records.ts'
 
-const textOfRange = ({ bytes, from, length }: BufferRange): Bytes => bytes.latin1Slice(from, from + length)
+const textOfRange = ({ bytes, from, length }: BytesInPlace): Bytes => bytes.latin1Slice(from, from + length)
 
 /** Collects records and writes them as one batch. */
 export class MemoryLoad implements RecordLoad {
@@ -21,7 +21,7 @@ export class MemoryLoad implements RecordLoad {
     this.batch.put(key, value)
   }
 
-  putString(dbId: number, key: BufferRange, value: BufferRange, expireAtMs: number): void {
+  putString(dbId: number, key: BytesInPlace, value: BytesInPlace, expireAtMs: number): void {
     this.put(rootKey(dbId, textOfRange(key)), stringRoot(textOfRange(value), expireAtMs))
   }
 
