@@ -4,6 +4,7 @@
  */
 import { aclCommands } from './acl/commands.ts'
 import { clientCommands } from './clients/commands.ts'
+import { clusterCommands } from './cluster/commands.ts'
 import type { Command } from './contract/command.ts'
 import { geoCommands } from './geo/commands.ts'
 import { hashCommands } from './hashes/commands.ts'
@@ -45,6 +46,7 @@ export const families: readonly (readonly Command[])[] = [
   pubSubCommands,
   scriptingCommands,
   serverCommands,
+  clusterCommands,
   replicationCommands,
   introspectionCommands,
 ]

@@ -23,7 +23,7 @@ import type { Logger } from './logging/log.ts'
 import { BlockedTimer } from './loop/blocked-timer.ts'
 import { Cron } from './loop/cron.ts'
 import { Gates } from './loop/gates.ts'
-import { Turn } from './loop/turn.ts'
+import { Turn, type TurnEvents } from './loop/turn.ts'
 import { GarbagePauses } from './metrics/garbage-pauses.ts'
 import { LatencyMonitor } from './metrics/latency.ts'
 import { Slowlog } from './metrics/slowlog.ts'
@@ -37,6 +37,7 @@ import { Migrations } from './network/migrations.ts'
 import { Monitors } from './network/monitors.ts'
 import { type LifeCycle, serverPort } from './server-port.ts'
 import { SocketThreads } from './threads/socket-threads.ts'
+import { ClusterFacade } from './wiring/cluster-facade.ts'
 import { clientHooks, executorHooks, requestGates } from './wiring/executor-hooks.ts'
 import type { Forward } from './wiring/forward.ts'
 import { startFunctions } from './wiring/functions-start.ts'
@@ -69,6 +70,7 @@ export interface NodeParts extends Omit<Foundations, 'exit'> {
   readonly statistics: Statistics
   readonly latency: LatencyMonitor
   readonly garbagePauses: GarbagePauses
+  readonly cluster: ClusterFacade
   readonly monitors: Monitors
   readonly executor: Executor
   readonly gates: Gates
@@ -122,8 +124,22 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
   const garbagePauses = new GarbagePauses(config, latency)
   const statistics = new Statistics(keyspace, () => latency.resetHistograms())
   const monitors = new Monitors(clock)
+  const cluster = new ClusterFacade({ config, storage, state })
   const port = serverPort(
-    { log, table, config, acl, pubsub, slowlog, latency, statistics, scanCursors: storage.scanCursors, random, runId: state.runId },
+    {
+      log,
+      table,
+      config,
+      acl,
+      pubsub,
+      slowlog,
+      latency,
+      statistics,
+      scanCursors: storage.scanCursors,
+      cluster,
+      random,
+      runId: state.runId,
+    },
     later,
     (sections) => infoText(infoSource(later.value), sections),
   )
@@ -141,7 +157,14 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
     flagsOfScript: (command, args) => flagsOfScript(later.value.scripting, later.value.functions, command, args),
     onOpened: () => executor.blockedClients.retryPostponed(),
   })
-  const events = {
+  const turn = new Turn(storage, turnEvents({ executor, state, gates }, later), new TurnTimes(latency, clock))
+  const scripting = startScripting({ config, clock, log, storage, executor, turn, gates })
+  const functions = startFunctions({ config, clock, log, keyspace, scripting })
+  return { ...kept, state, statistics, latency, garbagePauses, cluster, monitors, executor, gates, turn, scripting, functions }
+}
+
+function turnEvents({ executor, state, gates }: Pick<NodeParts, 'executor' | 'state' | 'gates'>, later: Forward<Later>): TurnEvents {
+  return {
     serveBlocked: () => executor.serveBlocked(),
     notifyClients: () => executor.tracking.isActive && executor.tracking.endTurn(),
     feedReplicas: () => state.replication?.flush(),
@@ -151,10 +174,6 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
       gates.refresh()
     },
   }
-  const turn = new Turn(storage, events, new TurnTimes(latency, clock))
-  const scripting = startScripting({ config, clock, log, storage, executor, turn, gates })
-  const functions = startFunctions({ config, clock, log, keyspace, scripting })
-  return { ...kept, state, statistics, latency, garbagePauses, monitors, executor, gates, turn, scripting, functions }
 }
 
 /** Builds the parts around the core: clients, ports, sockets, timers. */

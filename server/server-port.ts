@@ -14,7 +14,7 @@ import type { Gates } from './loop/gates.ts'
 export interface EarlyParts
   extends Pick<
     ServerPort,
-    'table' | 'config' | 'acl' | 'pubsub' | 'slowlog' | 'latency' | 'statistics' | 'scanCursors' | 'random' | 'runId'
+    'table' | 'config' | 'acl' | 'pubsub' | 'slowlog' | 'latency' | 'statistics' | 'scanCursors' | 'cluster' | 'random' | 'runId'
   > {
   readonly log: Logger
 }
@@ -35,7 +35,7 @@ export interface LateParts extends Pick<ServerPort, 'clients' | 'functions' | 's
 
 /** `info` returns INFO's text of the sections named. */
 export function serverPort(early: EarlyParts, later: { readonly value: LateParts }, info: ServerPort['info']): ServerPort {
-  const { log, table, config, acl, pubsub, slowlog, latency, statistics, scanCursors, random, runId } = early
+  const { log, table, config, acl, pubsub, slowlog, latency, statistics, scanCursors, cluster, random, runId } = early
   return {
     table,
     config,
@@ -45,6 +45,7 @@ export function serverPort(early: EarlyParts, later: { readonly value: LateParts
     latency,
     statistics,
     scanCursors,
+    cluster,
     random,
     runId,
     version: HAYPILE_VERSION,

@@ -88,7 +88,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   commands: folder(
     'The list of all families of commands',
-    'commands/acl commands/clients commands/contract commands/geo commands/hashes commands/hyperloglogs commands/introspection ' +
+    'commands/acl commands/clients commands/cluster commands/contract commands/geo commands/hashes commands/hyperloglogs commands/introspection ' +
       'commands/keys commands/lists commands/pubsub commands/replication commands/scripting commands/server commands/sets ' +
       'commands/sorted-sets commands/streams commands/strings commands/transactions commands/transfer',
   ),
@@ -98,7 +98,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   'commands/execution': folder(
     'The path of a request through its command to reply and log; units of several commands; start with `executor`',
-    'base commands/blocking commands/clients commands/contract commands/transactions storage/binlog storage/keyspace storage/scan',
+    'base commands/blocking commands/clients commands/cluster commands/contract commands/transactions storage/binlog storage/keyspace storage/scan',
   ),
   'commands/parsing': folder(
     'Arguments, decimal numbers, patterns, typed access to values',
@@ -144,6 +144,10 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'commands/clients': folder(
     'Connections, CLIENT, client tracking',
     'base commands/contract commands/parsing commands/transactions storage/keyspace',
+  ),
+  'commands/cluster': folder(
+    'Hash slots, and what a client of a Redis Cluster asks',
+    'base commands/contract commands/parsing storage/scan',
   ),
   'commands/introspection': folder('COMMAND, derived from the declarations', 'base commands/contract commands/parsing'),
   'commands/replication': folder(

@@ -138,7 +138,15 @@ const hello = command({
     if (name !== null) session.name = name
     session.resp = version
     const node = ['server', 'redis', 'version', REDIS_COMPATIBLE_VERSION, 'proto', version, 'id', session.id]
-    return new MapReply([...node, 'mode', 'standalone', 'role', server.replication.isReplica ? 'replica' : 'master', 'modules', []])
+    return new MapReply([
+      ...node,
+      'mode',
+      server.cluster.mode === 'disabled' ? 'standalone' : 'cluster',
+      'role',
+      server.replication.isReplica ? 'replica' : 'master',
+      'modules',
+      [],
+    ])
   },
 })
 

@@ -52,6 +52,18 @@ export function strictKeyUsesOf(command: Command, args: readonly Bytes[]): reado
   return uses
 }
 
+/**
+ * Returns the positions of all words that a cluster places in a slot: keys, and shard channels.
+ * A request that its specs contradict has none.
+ */
+export function placedPositionsOf(command: Command, args: readonly Bytes[]): readonly number[] {
+  if (command.findKeys !== undefined) return (command.findKeys(args) ?? []).map((use) => use.position)
+  if (command.keys === undefined) return []
+  const uses: KeyUse[] = []
+  for (const spec of command.keys) if (!addUses(uses, spec, args)) return []
+  return uses.map((use) => use.position)
+}
+
 /** True if the command takes keys at all. */
 export function takesKeys(command: Command): boolean {
   return command.keys?.some(isKey) ?? false

@@ -17,6 +17,7 @@ import type {
 import type { PsyncRequest, RedisHandshake } from '../../replication/protocol/psync.ts'
 import type { ScanCursors } from '../../storage/scan/scan-cursors.ts'
 import type { AclPort } from './access.ts'
+import type { ClusterPort } from './cluster.ts'
 import type { Reply } from './reply.ts'
 import type { Session } from './session.ts'
 import type { PubSubPort } from './subscriptions.ts'
@@ -36,6 +37,7 @@ export interface ServerPort {
   readonly storage: StoragePort
   readonly replication: ReplicationPort
   readonly migrations: MigrationPort
+  readonly cluster: ClusterPort
   readonly scanCursors: ScanCursors
   readonly random: Random
   /** Returns INFO's text for these sections (lower case; empty means the default ones). */

@@ -4,6 +4,7 @@
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
+import { crossSlotRefusal } from '../cluster/one-slot.ts'
 import { unknownSubcommand, wrongArity } from '../contract/errors.ts'
 import { SimpleString } from '../contract/reply.ts'
 import { Request } from '../contract/request.ts'
@@ -60,6 +61,10 @@ export class Admission {
       const denial = this.denialOf(request)
       if (denial !== null) return this.refuse(request, denial)
     }
+    if (this.server.cluster.mustUseOneSlot) {
+      const refusal = crossSlotRefusal(request)
+      if (refusal !== null) return this.refuseCrossSlot(request, refusal)
+    }
     if (client.subscriptions !== null && client.resp === 2 && !runtime.isForSubscribers)
       return this.refuse(request, onlyForSubscribers(runtime.command.name))
     if (this.gating.gated !== 'none') {
@@ -83,6 +88,16 @@ export class Admission {
     this.recorder.recordRefusal(runtime, text)
     client.replyError(text)
     if (this.tracking.isActive) this.tracking.afterReply(client, runtime.command)
+    return 'done'
+  }
+
+  /** Refuses a request with keys in several slots. The refusal of an EXEC has this text alone. */
+  private refuseCrossSlot(request: Request, text: Bytes): Outcome {
+    const { runtime, client } = request
+    if (runtime.command.name !== 'exec') return this.refuse(request, text)
+    endTransaction(client, this.units.watches)
+    this.recorder.recordRefusal(runtime, text)
+    client.replyError(text)
     return 'done'
   }
 

@@ -1,6 +1,5 @@
 /** The commands on the server itself: the family's door. */
 import type { Command } from '../contract/command.ts'
-import { clusterCommands } from './cluster.ts'
 import { configCommands } from './config.ts'
 import { debug } from './debug.ts'
 import { latencyCommands } from './latency.ts'
@@ -16,7 +15,6 @@ export const serverCommands: readonly Command[] = [
   ...configCommands,
   ...slowlogCommands,
   ...latencyCommands,
-  ...clusterCommands,
   ...moduleCommands,
   ...memory,
   ...debug,

@@ -14,6 +14,7 @@ const TITLES: Readonly<Record<Exclude<ConfigSection, 'compatibility'>, string>> 
   data: 'Data',
   collections: 'Collections',
   replication: 'Replication',
+  cluster: 'Cluster',
   scripts: 'Scripts',
   monitoring: 'Monitoring',
 }

@@ -12,6 +12,7 @@ export type ConfigSection =
   | 'data'
   | 'collections'
   | 'replication'
+  | 'cluster'
   | 'scripts'
   | 'monitoring'
   | 'compatibility'

@@ -5,6 +5,7 @@
 import { at } from '../../base/assert.ts'
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { type ConfigKey, defaultOf, type KeyName } from './key.ts'
+import { clusterKeys } from './keys/cluster.ts'
 import { collectionKeys } from './keys/collections.ts'
 import { compatibilityKeys } from './keys/compatibility.ts'
 import { networkKeys } from './keys/network.ts'
@@ -22,6 +23,7 @@ const KEYS = [
   ...storageKeys,
   ...collectionKeys,
   ...replicationKeys,
+  ...clusterKeys,
   ...compatibilityKeys,
   ...pikaKeys,
 ] as const

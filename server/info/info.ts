@@ -37,7 +37,7 @@ const SECTIONS: readonly Section[] = [
   onRequest('commandstats', 'Commandstats', [commandLines]),
   section('errorstats', 'Errorstats', [errorLines]),
   onRequest('latencystats', 'Latencystats', [latencyLines]),
-  section('cluster', 'Cluster', [['cluster_enabled', 0]]),
+  section('cluster', 'Cluster', [['cluster_enabled', ({ cluster }) => (cluster.mode === 'disabled' ? 0 : 1)]]),
   section('keyspace', 'Keyspace', [keyspaceLines]),
   section('binlog', 'Binlog', binlogRows),
   section('storage', 'Storage', storageRows),

@@ -17,7 +17,7 @@ export const serverRows: Rows = [
   ['redis_git_sha1', '00000000'],
   ['redis_git_dirty', 0],
   ['redis_build_id', '0000000000000000'],
-  ['redis_mode', 'standalone'],
+  ['redis_mode', ({ cluster }) => (cluster.mode === 'disabled' ? 'standalone' : 'cluster')],
   ['haypile_version', ({ version }) => version],
   ['node_version', process.version],
   ['v8_version', process.versions.v8],

@@ -1,6 +1,8 @@
 /** The parts of the server whose state INFO shows. */
+
 import type { Clock } from '../../base/clock.ts'
 import type { Acl } from '../../commands/acl/acl.ts'
+import type { ClusterPort } from '../../commands/contract/cluster.ts'
 import type { StoragePort } from '../../commands/contract/ports.ts'
 import type { Executor } from '../../commands/execution/executor.ts'
 import type { FunctionLibraries } from '../../commands/functions/libraries.ts'
@@ -48,4 +50,5 @@ export interface InfoSource {
   readonly pubsub: PubSub
   readonly scripting: Scripting
   readonly functions: FunctionLibraries
+  readonly cluster: Pick<ClusterPort, 'mode'>
 }

@@ -12,6 +12,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { Acl } from '../../commands/acl/acl.ts'
+import { NO_CLUSTER } from '../../commands/contract/cluster.ts'
 import type { ServerPort } from '../../commands/contract/ports.ts'
 import type { CommandTable } from '../../commands/contract/table.ts'
 import { Executor } from '../../commands/execution/executor.ts'
@@ -115,7 +116,7 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
       },
     },
   )
-  const server: Partial<ServerPort> = { table, config, acl, pubsub: new PubSub('muted'), random: () => 0.5 }
+  const server: Partial<ServerPort> = { table, config, acl, pubsub: new PubSub('muted'), cluster: NO_CLUSTER, random: () => 0.5 }
   const monotonicMs = () => clock.monotonicMs()
   const gates = OPEN_GATES
   const executor = new Executor({ keyspace, group, server: server as ServerPort, hooks, gates, monotonicMs, groupStart: () => 0 })

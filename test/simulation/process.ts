@@ -8,6 +8,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import { connection } from '../../commands/clients/connection.ts'
+import { NO_CLUSTER } from '../../commands/contract/cluster.ts'
 import type { ServerPort } from '../../commands/contract/ports.ts'
 import { Request } from '../../commands/contract/request.ts'
 import { CommandTable } from '../../commands/contract/table.ts'
@@ -322,7 +323,7 @@ export class SimulatedProcess implements Party {
     const limit = Number.parseInt(this.runId.slice(0, 2), 16)
     const number = (name: string) => (name === 'proto-max-bulk-len' ? 2 ** 29 : limit)
     const { random } = this.chance
-    const server = { table: this.table, config: { number }, random } as unknown as ServerPort
+    const server = { table: this.table, config: { number }, cluster: NO_CLUSTER, random } as unknown as ServerPort
     const hooks = quietHooks({ onBug: (error) => this.host.onFatal(error) })
     const { keyspace, group } = storage
     return new Executor({ keyspace, group, server, hooks, gates: OPEN_GATES, monotonicMs: () => 0, groupStart: () => 0 })

@@ -162,8 +162,8 @@ const others = inert('accepted for files and clients that set it', [
   ['tls-prefer-server-ciphers', flag, 'no'],
 ])
 
-/** Keys without effect, since there is no cluster mode; see cluster-enabled. */
-const cluster = inert('belongs to cluster mode, which does not exist here', [
+/** Keys without effect, since there is no cluster of several nodes; see cluster-enabled. */
+const cluster = inert('belongs to a cluster of several nodes, which does not exist here', [
   ['cluster-config-file', text, 'nodes.conf', null, 'at-start'],
   ['cluster-port', integer(0, 65535), '0', null, 'at-start'],
   ['cluster-node-timeout', long, '15000'],
@@ -175,13 +175,7 @@ const cluster = inert('belongs to cluster mode, which does not exist here', [
   ['cluster-allow-reads-when-down', flag, 'no'],
   ['cluster-allow-pubsubshard-when-down', flag, 'yes'],
   ['cluster-link-sendbuf-limit', memory(0), '0'],
-  ['cluster-announce-ip', text, ''],
-  ['cluster-announce-port', integer(0, 65535), '0'],
-  ['cluster-announce-tls-port', integer(0, 65535), '0'],
-  ['cluster-announce-bus-port', integer(0, 65535), '0'],
-  ['cluster-announce-hostname', text, ''],
   ['cluster-announce-human-nodename', text, ''],
-  ['cluster-preferred-endpoint-type', choice('ip', 'hostname', 'unknown-endpoint'), 'ip'],
 ])
 
 /** Keys of older Redis versions, which Redis ignores, too. */
@@ -206,7 +200,6 @@ const refusedLines = hidden(
  * exist.
  */
 const refused = inert('only this value is accepted: the feature does not exist here', [
-  ['cluster-enabled', only('no', 'this version has no cluster mode'), 'no', null, 'at-start'],
   ...empty(
     'not supported by this version',
     'bind-source-addr',

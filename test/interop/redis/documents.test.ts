@@ -274,7 +274,7 @@ if (haveTools('the documents', 'redis-server', 'redis-sentinel', 'redis-cli')) {
   })
 
   each('js', async ({ text }) => {
-    const server = await serving()
+    const server = await serving(text.includes('Cluster') ? ['--cluster-enabled', 'emulated'] : [])
     const path = join(modules, 'example.mjs')
     writeFileSync(
       path,

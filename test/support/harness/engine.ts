@@ -10,6 +10,7 @@
 import type { Bytes } from '../../../base/bytes.ts'
 import type { Clock, Random } from '../../../base/clock.ts'
 import type { Log } from '../../../base/log.ts'
+import { NO_CLUSTER } from '../../../commands/contract/cluster.ts'
 import { type Command, command } from '../../../commands/contract/command.ts'
 import type { ServerPort } from '../../../commands/contract/ports.ts'
 import type { Reply } from '../../../commands/contract/reply.ts'
@@ -177,7 +178,7 @@ export class Engine {
     const { config = {}, random = () => 0.5, pageLimits } = options
     if (pageLimits !== undefined) storage.keyspace.pageLimits = pageLimits
     const number = (name: string) => config[name] ?? 512 * MEBIBYTE
-    const server = { table: this.table, config: { number }, random } as unknown as ServerPort
+    const server = { table: this.table, config: { number }, cluster: NO_CLUSTER, random } as unknown as ServerPort
     const hooks = quietHooks({ onBug: (error, changed) => this.broken.push({ error, changed }) })
     this.executor = new Executor({
       keyspace: storage.keyspace,

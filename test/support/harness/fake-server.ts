@@ -2,10 +2,12 @@
  * A server port for commands with real configuration, slow log and latency figures; everything else
  * only records its calls.
  */
+
 import type { Bytes } from '../../../base/bytes.ts'
 import type { Random } from '../../../base/clock.ts'
 import { Acl } from '../../../commands/acl/acl.ts'
 import { openDefaultUser } from '../../../commands/acl/user.ts'
+import type { ClusterEndpoint, ClusterPort } from '../../../commands/contract/cluster.ts'
 import type { Command } from '../../../commands/contract/command.ts'
 import type {
   ClientsPort,
@@ -257,6 +259,28 @@ class FakeMigrations implements MigrationPort {
   }
 }
 
+/** A cluster as `cluster-enabled` has it, at a fixed address. */
+class FakeCluster implements ClusterPort {
+  mode: ClusterPort['mode'] = 'disabled'
+  mustUseOneSlot = false
+  readonly nodeId = 'a'.repeat(40)
+  readonly shardId = 'b'.repeat(40)
+  readonly offset = 7
+  endpoint: ClusterEndpoint = {
+    ip: '10.0.0.1',
+    port: 6379,
+    plainPort: 6379,
+    tlsPort: 0,
+    busPort: 16_379,
+    hostname: '',
+    preferred: 'ip',
+  }
+
+  endpointFor(): ClusterEndpoint {
+    return this.endpoint
+  }
+}
+
 /** A server port whose calls a test can inspect. */
 export class FakeServer implements ServerPort {
   readonly table: CommandTable
@@ -275,6 +299,7 @@ export class FakeServer implements ServerPort {
   readonly replication = new FakeReplication()
   readonly migrations = new FakeMigrations()
   readonly scanCursors = new ScanCursors(() => 0.5)
+  readonly cluster = new FakeCluster()
   random: Random = () => 0.5
   version = '7.2.0'
   readonly runId = '0123456789abcdef0123456789abcdef01234567'

@@ -112,6 +112,7 @@ function server(): SomeParts {
       ['rss-anonymous', 72_000_000],
       ['dataset', 10_000_000],
     ]),
+    cluster: { mode: 'disabled' },
     replication: {
       isReplica: false,
       minReplicas: 0,

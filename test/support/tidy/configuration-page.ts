@@ -12,6 +12,7 @@ const SECTIONS: Readonly<Record<Exclude<ConfigSection, 'compatibility'>, string>
   data: 'Data',
   collections: 'Collections',
   replication: 'Replication',
+  cluster: 'Cluster',
   scripts: 'Scripts',
   monitoring: 'Monitoring',
 }
