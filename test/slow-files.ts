@@ -16,6 +16,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'integration/scripting/functions': 31,
   'integration/replication/restarts': 30,
   'interop/redis/documents': 29,
+  'crash/import-faults': 28,
   'integration/scripting/scripts': 28,
   'interop/redis/replication-benchmark': 27,
   'integration/replication/commands': 26,
