@@ -115,10 +115,11 @@ export interface Command {
    */
   readonly findKeys?: (args: readonly Bytes[]) => readonly KeyUse[] | null
   /**
-   * The position of the first element that the command looks up in the collection at its key. It
-   * serves to preload the element only.
+   * The position of the first element that the command looks up in the collection at its key;
+   * `least` if the command takes the member with the least score. It serves to preload the element
+   * only.
    */
-  readonly element?: number
+  readonly element?: number | 'least'
   /** The words after the name that are channels or patterns of channels: only the first, or all. */
   readonly channels?: { readonly kind: 'channel' | 'pattern'; readonly count: 'one' | 'all' }
   /**

@@ -36,7 +36,10 @@ export interface CommandRuntime {
   readonly firstKey: number
   /** The distance between keys up to the end of the request; 0 if there is one key only. */
   readonly keyStep: number
-  /** The position of the first element that is looked up in the key's collection; 0 if none. */
+  /**
+   * The position of the first element that is looked up in the key's collection; 0 if none, -1 if
+   * the member with the least score is taken.
+   */
   readonly element: number
   readonly statistics: CommandCounters
 }
@@ -106,7 +109,7 @@ function runtimeOf(command: Command, statistics: CommandCounters): CommandRuntim
     minimum: Math.abs(command.arity),
     exact: command.arity > 0 ? command.arity : -1,
     ...keyPositions(command),
-    element: command.element ?? 0,
+    element: command.element === 'least' ? -1 : (command.element ?? 0),
     statistics,
   }
 }

@@ -117,6 +117,7 @@ const zpopmin = command({
   summary:
     'Returns the lowest-scoring members from a sorted set after removing them. Deletes the sorted set if the last member was popped.',
   syntax: 'ZPOPMIN key [count]',
+  element: 'least',
   run: (context, args) => popReply(context, args, 'min'),
 })
 

@@ -24,8 +24,11 @@ export class Preloader {
   private readonly keyspace: Keyspace
   private readonly runtimes: Runtimes
   private readonly keys: Bytes[] = new Array<Bytes>(MAX_PRELOADED_KEYS).fill('')
-  /** For each key, the element of its collection that is looked up; empty if unknown. */
-  private readonly elements: Bytes[] = new Array<Bytes>(MAX_PRELOADED_KEYS).fill('')
+  /**
+   * For each key, the element of its collection that is looked up; empty if unknown. A number is
+   * the rank of the member of a sorted set that is taken.
+   */
+  private readonly elements: (Bytes | number)[] = new Array<Bytes | number>(MAX_PRELOADED_KEYS).fill('')
   private readonly shared = new RequestBatch()
 
   constructor(keyspace: Keyspace, runtimes: Runtimes) {
@@ -65,10 +68,16 @@ export class Preloader {
     let total = collected
     for (let at = firstKey; at < length && total < MAX_PRELOADED_KEYS; at += keyStep) {
       keys[total] = args[at] as Bytes
-      elements[total] = element > 0 && element < length ? (args[element] as Bytes) : ''
+      if (element >= 0) elements[total] = element > 0 && element < length ? (args[element] as Bytes) : ''
+      else elements[total] = total > 0 && keys[total - 1] === keys[total] ? rankAfter(elements[total - 1]) : 0
       total++
       if (keyStep === 0) break
     }
     return total
   }
+}
+
+/** Returns the rank that is taken after another from the same key. */
+function rankAfter(element: Bytes | number | undefined): number {
+  return typeof element === 'number' ? element + 1 : 0
 }

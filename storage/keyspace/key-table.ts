@@ -14,7 +14,9 @@ import { DamageError } from '../records/records.ts'
 import { Residents } from '../residents/residents.ts'
 import type { TreeObject } from '../tree/object.ts'
 import { preloadElements } from '../tree/preload.ts'
+import type { Collection } from '../values/collection.ts'
 import { Rope } from '../values/rope.ts'
+import { SortedSet } from '../values/sorted-set.ts'
 import { hasResidentPages, type Value } from '../values/value.ts'
 import { AbsentKeys } from './absent-keys.ts'
 import type { Entry } from './entry.ts'
@@ -27,6 +29,12 @@ const preloadedEntries: (Entry | undefined)[] = []
 const preloadedValues: (Value | null)[] = []
 const preloadedObjects: TreeObject[] = []
 const preloadedElements: Bytes[] = []
+
+/** Returns the element that is looked up in a collection; empty if unknown. */
+function elementOf(value: Collection, element: Bytes | number): Bytes {
+  if (typeof element === 'string') return element
+  return value instanceof SortedSet ? value.memberAtStart(element) : ''
+}
 
 /** The keys of one database that are in memory, and their counts. */
 export class KeyTable {
@@ -103,9 +111,10 @@ export class KeyTable {
 
   /**
    * Reads the way to the values of keys into the processor's cache. `elements[i]` is the element of
-   * the collection at `keys[i]` that is looked up, or empty. Changes nothing.
+   * the collection at `keys[i]` that is looked up, or empty, or the rank of a sorted set's member.
+   * Changes nothing.
    */
-  preload(keys: readonly Bytes[], elements: readonly Bytes[], count: number): void {
+  preload(keys: readonly Bytes[], elements: readonly (Bytes | number)[], count: number): void {
     this.entries.preload(keys, count, preloadedEntries)
     let sum = 0
     for (let i = 0; i < count; i++) {
@@ -119,10 +128,10 @@ export class KeyTable {
       const value = preloadedValues[i] as Value | null
       preloadedValues[i] = null
       if (value === null || value instanceof Rope) continue
-      if (typeof value === 'string') sum += value.length > 0 ? value.charCodeAt(value.length - 1) : 0
+      if (typeof value === 'string') sum += value.length
       else {
         preloadedObjects[collections] = value.object
-        preloadedElements[collections++] = must(elements[i])
+        preloadedElements[collections++] = elementOf(value, must(elements[i]))
       }
     }
     if (collections > 0) sum += preloadElements(preloadedObjects, preloadedElements, collections)

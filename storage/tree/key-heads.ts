@@ -61,6 +61,7 @@ export function headInserted(node: TreeNode, index: number, key: Bytes): void {
 export function headRemoved({ heads }: TreeNode, index: number): void {
   if (heads === null) return
   if (index === heads.length - 1) heads.pop()
+  else if (index === 0) heads.shift()
   else heads.splice(index, 1)
 }
 

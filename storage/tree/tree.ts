@@ -125,6 +125,13 @@ export class Tree {
     this.leaf = node
   }
 
+  /** Returns the first leaf; null if it is not in memory. Changes nothing. */
+  firstLeafInMemory(): TreeNode | null {
+    let node: TreeNode | number | undefined = this.root
+    while (typeof node === 'object' && node.level !== 0) node = node.children[0]
+    return typeof node === 'object' ? node : null
+  }
+
   /** The key at the place. REQUIRES: `find` or `seek` came before. */
   get key(): Bytes {
     return this.placeLeaf.keys[this.index] as Bytes

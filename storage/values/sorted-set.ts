@@ -8,6 +8,7 @@
  *
  * A rank is a rank in the second tree. Ranges of scores are ranges of ranks, found in O(log n).
  */
+import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_SORTED_SET } from '../records/records.ts'
 import type { TreeCursor } from '../tree/cursor.ts'
@@ -180,6 +181,15 @@ export class SortedSet implements Collection {
     const { members } = this
     members.seek(rank)
     return { member: members.key, score: members.value as number }
+  }
+
+  /**
+   * Returns the member of a rank by score if it lies in the first leaf, in memory; otherwise an
+   * empty string. Changes nothing.
+   */
+  memberAtStart(rank: number): Bytes {
+    const leaf = this.order.firstLeafInMemory()
+    return leaf === null || rank >= leaf.length ? '' : detachedMemberOfKey(must(leaf.keys[rank]))
   }
 
   /** Removes and returns the member of a rank by score. The set may be empty afterwards. */
