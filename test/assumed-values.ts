@@ -25,11 +25,13 @@ export const HOT_ASSUMPTIONS: Readonly<Record<string, number>> = {
   'server/protocol/request-batch.ts': 3,
   'server/protocol/request-decoder.ts': 6,
   'storage/binlog/group.ts': 1,
-  'storage/keyspace/key-map.ts': 26,
+  'storage/keyspace/key-map.ts': 19,
   'storage/records/checksums.ts': 20,
   'storage/records/record-merge.ts': 4,
   'storage/records/record-sort.ts': 25,
   'storage/records/table-writer.ts': 11,
+  'storage/residents/packed-index.ts': 16,
+  'storage/residents/packed-slabs.ts': 21,
   'storage/tree/balance.ts': 11,
   'storage/tree/cursor.ts': 2,
   'storage/tree/key-heads.ts': 9,
@@ -42,6 +44,7 @@ export const HOT_ASSUMPTIONS: Readonly<Record<string, number>> = {
   'storage/values/hyperloglogs/hyperloglog.ts': 8,
   'storage/values/hyperloglogs/runs.ts': 9,
   'storage/values/hyperloglogs/sketch.ts': 8,
+  'storage/values/packed-elements.ts': 2,
   'storage/values/score.ts': 4,
 }
 

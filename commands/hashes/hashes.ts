@@ -10,7 +10,7 @@ import type { Context } from '../contract/context.ts'
 import { wrongArity } from '../contract/errors.ts'
 import type { ServerPort } from '../contract/ports.ts'
 import { OK, type Reply } from '../contract/reply.ts'
-import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/typed-access.ts'
+import { dropIfEmpty, findAs, readFields, writableAs } from '../parsing/typed-access.ts'
 
 /** Updates the encoding that OBJECT ENCODING reports, after a field was set. */
 export function noteSize(hash: Hash, { config }: ServerPort, field: Bytes, value: Bytes): void {
@@ -114,7 +114,7 @@ const hget = command({
   keys: firstKey('RO', 'access'),
   element: 2,
   run({ db }, args) {
-    return readAs(db, args[1], Hash)?.get(args[2]) ?? null
+    return readFields(db, args[1])?.get(args[2]) ?? null
   },
 })
 
@@ -130,7 +130,7 @@ const hmget = command({
   keys: firstKey('RO', 'access'),
   element: 2,
   run({ db }, args) {
-    const hash = readAs(db, args[1], Hash)
+    const hash = readFields(db, args[1])
     const values: Reply[] = []
     for (let i = 2; i < args.length; i++) values.push(hash?.get(must(args[i])) ?? null)
     return values
@@ -173,7 +173,7 @@ const hexists = command({
   flags: ['readonly', 'fast'],
   keys: firstKey('RO'),
   element: 2,
-  run: ({ db }, args) => (readAs(db, args[1], Hash)?.has(args[2]) === true ? 1 : 0),
+  run: ({ db }, args) => (readFields(db, args[1])?.has(args[2]) === true ? 1 : 0),
 })
 
 const hlen = command({
@@ -186,7 +186,7 @@ const hlen = command({
   arity: 2,
   flags: ['readonly', 'fast'],
   keys: firstKey('RO'),
-  run: ({ db }, args) => readAs(db, args[1], Hash)?.liveSize ?? 0,
+  run: ({ db }, args) => readFields(db, args[1])?.liveSize ?? 0,
 })
 
 const hstrlen = command({
@@ -200,7 +200,7 @@ const hstrlen = command({
   flags: ['readonly', 'fast'],
   keys: firstKey('RO'),
   element: 2,
-  run: ({ db }, args) => readAs(db, args[1], Hash)?.get(args[2])?.length ?? 0,
+  run: ({ db }, args) => readFields(db, args[1])?.get(args[2])?.length ?? 0,
 })
 
 export const hashes: readonly Command[] = [hset, hmset, hsetnx, hget, hmget, hdel, hexists, hlen, hstrlen]

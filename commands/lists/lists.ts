@@ -11,7 +11,7 @@ import type { Context } from '../contract/context.ts'
 import { clientError, noSuchKey, notPositive, wrongArity } from '../contract/errors.ts'
 import { NULL_ARRAY, OK, type Reply } from '../contract/reply.ts'
 import { requireClampedInteger } from '../parsing/args.ts'
-import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/typed-access.ts'
+import { dropIfEmpty, findAs, readList, writableAs } from '../parsing/typed-access.ts'
 
 const PUSH_COMPLEXITY = 'O(1) for each element added, so O(N) to add N elements when the command is called with multiple arguments.'
 
@@ -158,7 +158,7 @@ const llen = command({
   arity: 2,
   flags: ['readonly', 'fast'],
   keys: firstKey('RO'),
-  run: ({ db }, args) => readAs(db, args[1], List)?.size ?? 0,
+  run: ({ db }, args) => readList(db, args[1])?.size ?? 0,
 })
 
 /** The position for an index that may count from the end; it may lie outside the list. */
@@ -180,7 +180,7 @@ const lrange = command({
   run({ db }, args) {
     const start = requireClampedInteger(args[2])
     const stop = requireClampedInteger(args[3])
-    const list = readAs(db, args[1], List)
+    const list = readList(db, args[1])
     if (list === undefined) return []
     const { size } = list
     return list.slice(Math.max(0, positionOf(start, size)), Math.min(size, positionOf(stop, size) + 1))
@@ -199,10 +199,10 @@ const lindex = command({
   flags: ['readonly'],
   keys: firstKey('RO', 'access'),
   run({ db }, args) {
-    const list = readAs(db, args[1], List)
+    const list = readList(db, args[1])
     if (list === undefined) return null
     const index = positionOf(requireClampedInteger(args[2]), list.size)
-    return index >= 0 && index < list.size ? list.at(index) : null
+    return index >= 0 ? (list.slice(index, Math.min(index + 1, list.size))[0] ?? null) : null
   },
 })
 

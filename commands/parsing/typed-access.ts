@@ -7,7 +7,11 @@ import type { Database } from '../../storage/keyspace/database.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
 import { EVENT_GENERIC } from '../../storage/keyspace/key-events.ts'
 import { type Collection, type CollectionClass, newCollection } from '../../storage/values/collection.ts'
+import { Hash } from '../../storage/values/hash.ts'
+import { List } from '../../storage/values/list.ts'
 import { Rope } from '../../storage/values/rope.ts'
+import { SetValue } from '../../storage/values/set.ts'
+import { SortedSet } from '../../storage/values/sorted-set.ts'
 import { type StringValue, stringPieces } from '../../storage/values/string.ts'
 import type { Value } from '../../storage/values/value.ts'
 import type { Context } from '../contract/context.ts'
@@ -87,10 +91,37 @@ function chunksReply(rope: Rope, start: number, end: number): Reply {
 
 /**
  * Returns the collection of a key for a read command, counting a hit or a miss. Returns undefined
- * if the key does not exist. Throws WRONGTYPE.
+ * if the key does not exist. Throws WRONGTYPE. REQUIRES: the collection is not changed. No key owns
+ * a small one that is not in use.
  */
 export function readAs<T extends Collection>(db: Database, key: Bytes, type: CollectionClass<T>): T | undefined {
-  return asType(db.read(key), type)
+  const value = db.readValue(key)
+  if (value === undefined || value instanceof type) return value
+  throw wrongType()
+}
+
+/**
+ * Returns a hash for a read command that needs some fields, also where it is packed. The result is
+ * valid until the command reads another key. Returns undefined if the key does not exist. Throws
+ * WRONGTYPE.
+ */
+export function readFields(db: Database, key: Bytes): Pick<Hash, 'get' | 'has' | 'liveSize'> | undefined {
+  return db.readElements(key, Hash.kind) ?? readAs(db, key, Hash)
+}
+
+/** Like `readFields`, for a list. */
+export function readList(db: Database, key: Bytes): Pick<List, 'size' | 'slice'> | undefined {
+  return db.readElements(key, List.kind) ?? readAs(db, key, List)
+}
+
+/** Like `readFields`, for a set. */
+export function readMembers(db: Database, key: Bytes): Pick<SetValue, 'size' | 'has'> | undefined {
+  return db.readElements(key, SetValue.kind) ?? readAs(db, key, SetValue)
+}
+
+/** Like `readFields`, for a sorted set. */
+export function readScores(db: Database, key: Bytes): Pick<SortedSet, 'size' | 'score'> | undefined {
+  return db.readElements(key, SortedSet.kind) ?? readAs(db, key, SortedSet)
 }
 
 /**
@@ -98,7 +129,7 @@ export function readAs<T extends Collection>(db: Database, key: Bytes, type: Col
  * WRONGTYPE.
  */
 export function findAs<T extends Collection>(db: Database, key: Bytes, type: CollectionClass<T>): T | undefined {
-  return asType(db.find(key), type)
+  return ofType(db.find(key), type)
 }
 
 /**
@@ -106,7 +137,7 @@ export function findAs<T extends Collection>(db: Database, key: Bytes, type: Col
  * checks of the command have passed. Throws WRONGTYPE.
  */
 export function writableAs<T extends Collection>(db: Database, key: Bytes, type: CollectionClass<T>): T {
-  const found = asType(db.find(key), type)
+  const found = ofType(db.find(key), type)
   if (found !== undefined) return found
   const value = newCollection(db, type)
   db.create(key, value)
@@ -114,7 +145,7 @@ export function writableAs<T extends Collection>(db: Database, key: Bytes, type:
 }
 
 /** Returns the collection of an entry that may be missing. Throws WRONGTYPE. */
-function asType<T extends Collection>(entry: Entry | undefined, type: CollectionClass<T>): T | undefined {
+function ofType<T extends Collection>(entry: Entry | undefined, type: CollectionClass<T>): T | undefined {
   if (entry === undefined) return undefined
   const { value } = entry
   if (value instanceof type) return value

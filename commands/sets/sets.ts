@@ -5,7 +5,7 @@ import { SetValue } from '../../storage/values/set.ts'
 import { type Command, command, firstKey } from '../contract/command.ts'
 import { type Reply, SetReply } from '../contract/reply.ts'
 import { type CollectionScan, scanCollection } from '../keys/collection-scan.ts'
-import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/typed-access.ts'
+import { dropIfEmpty, findAs, readAs, readMembers, writableAs } from '../parsing/typed-access.ts'
 
 const sadd = command({
   name: 'sadd',
@@ -68,7 +68,7 @@ const sismember = command({
   keys: firstKey('RO'),
   element: 2,
   run({ db }, args) {
-    return readAs(db, args[1], SetValue)?.has(args[2]) === true ? 1 : 0
+    return readMembers(db, args[1])?.has(args[2]) === true ? 1 : 0
   },
 })
 
@@ -84,7 +84,7 @@ const smismember = command({
   keys: firstKey('RO', 'access'),
   element: 2,
   run({ db }, args) {
-    const set = readAs(db, args[1], SetValue)
+    const set = readMembers(db, args[1])
     const found: Reply[] = []
     for (let i = 2; i < args.length; i++) found.push(set?.has(must(args[i])) === true ? 1 : 0)
     return found
@@ -101,7 +101,7 @@ const scard = command({
   arity: 2,
   flags: ['readonly', 'fast'],
   keys: firstKey('RO'),
-  run: ({ db }, args) => readAs(db, args[1], SetValue)?.size ?? 0,
+  run: ({ db }, args) => readMembers(db, args[1])?.size ?? 0,
 })
 
 const smembers = command({

@@ -16,7 +16,7 @@ import { Double, NULL_ARRAY, type Reply } from '../contract/reply.ts'
 import { type CollectionScan, scanCollection } from '../keys/collection-scan.ts'
 import { isToken } from '../parsing/args.ts'
 import { formatDouble } from '../parsing/format-double.ts'
-import { dropIfEmpty, findAs, readAs, writableAs } from '../parsing/typed-access.ts'
+import { dropIfEmpty, findAs, readAs, readScores, writableAs } from '../parsing/typed-access.ts'
 import { requireMemberLength, requireScore } from './words.ts'
 
 /** The options of ZADD, one bit each. */
@@ -197,7 +197,7 @@ const zscore = command({
   flags: ['readonly', 'fast'],
   keys: firstKey('RO', 'access'),
   element: 2,
-  run: ({ db }, args) => scoreReply(readAs(db, args[1], SortedSet), args[2]),
+  run: ({ db }, args) => scoreReply(readScores(db, args[1]), args[2]),
 })
 
 const zmscore = command({
@@ -212,14 +212,14 @@ const zmscore = command({
   keys: firstKey('RO', 'access'),
   element: 2,
   run({ db }, args) {
-    const set = readAs(db, args[1], SortedSet)
+    const set = readScores(db, args[1])
     const scores: Reply[] = []
     for (let i = 2; i < args.length; i++) scores.push(scoreReply(set, must(args[i])))
     return scores
   },
 })
 
-function scoreReply(set: SortedSet | undefined, member: Bytes): Reply {
+function scoreReply(set: Pick<SortedSet, 'score'> | undefined, member: Bytes): Reply {
   const score = set?.score(member)
   return score === undefined ? null : new Double(score)
 }
@@ -234,7 +234,7 @@ const zcard = command({
   arity: 2,
   flags: ['readonly', 'fast'],
   keys: firstKey('RO'),
-  run: ({ db }, args) => readAs(db, args[1], SortedSet)?.size ?? 0,
+  run: ({ db }, args) => readScores(db, args[1])?.size ?? 0,
 })
 
 const ranks = {

@@ -8,11 +8,12 @@
  * that counter has moved.
  */
 import { assert, must } from '../../base/assert.ts'
-import { type Bytes, bufferOf } from '../../base/bytes.ts'
+import type { Bytes } from '../../base/bytes.ts'
 import { KIND_ROPE, KIND_STRING, objectIdOf, type Root, readRoot, rootKey, ropeLengthOf } from '../records/records.ts'
 import type { OwnerDatabase } from '../tree/owner.ts'
-import { readCollection } from '../values/collection.ts'
+import { isReadWhole, readCheckedRoot, readCollection } from '../values/collection.ts'
 import { Hash } from '../values/hash.ts'
+import type { PackedElements } from '../values/packed-elements.ts'
 import { MIN_ROPE_BYTES, Rope } from '../values/rope.ts'
 import { dropPages, entryBytesOf, moveTo, setOwner, type Value } from '../values/value.ts'
 import { dueAtOf, expire, isExpired } from './due.ts'
@@ -20,6 +21,7 @@ import { Entry } from './entry.ts'
 import { EVENT_HASH, EVENT_KEY_MISS, EVENT_NEW } from './key-events.ts'
 import { KeyTable } from './key-table.ts'
 import type { Keyspace } from './keyspace.ts'
+import { isInUse } from './last-use.ts'
 import { NewKeys } from './new-keys.ts'
 import type { StoredKey } from './packed-keys.ts'
 
@@ -91,25 +93,58 @@ export class Database extends KeyTable implements OwnerDatabase {
   }
 
   /**
-   * Returns the live value of a key for a read command, and counts a hit or a miss. A packed string
-   * stays packed.
+   * Returns the live value of a key for a read command, and counts a hit or a miss. A packed key
+   * stays packed, unless it is in use. Its collection is then decoded for the caller alone.
+   * REQUIRES: the value is not changed.
    */
   readValue(key: Bytes): Value | undefined {
-    const { keyspace, packed } = this
-    if (this.keyCount !== this.residentCount && this.entries.get(key) === undefined) {
-      const string = packed.readString(key)
-      if (string !== undefined) {
-        if (keyspace.isUseCounted) packed.lastUse = this.used(packed.lastUse)
-        keyspace.hits++
-        return string
+    const { packed } = this
+    if (this.keyCount !== this.residentCount && this.entries.get(key) === undefined && packed.find(key)) {
+      const value = packed.isPlain ? packed.text : this.readPackedRecord()
+      if (value !== undefined) {
+        this.countPackedRead()
+        return value
       }
     }
     return this.read(key)?.value ?? undefined
   }
 
+  /**
+   * Returns the elements of a small packed collection for a read command, and counts a hit. They
+   * are valid until the next key is packed. Returns null if the key is not packed, or is of another
+   * kind or has deadlines; then nothing is counted.
+   */
+  readElements(key: Bytes, kind: number): PackedElements | null {
+    const { packed } = this
+    if (this.keyCount === this.residentCount || this.entries.get(key) !== undefined || !packed.find(key) || packed.isPlain) return null
+    const elements = packed.elements(kind, this.keyspace.nowMs)
+    if (elements !== null) this.countPackedRead()
+    return elements
+  }
+
+  /** Counts a read of the key that packed keys have found. */
+  private countPackedRead(): void {
+    const { keyspace, packed } = this
+    packed.noteUse()
+    if (keyspace.isUseCounted) packed.lastUse = this.used(packed.lastUse)
+    keyspace.hits++
+  }
+
+  /**
+   * Returns the value of the record that packed keys have found, if reading it changes nothing and
+   * the key is not in use.
+   */
+  private readPackedRecord(): Value | undefined {
+    const { keyspace, packed } = this
+    if (isInUse(packed.lastUse, keyspace.monotonicSeconds)) return undefined
+    const root = readCheckedRoot(packed.record)
+    if (!isReadWhole(root) || (root.expireAtMs !== 0 && keyspace.isPast(root.expireAtMs))) return undefined
+    return this.decodeValue(root)
+  }
+
   /** Makes a key resident that was packed. REQUIRES: it has no entry. */
-  private unpack(key: Bytes, { content, isPlain, lastUse }: StoredKey): Entry {
-    return isPlain ? this.addStored(new Entry(this, key, content), lastUse) : this.makeResident(key, bufferOf(content), lastUse)
+  private unpack(key: Bytes, { content, lastUse }: StoredKey): Entry {
+    return typeof content === 'string' ? this.addStored(new Entry(this, key, content), lastUse) : this.makeResident(key, content, lastUse)
   }
 
   /** Makes a key resident from its root record. REQUIRES: it has no entry and is not packed. */
@@ -131,6 +166,7 @@ export class Database extends KeyTable implements OwnerDatabase {
     const resident = this.entries.get(key)
     if (resident === undefined) {
       if (this.keyCount === this.residentCount) return this.make(undefined, key, value)
+      if (this.packed.find(key) && this.packed.isPlain) return this.replacePacked(key, value)
     } else if (resident.value !== null && resident.expireAtMs === 0) {
       resident.isReferenced = true
       resident.lastUse = this.used(resident.lastUse)
@@ -141,6 +177,16 @@ export class Database extends KeyTable implements OwnerDatabase {
     if (entry === undefined) return this.create(key, value)
     this.replace(entry, value)
     if (entry.expireAtMs !== 0) this.clearDeadline(entry)
+    return entry
+  }
+
+  /** Gives a key another value that is packed as a string, which is not read. */
+  private replacePacked(key: Bytes, value: Value | Buffer): Entry {
+    const { packed } = this
+    const { lastUse } = packed
+    packed.removePlace()
+    const entry = this.addStored(new Entry(this, key, ''), this.used(lastUse))
+    this.replace(entry, value)
     return entry
   }
 

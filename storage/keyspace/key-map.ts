@@ -1,6 +1,6 @@
 /**
- * A map from key to value, with a note of 32 bits beside each value. It is extendible hashing
- * (Fagin et al., "Extendible Hashing", 1979) over open-addressed segments.
+ * A map from key to value. It is extendible hashing (Fagin et al., "Extendible Hashing", 1979)
+ * over open-addressed segments.
  *
  *   hash -> directory[top bits] -> segment -> slots from (low bits) on, linear probing
  *
@@ -11,7 +11,7 @@
  * The hash is keyed (key-hash.ts), so the hashes of keys that clients choose are spread evenly.
  * Work and memory are bounded even where they are not. A key goes to an overflow Map if it finds no
  * slot near its home. So does a key whose segment is full and may not be split. The directory grows
- * only in proportion to the keys. A key in the overflow has no note.
+ * only in proportion to the keys.
  *
  * Invariants:
  * - A slot's hash is 0 exactly when the slot is empty.
@@ -19,7 +19,7 @@
  * - A segment of depth d holds the hashes that share its top d bits. The directory lists it
  *   2^(depth - d) times.
  */
-import { assert, must } from '../../base/assert.ts'
+import { assert } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { hashOf } from './key-hash.ts'
 
@@ -44,7 +44,6 @@ const preloadedHashes = new Int32Array(MAX_PRELOADED_KEYS)
 class MapSegment<V> {
   readonly depth: number
   hashes: Int32Array
-  notes: Int32Array
   keys: (Bytes | undefined)[]
   values: (V | undefined)[]
   mask: number
@@ -53,7 +52,6 @@ class MapSegment<V> {
   constructor(depth: number, slots: number) {
     this.depth = depth
     this.hashes = new Int32Array(slots)
-    this.notes = new Int32Array(slots)
     this.keys = new Array(slots).fill(undefined)
     this.values = new Array(slots).fill(undefined)
     this.mask = slots - 1
@@ -63,7 +61,7 @@ class MapSegment<V> {
    * Adds a key. Returns false if none of the slots within MAX_PROBES is empty. REQUIRES: the key is
    * not in the segment, and the segment has an empty slot.
    */
-  put(hash: number, key: Bytes, value: V, note: number): boolean {
+  put(hash: number, key: Bytes, value: V): boolean {
     const { hashes, mask } = this
     const home = hash & mask
     let slot = home
@@ -72,7 +70,6 @@ class MapSegment<V> {
       if (((slot - home) & mask) === MAX_PROBES) return false
     }
     hashes[slot] = hash
-    this.notes[slot] = note
     this.keys[slot] = key
     this.values[slot] = value
     this.count++
@@ -81,13 +78,12 @@ class MapSegment<V> {
 
   /** Empties a slot and moves up the keys that its key had displaced. */
   empty(slot: number): void {
-    const { hashes, notes, keys, values, mask } = this
+    const { hashes, keys, values, mask } = this
     let hole = slot
     for (let next = (hole + 1) & mask; hashes[next] !== 0; next = (next + 1) & mask) {
       const home = (hashes[next] as number) & mask
       if (((next - home) & mask) < ((next - hole) & mask)) continue
       hashes[hole] = hashes[next] as number
-      notes[hole] = notes[next] as number
       keys[hole] = keys[next]
       values[hole] = values[next]
       hole = next
@@ -100,9 +96,8 @@ class MapSegment<V> {
 
   /** Gives the segment another number of slots. Keys that find no slot go to `overflow`. */
   resize(slots: number, overflow: (key: Bytes, value: V) => void): void {
-    const { hashes, notes, keys, values } = this
+    const { hashes, keys, values } = this
     this.hashes = new Int32Array(slots)
-    this.notes = new Int32Array(slots)
     this.keys = new Array(slots).fill(undefined)
     this.values = new Array(slots).fill(undefined)
     this.mask = slots - 1
@@ -110,7 +105,7 @@ class MapSegment<V> {
     for (let slot = 0; slot < hashes.length; slot++) {
       if (hashes[slot] === 0) continue
       const [key, value] = [keys[slot] as Bytes, values[slot] as V]
-      if (!this.put(hashes[slot] as number, key, value, notes[slot] as number)) overflow(key, value)
+      if (!this.put(hashes[slot] as number, key, value)) overflow(key, value)
     }
   }
 
@@ -139,31 +134,15 @@ export class KeyMap<V> {
   preloadSum = 0
   /** Keys that found no slot; null unless hashes are not evenly spread. */
   private overflow: Map<Bytes, V> | null = null
-  private readonly onDropped: ((key: Bytes, value: V) => void) | null
   private readonly addToOverflow = (key: Bytes, value: V) => {
-    if (this.onDropped === null) {
-      this.overflow ??= new Map()
-      this.overflow.set(key, value)
-    } else {
-      this.keyCount--
-      this.onDropped(key, value)
-    }
+    this.overflow ??= new Map()
+    this.overflow.set(key, value)
   }
-  /** The slot of the place, which `find` and `moveHand` set: -1 if there is none. */
-  private slot = -1
-  private segment: MapSegment<V> = this.first
-  /** The hand stands before this slot, in the segment of the keys whose hashes start so. */
-  private handSlot = 0
-  private handHash = 0
 
-  /**
-   * `hash` returns a signed 32-bit integer other than 0. With `onDropped`, the map has no overflow:
-   * it drops a key that finds no slot, and reports it.
-   */
-  constructor(segmentSlots = SEGMENT_SLOTS, hash = hashOf, onDropped: ((key: Bytes, value: V) => void) | null = null) {
+  /** `hash` returns a signed 32-bit integer other than 0. */
+  constructor(segmentSlots = SEGMENT_SLOTS, hash = hashOf) {
     this.segmentSlots = segmentSlots
     this.hash = hash
-    this.onDropped = onDropped
   }
 
   get size(): number {
@@ -207,7 +186,7 @@ export class KeyMap<V> {
   }
 
   /** Adds a key. REQUIRES: the key is not in the map. */
-  add(key: Bytes, value: V, note = 0): void {
+  add(key: Bytes, value: V): void {
     const hash = this.hash(key)
     let segment = this.directory[hash >>> this.shift] as MapSegment<V>
     this.keyCount++
@@ -220,12 +199,21 @@ export class KeyMap<V> {
       }
       segment = this.directory[hash >>> this.shift] as MapSegment<V>
     }
-    if (!segment.put(hash, key, value, note)) this.addToOverflow(key, value)
+    if (!segment.put(hash, key, value)) this.addToOverflow(key, value)
   }
 
   delete(key: Bytes): void {
-    if (this.find(key)) this.removePlace()
-    else if (this.overflow?.delete(key) === true) this.keyCount--
+    const hash = this.hash(key)
+    const segment = this.directory[hash >>> this.shift] as MapSegment<V>
+    const { hashes, keys, mask } = segment
+    for (let slot = hash & mask; hashes[slot] !== 0; slot = (slot + 1) & mask) {
+      if (hashes[slot] !== hash || keys[slot] !== key) continue
+      segment.empty(slot)
+      this.keyCount--
+      if (segment.isSparse) segment.resize(segment.hashes.length / 2, this.addToOverflow)
+      return
+    }
+    if (this.overflow?.delete(key) === true) this.keyCount--
   }
 
   *keys(): Iterable<Bytes> {
@@ -233,96 +221,6 @@ export class KeyMap<V> {
       for (const key of segment.keys) if (key !== undefined) yield key
     }
     if (this.overflow !== null) yield* this.overflow.keys()
-  }
-
-  /**
-   * Sets the place to a key. Returns false if the key is missing or in the overflow. The place
-   * holds until the map changes.
-   */
-  find(key: Bytes): boolean {
-    const hash = this.hash(key)
-    const segment = this.directory[hash >>> this.shift] as MapSegment<V>
-    const { hashes, keys, mask } = segment
-    for (let slot = hash & mask; hashes[slot] !== 0; slot = (slot + 1) & mask) {
-      if (hashes[slot] !== hash || keys[slot] !== key) continue
-      this.segment = segment
-      this.slot = slot
-      return true
-    }
-    return false
-  }
-
-  /** The key at the place. REQUIRES: `find` or `moveHand` has returned true. */
-  get key(): Bytes {
-    return this.segment.keys[this.slot] as Bytes
-  }
-
-  /** The value at the place. REQUIRES: `find` or `moveHand` has returned true. */
-  get value(): V {
-    return this.segment.values[this.slot] as V
-  }
-
-  /** The note at the place. REQUIRES: `find` or `moveHand` has returned true. */
-  get note(): number {
-    return this.segment.notes[this.slot] as number
-  }
-
-  set note(note: number) {
-    this.segment.notes[this.slot] = note
-  }
-
-  /** Removes the key at the place. REQUIRES: `find` or `moveHand` has returned true. */
-  removePlace(): void {
-    const { segment } = this
-    segment.empty(this.slot)
-    // The next key may have moved into the slot that the hand has just passed.
-    if (this.slot === this.handSlot - 1 && segment === this.directory[this.handHash >>> this.shift]) this.handSlot--
-    this.slot = -1
-    this.keyCount--
-    if (segment.isSparse) segment.resize(segment.hashes.length / 2, this.addToOverflow)
-  }
-
-  /**
-   * Moves the hand over at most `slots` slots, to the next key, which becomes the place. Returns
-   * 'none' if there is no key in them, and 'end' at the end of a round. A round visits each key
-   * that stays in the map and not in the overflow; keys that move meanwhile are visited once or
-   * twice, rarely never.
-   */
-  moveHand(slots: number): 'key' | 'none' | 'end' {
-    const segment = this.directory[this.handHash >>> this.shift] as MapSegment<V>
-    const { hashes } = segment
-    const end = Math.min(hashes.length, this.handSlot + slots)
-    let slot = this.handSlot
-    while (slot < end && hashes[slot] === 0) slot++
-    this.handSlot = slot + 1
-    if (slot < end) {
-      this.segment = segment
-      this.slot = slot
-      return 'key'
-    }
-    this.handSlot = slot
-    if (slot < hashes.length) return 'none'
-    const width = 2 ** (32 - segment.depth)
-    this.handSlot = 0
-    this.handHash = (Math.floor(this.handHash / width) + 1) * width
-    if (this.handHash < 2 ** 32) return 'none'
-    this.handHash = 0
-    return 'end'
-  }
-
-  /** Sets the place to a random key. Returns false if there is none near the drawn slot. */
-  draw(random: () => number): boolean {
-    const segment = must(this.directory[Math.floor(random() * this.directory.length)])
-    const { hashes, mask } = segment
-    const drawn = Math.floor(random() * hashes.length)
-    for (let step = 0; step < FIRST_SLOTS; step++) {
-      const slot = (drawn + step) & mask
-      if (hashes[slot] === 0) continue
-      this.segment = segment
-      this.slot = slot
-      return true
-    }
-    return false
   }
 
   /**
@@ -345,12 +243,12 @@ export class KeyMap<V> {
     }
     const depth = segment.depth + 1
     const halves = [new MapSegment<V>(depth, this.segmentSlots), new MapSegment<V>(depth, this.segmentSlots)] as const
-    const { hashes, notes, keys, values } = segment
+    const { hashes, keys, values } = segment
     for (let slot = 0; slot < hashes.length; slot++) {
       const found = hashes[slot] as number
       if (found === 0) continue
       const [key, value] = [keys[slot] as Bytes, values[slot] as V]
-      if (!halves[((found >>> (32 - depth)) & 1) as 0 | 1].put(found, key, value, notes[slot] as number)) this.addToOverflow(key, value)
+      if (!halves[((found >>> (32 - depth)) & 1) as 0 | 1].put(found, key, value)) this.addToOverflow(key, value)
     }
     // The positions of the segment are those that share its top bits.
     const positions = 2 ** (this.depth - segment.depth)

@@ -161,17 +161,22 @@ export class KeyTable {
   }
 
   /**
-   * Replaces a clean entry by a packed key. Returns false, and does nothing, if the entry is a
-   * tombstone, or pages of its value are in memory, or OBJECT ENCODING would change.
+   * Replaces a clean entry by a packed key. Returns false if the entry was used since the last
+   * call. Returns false, and does nothing, if the entry is a tombstone, or pages of its value are
+   * in memory, or OBJECT ENCODING would change.
    */
   pack(entry: Entry): boolean {
     const { value, expireAtMs, lastUse } = entry
     if (value === null || entry.isModifiedInPlace || (typeof value !== 'string' && hasResidentPages(value))) return false
+    if (entry.isReferenced) {
+      entry.isReferenced = false
+      return false
+    }
     assert(entry.generation <= this.keyspace.landedGeneration, 'only a clean entry is packed')
     const isPlain = typeof value === 'string' && expireAtMs === 0
-    const content = isPlain ? value : rootOf(value, expireAtMs).latin1Slice()
+    const content = isPlain ? value : rootOf(value, expireAtMs)
     this.removeClean(entry)
-    this.packed.add(entry.key, { content, isPlain, lastUse }, false)
+    this.packed.add(entry.key, { content, isPlain, lastUse }, true) // used some seconds ago
     return true
   }
 

@@ -25,6 +25,15 @@ export function idleSecondsOf(lastUse: number, nowSeconds: number): number {
   return lastUse === 0 || isCounter(lastUse) ? 0 : Math.max(0, nowSeconds - lastUse)
 }
 
+/** Seconds within which a key that is used again counts as in use. */
+const IN_USE_SECONDS = 5
+
+/** True if a key was used some seconds ago; under an LFU policy, about a minute ago. */
+export function isInUse(lastUse: number, nowSeconds: number): boolean {
+  if (isCounter(lastUse)) return ((Math.floor(nowSeconds / 60) - (lastUse >>> 8)) & MINUTES_MASK) === 0
+  return nowSeconds - lastUse < IN_USE_SECONDS
+}
+
 /** Counts uses of keys while an LFU policy is selected. */
 export class UseCounter {
   private readonly logFactor: number

@@ -1,6 +1,6 @@
 /**
  * The packed keys of one database: clean keys that are in memory as the content of their root
- * records, without objects. A small value weighs a third of what its entry does.
+ * records, without objects. The content lies in slabs outside of V8's heap.
  *
  *   entry --- pack: clean, and no page of its value is in memory ---> packed key
  *   entry <-- unpack: a command changes the key or needs its value as an object --
@@ -14,15 +14,18 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { KIND_STRING, readRoot } from '../records/records.ts'
-import { KeyMap } from './key-map.ts'
+import { PackedIndex, SEGMENT_SLOTS } from '../residents/packed-index.ts'
+import { END, NO_RECORD, PackedSlabs, SlabCursor } from '../residents/packed-slabs.ts'
+import { inlineTreeAt, PackedElements } from '../values/packed-elements.ts'
+import { hashOf } from './key-hash.ts'
 
 // hot: reads of keys without an entry look here
 
 /**
  * Bytes of memory that a packed key costs beside its key and content, measured: its slot in the
- * map and the headers of two strings.
+ * index, the head of its record, and its share of the slabs' holes.
  */
-export const PACKED_OVERHEAD_BYTES = 100
+export const PACKED_OVERHEAD_BYTES = 40
 
 const IS_PLAIN = 1
 const IS_REFERENCED = 2
@@ -30,14 +33,17 @@ const FLAGS = IS_PLAIN | IS_REFERENCED
 const USE_SHIFT = 2
 /** The earliest time that 30 bits hold: 17 years of idleness. */
 const EARLIEST_USE = -(2 ** 29)
-/** The clock hand passes at most this many slots for each visit. */
-const SLOTS_PER_VISIT = 16
-
-const sizeOf = (key: Bytes, content: Bytes): number => PACKED_OVERHEAD_BYTES + key.length + content.length
+/** The clock hand passes at most this many holes for each visit. */
+const RECORDS_PER_VISIT = 16
+/** Records that are moved, at most, for each key that is packed while there are many holes. */
+const MOVES_PER_KEY = 3
+/** Records that cleaning passes for each that it moves. */
+const RECORDS_PER_MOVE = 16
 
 /** A key without an entry: what its root record says, and its last use. */
 export interface StoredKey {
-  readonly content: Bytes
+  /** A plain string, also as bytes in a buffer; else the root record. */
+  readonly content: Bytes | Buffer
   readonly isPlain: boolean
   readonly lastUse: number
 }
@@ -49,72 +55,118 @@ export interface StoredKey {
 export function packedContentOf(record: Buffer, lastUse: number): StoredKey {
   const { kind, expireAtMs, payload } = readRoot(record)
   const isPlain = kind === KIND_STRING && expireAtMs === 0
-  return { content: (isPlain ? payload : record).latin1Slice(), isPlain, lastUse }
+  return { content: isPlain ? payload : record, isPlain, lastUse }
 }
 
 /** The packed keys of one database. */
 export class PackedKeys {
   /** Memory of all packed keys, in bytes. */
   bytes = 0
-  private readonly map: KeyMap<Bytes>
+  private readonly slabs = new PackedSlabs()
+  private readonly index: PackedIndex
+  private readonly hand = new SlabCursor()
+  private readonly found = new PackedElements()
   private visitedInRound = 0
   private isRoundOver = false
 
   /** The parameters are for tests. */
-  constructor(segmentSlots?: number, hash?: (key: Bytes) => number) {
-    this.map = new KeyMap<Bytes>(segmentSlots, hash, (key, content) => {
-      this.bytes -= sizeOf(key, content)
-    })
+  constructor(segmentSlots = SEGMENT_SLOTS, hash = hashOf) {
+    this.index = new PackedIndex(this.slabs, segmentSlots, hash, (address) => this.forget(address))
   }
 
   get count(): number {
-    return this.map.size
+    return this.index.count
   }
 
   has(key: Bytes): boolean {
-    return this.map.find(key)
+    return this.index.find(key)
   }
 
   /** True if a key is packed as a record, whose value may have pages on disk. */
   isRecord(key: Bytes): boolean {
-    return this.map.find(key) && (this.map.note & IS_PLAIN) === 0
+    return this.index.find(key) && !this.isPlain
+  }
+
+  /** Sets the place to a key. Returns false if it is not packed. The place holds until a change. */
+  find(key: Bytes): boolean {
+    return this.index.find(key)
+  }
+
+  /** True if the content at the place is a string. */
+  get isPlain(): boolean {
+    return (this.slabs.note(this.index.address) & IS_PLAIN) !== 0
+  }
+
+  /** The string at the place. */
+  get text(): Bytes {
+    return this.slabs.text(this.index.address)
+  }
+
+  /** The root record at the place, in a buffer that is valid until the next key is packed. */
+  get record(): Buffer {
+    return this.slabs.view(this.index.address)
+  }
+
+  /**
+   * The elements of the collection of this kind at the place, valid until the next key is packed.
+   * Returns null if they cannot be read where they lie (records.ts).
+   */
+  elements(kind: number, nowMs: number): PackedElements | null {
+    const { slabs, found } = this
+    const { address } = this.index
+    const buffer = slabs.buffer(address)
+    const treeAt = inlineTreeAt(buffer, slabs.offset(address), kind, nowMs)
+    if (treeAt < 0) return null
+    found.moveTo(buffer, treeAt)
+    return found
+  }
+
+  get lastUse(): number {
+    return this.slabs.note(this.index.address) >> USE_SHIFT
+  }
+
+  /** Marks the key at the place as used. */
+  noteUse(): void {
+    const { slabs, index } = this
+    const { address } = index
+    slabs.setNote(address, slabs.note(address) | IS_REFERENCED)
+  }
+
+  /** Sets the last use of the key at the place. */
+  set lastUse(lastUse: number) {
+    const { slabs, index } = this
+    const { address } = index
+    slabs.setNote(address, (lastUse << USE_SHIFT) | (slabs.note(address) & FLAGS))
   }
 
   /** Adds a key. REQUIRES: LevelDB has this content, and the key is neither packed nor an entry. */
   add(key: Bytes, { content, isPlain, lastUse }: StoredKey, isReferenced: boolean): void {
-    this.bytes += sizeOf(key, content)
     const use = Math.max(EARLIEST_USE, lastUse) << USE_SHIFT
-    this.map.add(key, content, use | (isReferenced ? IS_REFERENCED : 0) | (isPlain ? IS_PLAIN : 0))
+    const note = use | (isReferenced ? IS_REFERENCED : 0) | (isPlain ? IS_PLAIN : 0)
+    const address = this.slabs.add(key, content, note)
+    if (address === NO_RECORD) return
+    this.bytes += PACKED_OVERHEAD_BYTES + key.length + content.length
+    this.index.add(key, address)
+    if (this.slabs.hasHoles) this.cleanSome(MOVES_PER_KEY)
   }
 
   /**
-   * Returns the string of a key, whose last use may then be read and set. Returns undefined if the
-   * key is not packed or its content is a record.
+   * Removes a key and returns it; null if it is not packed. A record lies in a buffer that is valid
+   * until the next key is packed.
    */
-  readString(key: Bytes): Bytes | undefined {
-    const { map } = this
-    if (!map.find(key) || (map.note & IS_PLAIN) === 0) return undefined
-    map.note |= IS_REFERENCED
-    return map.value
-  }
-
-  /** The last use of the key that `readString` has found just now. */
-  get lastUse(): number {
-    return this.map.note >> USE_SHIFT
-  }
-
-  set lastUse(lastUse: number) {
-    const { map } = this
-    map.note = (lastUse << USE_SHIFT) | (map.note & FLAGS)
-  }
-
-  /** Removes a key and returns it; null if it is not packed. */
   remove(key: Bytes): StoredKey | null {
-    const { map } = this
-    if (!map.find(key)) return null
-    const { note, value: content } = map
+    if (!this.index.find(key)) return null
+    const { isPlain, lastUse } = this
+    const found = { content: isPlain ? this.text : this.record, isPlain, lastUse }
     this.removePlace()
-    return { content, isPlain: (note & IS_PLAIN) !== 0, lastUse: note >> USE_SHIFT }
+    return found
+  }
+
+  /** Removes the key at the place. */
+  removePlace(): void {
+    const { address } = this.index
+    this.index.removePlace()
+    this.forget(address)
   }
 
   /** The number of packed keys that the hand has not visited in this round; approximate. */
@@ -133,29 +185,51 @@ export class PackedKeys {
    * a round. Returns the bytes freed.
    */
   advanceHand(steps: number, _landedGeneration: number, enough: number, spared: 'used' | 'nothing'): number {
-    const { map, bytes: before } = this
+    const { slabs, index, bytes: before } = this
     for (let left = steps; left > 0 && before - this.bytes < enough; left--) {
       this.visitedInRound++
-      const found = map.moveHand(SLOTS_PER_VISIT)
-      if (found === 'key') {
-        if ((map.note & IS_REFERENCED) !== 0 && spared === 'used') map.note &= ~IS_REFERENCED
-        else this.removePlace()
-      } else if (found === 'end') {
+      const address = slabs.moveCursor(this.hand, RECORDS_PER_VISIT)
+      if (address === END) {
         this.isRoundOver = true
         break
       }
+      if (address === NO_RECORD) continue
+      const note = slabs.note(address)
+      if ((note & IS_REFERENCED) !== 0 && spared === 'used') slabs.setNote(address, note & ~IS_REFERENCED)
+      else if (index.find(slabs.key(address))) this.removePlace()
     }
     return before - this.bytes
   }
 
-  /** Returns a key drawn at random; null if there is none near the drawn slot. */
-  randomKey(random: () => number): Bytes | null {
-    return this.map.draw(random) ? this.map.key : null
+  /**
+   * Moves at most `count` records out of slabs that consist mostly of holes. Returns true if there
+   * is more to move.
+   */
+  cleanSome(count: number): boolean {
+    const { slabs, index } = this
+    for (let left = count; left > 0; left--) {
+      const address = slabs.nextToMove(RECORDS_PER_MOVE)
+      if (address === NO_RECORD) {
+        if (slabs.isCleaning) continue
+        return false
+      }
+      if (!index.find(slabs.key(address))) throw new Error('a packed record is not in the index')
+      const to = slabs.move(address)
+      if (to === NO_RECORD) this.removePlace()
+      else index.address = to
+    }
+    return slabs.hasHoles
   }
 
-  private removePlace(): void {
-    const { map } = this
-    this.bytes -= sizeOf(map.key, map.value)
-    map.removePlace()
+  /** Returns a key drawn at random; null if there is none near the drawn slot. */
+  randomKey(random: () => number): Bytes | null {
+    const address = this.index.draw(random)
+    return address === undefined ? null : this.slabs.key(address)
+  }
+
+  /** Removes a record that is no longer in the index. */
+  private forget(address: number): void {
+    this.bytes -= PACKED_OVERHEAD_BYTES + this.slabs.length(address)
+    this.slabs.remove(address)
   }
 }

@@ -26,8 +26,8 @@ import { CRC_BYTES, isSealed, seal } from './seal.ts'
 
 const RECORD_VERSION = 1
 /** Offsets in a root record. */
-const KIND_AT = 1
-const FLAGS_AT = 2
+export const KIND_AT = 1
+export const FLAGS_AT = 2
 
 export const KIND_STRING = 1
 export const KIND_ROPE = 2
@@ -42,10 +42,10 @@ export const KIND_STREAM = 7
  * whether it has pages.
  */
 export const OBJECT_ID_AT = 2
-const FORM_AT = 0
-const FORM_PAGES = 1
+export const FORM_AT = 0
+export const FORM_PAGES = 1
 /** The offset of the header's length in the payload of an inline collection. */
-const HEADER_INLINE_AT = 2
+export const HEADER_INLINE_AT = 2
 /** The offset of the header's length in the payload of a collection with pages. */
 const HEADER_IN_PAGES_AT = 14
 /** The header's length in a hash whose fields have deadlines (values/hash.ts); else it is 0. */
@@ -92,7 +92,7 @@ function writeUint64(buffer: Buffer, value: number, offset: number): void {
   buffer.writeUInt32BE(value >>> 0, offset + 4)
 }
 
-function readUint64(buffer: Buffer, offset: number): number {
+export function readUint64(buffer: Buffer, offset: number): number {
   return buffer.readUInt32BE(offset) * 0x1_0000_0000 + buffer.readUInt32BE(offset + 4)
 }
 

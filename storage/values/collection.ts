@@ -15,13 +15,19 @@ import { assert, at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import {
   DamageError,
+  FLAGS_AT,
+  FORM_AT,
+  FORM_PAGES,
+  HEADER_INLINE_AT,
   KIND_HASH,
   KIND_LIST,
   KIND_SET,
   KIND_SORTED_SET,
   KIND_STREAM,
+  KIND_STRING,
   OBJECT_ID_AT,
   type Root,
+  rootIn,
   writeCollectionRoot,
 } from '../records/records.ts'
 import type { Layout } from '../tree/node.ts'
@@ -57,6 +63,9 @@ export interface CollectionClass<T extends Collection> {
 
 const INLINE = 0
 const IN_PAGES = 1
+/** The offsets of a root's payload: without a deadline and with one. */
+const AFTER_HEAD = 3
+const AFTER_DEADLINE = 11
 
 function classOf(kind: number): CollectionClass<Collection> {
   switch (kind) {
@@ -83,6 +92,20 @@ export function newCollection<T extends Collection>(db: OwnerDatabase, type: Col
 export function copyCollection(value: Collection, db: OwnerDatabase): Collection {
   const copy = value.object.copyFor(db)
   return new (classOf(value.kind))(copy, value.encodeHeader?.() ?? '')
+}
+
+/** Decodes a root record whose CRC has been checked since it was read. */
+export function readCheckedRoot(record: Buffer): Root {
+  return rootIn(record, record[FLAGS_AT] === 0 ? AFTER_HEAD : AFTER_DEADLINE)
+}
+
+/**
+ * True if a root holds its whole value, and reading the value changes nothing: no pages, no fields
+ * with deadlines, no stream.
+ */
+export function isReadWhole({ kind, payload }: Root): boolean {
+  if (kind === KIND_STRING) return true
+  return kind >= KIND_HASH && kind <= KIND_SORTED_SET && payload[FORM_AT] !== FORM_PAGES && payload[HEADER_INLINE_AT] === 0
 }
 
 const writer = new PageWriter()

@@ -13,6 +13,12 @@ import { checkMemory } from '../../support/harness/engine-invariants.ts'
 
 const plain = (content: string) => ({ content, isPlain: true, lastUse: 7 })
 
+function read(packed: PackedKeys, key: string): string | undefined {
+  if (!packed.find(key)) return undefined
+  packed.noteUse()
+  return packed.text
+}
+
 test('packed keys equal a Map after any additions, removals and rounds of the hand', () => {
   const { integer } = seeded('packed-keys')
   for (const segmentSlots of [64, 16_384]) {
@@ -27,7 +33,7 @@ test('packed keys equal a Map after any additions, removals and rounds of the ha
       } else if (integer(3) > 0) {
         assert.equal(packed.remove(key), plain(twin.get(key) as string))
         twin.delete(key)
-      } else assert.is(packed.readString(key), twin.get(key))
+      } else assert.is(read(packed, key), twin.get(key))
       if (integer(500) === 0) {
         packed.advanceHand(integer(2000), 0, 1000, 'used')
         packed.startRound()
@@ -38,7 +44,7 @@ test('packed keys equal a Map after any additions, removals and rounds of the ha
     let bytes = 0
     for (const [key, value] of twin) {
       bytes += PACKED_OVERHEAD_BYTES + key.length + value.length
-      assert.is(packed.readString(key), value)
+      assert.is(read(packed, key), value)
     }
     assert.is(packed.bytes, bytes)
   }
@@ -134,7 +140,7 @@ test('a packed key keeps the time of its last use, or its counter, with and with
   for (const lastUse of [0, 1, -1, now - 1000, -(2 ** 29), counter.withCounter(255, 2 ** 24)]) {
     const packed = new PackedKeys()
     packed.add('k', { ...plain('v'), lastUse }, false)
-    packed.readString('k')
+    assert.is(read(packed, 'k'), 'v')
     assert.is(packed.lastUse, lastUse)
     assert.is(packed.remove('k')?.lastUse, lastUse)
   }
@@ -148,7 +154,7 @@ test('a packed key keeps the time of its last use, or its counter, with and with
   assert.is(counter.counterOf(must(db.peek('string')).lastUse, now), 7)
 })
 
-test('a packed string is read where it is, and a command on another packed key makes it resident', async () => {
+test('packed strings and collections are read where they are; other commands make them resident', async () => {
   const engine = await packedEngine()
   const { keyspace } = engine.storage
   const db = keyspace.database(0)
@@ -156,14 +162,71 @@ test('a packed string is read where it is, and a command on another packed key m
   assert.is(engine.run('GET', 'string'), 'value')
   assert.ok(db.packed.has('string'))
   assert.is(engine.run('GET', 'volatile'), 'value')
-  assert.not.ok(db.packed.has('volatile'))
   assert.is(engine.run('HGET', 'hash', 'f'), 'v')
   assert.is(engine.run('LLEN', 'list'), 2)
+  assert.is(db.packed.count, 3, 'a string with a deadline is packed as a record, and in use')
+  assert.equal(engine.run('HKEYS', 'hash'), ['f'])
+  assert.equal(engine.run('LPOS', 'list', 'b'), 1)
+  assert.is(db.packed.count, 1)
   engine.write('APPEND', 'string', '!')
   assert.is(engine.run('GET', 'string'), 'value!')
   assert.is(engine.run('GET', 'missing'), null)
   assert.is(keyspace.diskReads, reads, 'everything is in memory')
   assert.is(db.packed.count, 0)
+  checkMemory(keyspace)
+})
+
+test('SET of a packed string does not read it, and keeps its counter', async () => {
+  const engine = await packedEngine()
+  const { keyspace } = engine.storage
+  const db = keyspace.database(0)
+  const counter = new UseCounter(0, 1, () => 0)
+  keyspace.useCounter = counter
+  engine.run('GET', 'string')
+  engine.write('SET', 'string', 'other')
+  assert.is(counter.counterOf(must(db.peek('string')).lastUse, keyspace.monotonicSeconds), 7)
+  checkMemory(keyspace)
+  await engine.checkpoint()
+  assert.is(engine.run('GET', 'string'), 'other')
+  checkMemory(keyspace)
+})
+
+test('commands that read a packed collection leave it packed, and make it resident once it is in use', async () => {
+  const engine = await packedEngine()
+  const { keyspace } = engine.storage
+  const db = keyspace.database(0)
+  keyspace.monotonicSeconds += 60
+  const [hits, reads] = [keyspace.hits, keyspace.diskReads]
+  assert.equal(engine.run('HKEYS', 'hash'), ['f'])
+  assert.equal(engine.run('LPOS', 'list', 'b'), 1)
+  assert.is(engine.run('GET', 'volatile'), 'value')
+  assert.is(keyspace.hits, hits + 3)
+  assert.is(keyspace.diskReads, reads)
+  assert.is(db.packed.count, 4)
+  checkMemory(keyspace)
+  assert.equal(engine.run('HVALS', 'hash'), ['v'])
+  assert.not.ok(db.packed.has('hash'), 'the second use makes it resident')
+  assert.match(String(engine.run('HGET', 'list', 'f')), /WRONGTYPE/)
+  engine.write('RPUSH', 'list', 'c')
+  assert.is(engine.run('LLEN', 'list'), 3)
+  checkMemory(keyspace)
+})
+
+test('reading a packed hash whose fields have deadlines deletes the expired ones', async () => {
+  const engine = await Engine.open(new Disk())
+  engine.turn(() => {
+    engine.run('HSET', 'hash', 'f', 'v', 'g', 'w')
+    engine.run('HPEXPIRE', 'hash', '1000', 'FIELDS', '1', 'f')
+  })
+  await engine.checkpoint()
+  const { keyspace } = engine.storage
+  const db = keyspace.database(0)
+  for (let round = 0; round < 2; round++) db.residents.packSome(10, keyspace.landedGeneration)
+  assert.ok(db.packed.has('hash'))
+  keyspace.monotonicSeconds += 60
+  keyspace.setClock(keyspace.nowMs + 1000)
+  assert.is(engine.run('HGET', 'hash', 'f'), null)
+  assert.is(engine.run('HLEN', 'hash'), 1)
   checkMemory(keyspace)
 })
 

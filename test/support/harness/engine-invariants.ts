@@ -27,6 +27,8 @@ import {
   rootKey,
   ropeLengthOf,
 } from '../../../storage/records/records.ts'
+import type { PackedIndex } from '../../../storage/residents/packed-index.ts'
+import type { PackedSlabs } from '../../../storage/residents/packed-slabs.ts'
 import type { Resident } from '../../../storage/residents/resident.ts'
 import { readCollection } from '../../../storage/values/collection.ts'
 import { CHUNK_BYTES, PAGE_OVERHEAD_BYTES, Rope, type RopePage } from '../../../storage/values/rope.ts'
@@ -214,16 +216,18 @@ function checkResidents(db: Database, entries: readonly Entry[], dirty: Readonly
 /** Checks that each packed key is as LevelDB has it, and no entry. */
 function checkPacked(db: Database): void {
   const records = db.keyspace.records as MemoryRecords
-  const map = privateOf<KeyMap<Bytes>>(db.packed, 'map')
+  const index = privateOf<PackedIndex>(db.packed, 'index')
+  const slabs = privateOf<PackedSlabs>(db.packed, 'slabs')
   let [bytes, count] = [0, 0]
-  for (const key of map.keys()) {
-    assert.ok(map.find(key), `${key} is packed and cannot be found`)
+  for (const address of index.addresses()) {
+    const key = slabs.key(address)
+    assert.ok(db.packed.has(key), `${key} is packed and cannot be found`)
     assert.is(db.resident(key), undefined, `${key} is packed and has an entry`)
     const record = records.getSync(rootKey(db.id, key))
     assert.ok(record !== undefined, `${key} is packed and LevelDB does not have it`)
     const { content, isPlain } = packedContentOf(record as Buffer, 0)
-    assert.is(map.value, content, `${key} is packed, and LevelDB has another value`)
-    assert.is((map.note & 1) !== 0, isPlain, `${key} is packed in another form`)
+    assert.is(slabs.text(address), (content as Buffer).latin1Slice(), `${key} is packed, and LevelDB has another value`)
+    assert.is(db.packed.isRecord(key), !isPlain, `${key} is packed in another form`)
     bytes += PACKED_OVERHEAD_BYTES + key.length + content.length
     count++
   }
