@@ -7,8 +7,8 @@
  *                was used since the last visit stays for another round
  *   pace         the hand makes two rounds while `leeway` bytes come in past the limit; if that is
  *                not enough, recently used residents are evicted, too
- *   packing      entries beyond a number are packed: clean ones that were not used since the last
- *                visit, within the limit, too (packed-keys.ts)
+ *   packing      another hand packs clean entries that were not used since its last visit, within
+ *                the limit, too (packed-keys.ts); it goes faster beyond a number of clean entries
  *   reads        a command that has changed nothing evicts the oldest leaves and rope pages that it
  *                has read
  *
@@ -37,7 +37,9 @@ const MIN_LEEWAY_BYTES = 1024 * 1024
  * last slice. The visits take some tenths of a millisecond.
  */
 const SLICE_VISITS = 4096
-/** Clean entries that are not packed, at most: those of the keys in use. */
+/** The hand of packing makes a round in this time. */
+const PACKING_ROUND_MS = 20_000
+/** The number of clean entries beyond which packing goes faster. */
 const MAX_CLEAN_ENTRIES = 65_536
 /** The share of `cache-memory` for them, at a kilobyte each. */
 const CACHE_BYTES_PER_CLEAN_ENTRY = 8 * 1024
@@ -45,6 +47,8 @@ const CACHE_BYTES_PER_CLEAN_ENTRY = 8 * 1024
 const MIN_PACKING_VISITS = 32
 const MAX_PACKING_VISITS = 2048
 const PACKING_VISITS_SHIFT = 4
+/** Records of packed keys moved in one slice: some tenths of a millisecond. */
+const CLEANING_MOVES = 256
 /** Nodes of dropped objects freed in one slice: well below a millisecond. */
 const REAP_STEPS = 1000
 
@@ -73,7 +77,11 @@ export class Eviction implements PageAdmission {
   private ring = 0
   /** The index of the database in which entries are packed. */
   private packingDatabase = 0
-  /** Visits for packing since the last entry was packed. */
+  /** Visits for packing since the hand came into that database. */
+  private packingVisits = 0
+  /** `keyspace.readAtMs` up to which the visits that packing owes are made. */
+  private packingAtMs = Number.POSITIVE_INFINITY
+  /** Visits beyond those that time owes since the last entry was packed. */
   private fruitlessPacking = 0
   /** The landed generation and the number of entries in which they were counted. */
   private fruitlessPackingIn = 0
@@ -145,34 +153,76 @@ export class Eviction implements PageAdmission {
     return this.evictExcess(SLICE_VISITS) || isPackingLeft
   }
 
-  /**
-   * Packs some clean entries if there are more than `MAX_CLEAN_ENTRIES`. Returns true if more can
-   * be packed at once.
-   */
+  /** Packs some clean entries. Returns true if more can be packed at once. */
   private packSome(): boolean {
     const { keyspace } = this
-    const { databases, landedGeneration } = keyspace
     let entries = 0
-    for (const db of databases) entries += db.residentEntries
+    let residents = 0
+    let hasHoles = false
+    for (const db of keyspace.databases) {
+      entries += db.residentEntries
+      residents += db.residents.length
+      if (db.packed.cleanSome(CLEANING_MOVES)) hasHoles = true
+    }
     const dirty = keyspace.dirty.length + (keyspace.frozenEntries?.recordCount ?? 0)
-    const allowed = Math.min(MAX_CLEAN_ENTRIES, this.limits.cacheBytes / CACHE_BYTES_PER_CLEAN_ENTRY)
-    const excess = entries - dirty - allowed
-    if (excess <= 0) return false
+    if (entries <= dirty) {
+      this.packingAtMs = keyspace.readAtMs
+      return hasHoles
+    }
+    const owed = this.visitsOwed(residents)
+    const hurried = this.visitsOfExcess(entries, entries - dirty)
+    const visits = Math.min(MAX_PACKING_VISITS, Math.max(owed, hurried))
+    if (visits > 0) this.packWith(visits, hurried)
+    return hasHoles || hurried > 0 || owed > MAX_PACKING_VISITS
+  }
+
+  /** Returns the visits of packing for the time that has passed; 0 if they are few. */
+  private visitsOwed(residents: number): number {
+    const { readAtMs } = this.keyspace
+    const elapsedMs = Math.min(PACKING_ROUND_MS, readAtMs - this.packingAtMs)
+    if (!(elapsedMs >= 0)) {
+      this.packingAtMs = readAtMs
+      return 0
+    }
+    const visits = Math.floor((residents * elapsedMs) / PACKING_ROUND_MS)
+    if (visits < MIN_PACKING_VISITS && elapsedMs < PACKING_ROUND_MS) return 0
+    this.packingAtMs = readAtMs - Math.floor((Math.max(0, visits - MAX_PACKING_VISITS) * PACKING_ROUND_MS) / residents)
+    return visits
+  }
+
+  /** Returns the visits of packing for an excess of clean entries; 0 if they are fruitless. */
+  private visitsOfExcess(entries: number, clean: number): number {
+    const excess = clean - Math.min(MAX_CLEAN_ENTRIES, this.limits.cacheBytes / CACHE_BYTES_PER_CLEAN_ENTRY)
+    if (excess <= 0) return 0
+    const { landedGeneration } = this.keyspace
     if (this.fruitlessPackingIn !== landedGeneration || entries > this.fruitlessPackingOf) {
       this.fruitlessPacking = 0
       this.fruitlessPackingIn = landedGeneration
       this.fruitlessPackingOf = entries
     }
-    const db = keyspace.database(this.packingDatabase)
-    if (this.fruitlessPacking > 2 * db.residents.length) {
-      this.packingDatabase = (this.packingDatabase + 1) % databases.length
-      this.fruitlessPacking = 0
-      return false
+    let residents = 0
+    for (const db of this.keyspace.databases) residents += db.residents.length
+    if (this.fruitlessPacking > 2 * residents) return 0
+    return Math.max(MIN_PACKING_VISITS, excess >> PACKING_VISITS_SHIFT)
+  }
+
+  private packWith(visits: number, hurried: number): void {
+    const { keyspace } = this
+    const { databases, landedGeneration } = keyspace
+    for (let left = visits, passed = 0; left > 0 && passed <= databases.length; ) {
+      const { residents } = keyspace.database(this.packingDatabase)
+      const steps = Math.min(left, residents.length - this.packingVisits)
+      if (steps <= 0) {
+        this.packingDatabase = (this.packingDatabase + 1) % databases.length
+        this.packingVisits = 0
+        passed++
+        continue
+      }
+      const packed = residents.packSome(steps, landedGeneration)
+      left -= steps
+      this.packingVisits += steps
+      this.fruitlessPacking = packed > 0 ? 0 : this.fruitlessPacking + Math.min(steps, hurried)
     }
-    const visits = Math.min(MAX_PACKING_VISITS, Math.max(MIN_PACKING_VISITS, excess >> PACKING_VISITS_SHIFT))
-    const packed = db.residents.packSome(visits, landedGeneration)
-    this.fruitlessPacking = packed > 0 ? 0 : this.fruitlessPacking + visits
-    return true
   }
 
   /**

@@ -18,7 +18,7 @@ export interface Resident {
   evict(): void
   /**
    * Replaces an entry by a packed key. Returns false if the resident is not an entry or cannot be
-   * packed. REQUIRES: the resident is clean.
+   * packed, or if it was used since the last call. REQUIRES: the resident is clean.
    */
   pack(): boolean
 }

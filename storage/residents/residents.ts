@@ -11,6 +11,7 @@ export class Residents {
   bytes = 0
   private readonly ring: Resident[] = []
   private hand = 0
+  private packingHand = 0
 
   get length(): number {
     return this.ring.length
@@ -75,19 +76,16 @@ export class Residents {
   }
 
   /**
-   * Moves the hand over at most `steps` residents and packs the clean ones that were not used since
-   * its last visit, where they can be packed. Returns their number.
+   * Moves the hand of packing over at most `steps` residents and packs the clean ones that were not
+   * used since its last visit, where they can be packed. Returns their number.
    */
   packSome(steps: number, landedGeneration: number): number {
     const before = this.ring.length
     for (let left = steps; left > 0 && this.ring.length > 0; left--) {
-      if (this.hand >= this.ring.length) this.hand = 0
-      const resident = must(this.ring[this.hand])
-      if (resident.generation > landedGeneration) this.hand++
-      else if (resident.isReferenced) {
-        resident.isReferenced = false
-        this.hand++
-      } else if (!resident.pack()) this.hand++ // else the last resident has taken its place
+      if (this.packingHand >= this.ring.length) this.packingHand = 0
+      const resident = must(this.ring[this.packingHand])
+      // The last resident takes the place of one that is packed.
+      if (resident.generation > landedGeneration || !resident.pack()) this.packingHand++
     }
     return before - this.ring.length
   }
