@@ -1,6 +1,7 @@
 /** Measures what keys cost in memory: strings, and collections with small elements. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { batchesOf, Connection, encode } from '../support/connection.ts'
-import { anonymousBytes, ask, type Build, endProgram, infoField, startBuild } from '../support/programs.ts'
+import { anonymousBytes, ask, type Build, endProgram, infoField, type Program, startBuild } from '../support/programs.ts'
 import { table } from '../support/tables.ts'
 
 export interface MemoryRow {
@@ -26,6 +27,7 @@ interface Kind {
 
 const COMMANDS_PER_WRITE = 100
 const MAX_UNANSWERED = 1000
+const RETRY_MS = 200
 const SIZES = [5, 100]
 
 const padded = (number: number) => String(number).padStart(12, '0')
@@ -90,13 +92,28 @@ async function measure(build: Build, kind: Kind, keys: number): Promise<MemoryFi
     }
     await connection.pipeline(batchesOf(requests(), COMMANDS_PER_WRITE), MAX_UNANSWERED)
     connection.close()
-    if (build.name === 'haypile') await ask(program.port, 'SAVE')
+    await settle(program)
     const residentAfter = anonymousBytes(program)
     const usedAfter = await infoField(program, 'memory', 'used_memory')
     const residentBytes = residentBefore === null || residentAfter === null ? null : (residentAfter - residentBefore) / keys
     return { label: build.label, residentBytes, usedBytes: (usedAfter - usedBefore) / keys }
   } finally {
     await endProgram(program)
+  }
+}
+
+/** Writes all keys to disk where they are kept there, and releases memory that is not in use. */
+async function settle(program: Program): Promise<void> {
+  if (program.name === 'redis') {
+    await ask(program.port, 'MEMORY PURGE')
+    return
+  }
+  // SAVE is refused while a checkpoint is under way.
+  while (!(await ask(program.port, 'SAVE')).startsWith('+OK')) await delay(RETRY_MS)
+  for (let before = -1, packed = 0; packed > before; ) {
+    before = packed
+    await ask(program.port, 'MEMORY PURGE')
+    packed = await infoField(program, 'storage', 'storage_packed_keys')
   }
 }
 

@@ -189,6 +189,8 @@ export interface StoragePort {
   expireBeforeWalk(): void
   /** Returns memory figures in bytes for MEMORY STATS and INFO, under the names of MemoryFigure. */
   memory(): ReadonlyMap<string, number>
+  /** Packs clean keys and collects V8's heap. The time grows with the number of keys in memory. */
+  releaseMemory(): void
 }
 
 /**

@@ -144,7 +144,7 @@ const doctor = command({
   },
 })
 
-/** MEMORY PURGE does nothing: V8 decides when to return memory. */
+/** MEMORY PURGE packs clean keys and collects V8's heap. */
 const purge = command({
   name: 'memory|purge',
   group: 'server',
@@ -155,7 +155,10 @@ const purge = command({
   tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
   arity: 2,
   flags: [],
-  run: () => OK,
+  run({ server }) {
+    server.storage.releaseMemory()
+    return OK
+  },
 })
 
 /** MEMORY MALLOC-STATS returns the figures by name, one a line. */

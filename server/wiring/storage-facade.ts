@@ -1,6 +1,7 @@
 /** Implements the port through which commands and INFO reach the storage engine. */
 import type { StoragePort } from '../../commands/contract/ports.ts'
 import type { Storage } from '../../storage/storage.ts'
+import { releaseHeap } from '../process/heap.ts'
 import { heapUsage, residentMemory } from '../process/memory.ts'
 
 /** The storage engine as commands and INFO see it. */
@@ -50,6 +51,11 @@ export class StorageFacade implements StoragePort {
     if (this.startupBytes === 0) this.startupBytes = used
     this.peakBytes = Math.max(this.peakBytes, used)
     return used
+  }
+
+  releaseMemory(): void {
+    this.storage.keyspace.eviction.packAll()
+    releaseHeap()
   }
 
   memory(): ReadonlyMap<string, number> {

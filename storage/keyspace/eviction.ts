@@ -47,6 +47,8 @@ const CACHE_BYTES_PER_CLEAN_ENTRY = 8 * 1024
 const MIN_PACKING_VISITS = 32
 const MAX_PACKING_VISITS = 2048
 const PACKING_VISITS_SHIFT = 4
+/** Residents visited for packing at once, where a client asks for it: half a second. */
+const MAX_VISITS_AT_ONCE = 1_000_000
 /** Records of packed keys moved in one slice: some tenths of a millisecond. */
 const CLEANING_MOVES = 256
 /** Nodes of dropped objects freed in one slice: well below a millisecond. */
@@ -79,6 +81,8 @@ export class Eviction implements PageAdmission {
   private packingDatabase = 0
   /** Visits for packing since the hand came into that database. */
   private packingVisits = 0
+  /** The most residents since the hand's round began. */
+  private packingResidents = 0
   /** `keyspace.readAtMs` up to which the visits that packing owes are made. */
   private packingAtMs = Number.POSITIVE_INFINITY
   /** Visits beyond those that time owes since the last entry was packed. */
@@ -153,6 +157,21 @@ export class Eviction implements PageAdmission {
     return this.evictExcess(SLICE_VISITS) || isPackingLeft
   }
 
+  /**
+   * Packs clean entries, used or not, as far as the hand comes in `MAX_VISITS_AT_ONCE`.
+   * REQUIRES: no command holds an entry.
+   */
+  packAll(): void {
+    const { databases, landedGeneration } = this.keyspace
+    let left = MAX_VISITS_AT_ONCE
+    for (const { residents, packed } of databases) {
+      const visits = Math.min(left, 2 * residents.length)
+      residents.packSome(visits, landedGeneration)
+      left -= visits
+      while (packed.cleanSome(CLEANING_MOVES));
+    }
+  }
+
   /** Packs some clean entries. Returns true if more can be packed at once. */
   private packSome(): boolean {
     const { keyspace } = this
@@ -184,9 +203,11 @@ export class Eviction implements PageAdmission {
       this.packingAtMs = readAtMs
       return 0
     }
-    const visits = Math.floor((residents * elapsedMs) / PACKING_ROUND_MS)
+    this.packingResidents = Math.max(this.packingResidents, residents)
+    const visits = Math.floor((this.packingResidents * elapsedMs) / PACKING_ROUND_MS)
     if (visits < MIN_PACKING_VISITS && elapsedMs < PACKING_ROUND_MS) return 0
-    this.packingAtMs = readAtMs - Math.floor((Math.max(0, visits - MAX_PACKING_VISITS) * PACKING_ROUND_MS) / residents)
+    const later = Math.max(0, visits - MAX_PACKING_VISITS)
+    this.packingAtMs = readAtMs - Math.floor((later * PACKING_ROUND_MS) / this.packingResidents)
     return visits
   }
 
@@ -215,12 +236,13 @@ export class Eviction implements PageAdmission {
       if (steps <= 0) {
         this.packingDatabase = (this.packingDatabase + 1) % databases.length
         this.packingVisits = 0
+        if (this.packingDatabase === 0) this.packingResidents = 0
         passed++
         continue
       }
       const packed = residents.packSome(steps, landedGeneration)
       left -= steps
-      this.packingVisits += steps
+      this.packingVisits += steps - packed // another resident takes the place of a packed one
       this.fruitlessPacking = packed > 0 ? 0 : this.fruitlessPacking + Math.min(steps, hurried)
     }
   }

@@ -108,6 +108,7 @@ test('MEMORY DOCTOR, PURGE, MALLOC-STATS and HELP answer', () => {
   storage.figures.set('used', 7)
   assert.match((run('DOCTOR') as Verbatim).text, /^Nothing is wrong/)
   assert.is(run('PURGE'), OK)
+  assert.is(storage.releases, 1)
   assert.is((run('MALLOC-STATS') as Verbatim).text, 'used: 7\n')
   assert.ok(Array.isArray(run('HELP')))
 })

@@ -250,6 +250,47 @@ test('a packed key can be deleted, overwritten, renamed, and expires', async () 
   assert.is(engine.run('GET', 'volatile'), null)
 })
 
+/** An engine with clean entries of 500 strings in each of two databases. */
+async function engineOfStrings(): Promise<Engine> {
+  const engine = await Engine.open(new Disk())
+  engine.turn(() => {
+    for (const database of [0, 3]) for (let i = 0; i < 500; i++) engine.runIn(database, 'SET', `k${i}`, 'v')
+  })
+  await engine.checkpoint()
+  return engine
+}
+
+test('entries that are not used are packed within a minute, however few; those in use stay', async () => {
+  const engine = await engineOfStrings()
+  const { keyspace } = engine.storage
+  engine.write('SET', 'dirty', 'v')
+  const inUse = () => Array.from({ length: 50 }, (_, i) => keyspace.database(3).resident(`k${i}`)).filter((entry) => entry !== undefined)
+  keyspace.readAtMs = 1000
+  keyspace.eviction.slice()
+  for (let tenths = 0; tenths < 600; tenths++) {
+    keyspace.readAtMs += 100
+    for (let i = 0; i < 50; i++) keyspace.database(3).find(`k${i}`)
+    assert.not.ok(keyspace.eviction.slice(), 'there is time')
+    if (tenths === 100) assert.is(keyspace.database(0).packed.count + keyspace.database(3).packed.count, 0, 'within a round')
+  }
+  assert.is(inUse().length, 50)
+  assert.is(keyspace.database(0).packed.count, 500)
+  assert.is(keyspace.database(3).packed.count, 450)
+  assert.ok(keyspace.database(0).resident('dirty'))
+  checkMemory(keyspace)
+})
+
+test('all clean entries are packed at once where a client asks for it', async () => {
+  const engine = await engineOfStrings()
+  const { keyspace } = engine.storage
+  engine.run('GET', 'k1')
+  engine.write('SET', 'k2', 'dirty')
+  keyspace.eviction.packAll()
+  assert.is(keyspace.database(0).packed.count, 499)
+  assert.is(keyspace.database(3).packed.count, 500)
+  checkMemory(keyspace)
+})
+
 test('a FLUSHDB drops packed keys', async () => {
   const engine = await packedEngine()
   engine.write('FLUSHDB')

@@ -105,6 +105,7 @@ class FakeStorage implements StoragePort {
   lastCheckpointSeconds = 1_700_000_000
   checkpoints = 0
   reloads = 0
+  releases = 0
   readonly figures = new Map<string, number>()
 
   async checkpoint(): Promise<void> {
@@ -116,6 +117,10 @@ class FakeStorage implements StoragePort {
   }
 
   expireBeforeWalk(): void {}
+
+  releaseMemory(): void {
+    this.releases++
+  }
 
   memory(): ReadonlyMap<string, number> {
     return this.figures
