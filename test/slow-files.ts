@@ -33,6 +33,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'interop/replication/mixed-chains': 20,
   'interop/exchange/exported-commands': 19,
   'integration/replication/full-sync': 19,
+  'integration/replication/slow-redis-replica': 18,
   'integration/clients/open-files': 18,
   'lua/machine': 18,
   'integration/clients/transaction-walks': 17,
