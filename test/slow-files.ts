@@ -114,6 +114,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'model/lists': 4,
   'model/sorted-sets': 4,
   'model/streams': 4,
+  'server/threads/socket-threads': 8,
   'storage/check/after-anything': 4,
   'storage/directory/replica-properties': 4,
   'storage/keyspace/eviction': 4,
