@@ -153,6 +153,7 @@ else {
     const admin = await server.connect()
     const field = async (section: string, name: string) =>
       Number(new RegExp(`^${name}:(\\d+)`, 'm').exec((await admin.call('INFO', section)) as string)?.[1])
+    await until('the first client to be alone', async () => (await field('clients', 'connected_clients')) === 1)
     const silent = [connectSilently(tlsPort), connectSilently(tlsPort), connectSilently(tlsPort)]
     await until('three handshakes', async () => (await field('clients', 'handshaking_clients')) === 3)
     assert.is(await field('clients', 'connected_clients'), 4)
