@@ -35,7 +35,7 @@ import { type DataSnapshot, takeSnapshot } from './records/data-snapshot.ts'
 import { DamageError } from './records/records.ts'
 import { type EngineParts, makeEngineParts, readDisk, resumeBackground, stopBackground } from './recovery/engine-parts.ts'
 import { type OpenedDirectory, openDirectory } from './recovery/opening.ts'
-import type { Replayer } from './recovery/recovery.ts'
+import type { Replayer } from './recovery/replay-batches.ts'
 import { ScanCursors } from './scan/scan-cursors.ts'
 import type { Recovery, StorageEvents, StorageOptions, StorageSettings } from './storage-options.ts'
 

@@ -12,7 +12,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import { errorText } from '../../base/error-text.ts'
 import { readCommand } from '../../storage/binlog/command-codec.ts'
 import { type BinlogPosition, GROUP_HEAD_BYTES, groupCrc } from '../../storage/binlog/group.ts'
-import type { Replayer } from '../../storage/recovery/recovery.ts'
+import type { Replayer } from '../../storage/recovery/replay-batches.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { GroupBatch } from './group-stream.ts'
 

@@ -9,7 +9,7 @@
  */
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
-import { KIND_ROPE, KIND_STRING, objectIdOf, type Root, readRoot, rootKey, ropeLengthOf } from '../records/records.ts'
+import { KIND_ROPE, KIND_STRING, objectIdOf, type Root, readRoot, ropeLengthOf } from '../records/records.ts'
 import type { OwnerDatabase } from '../tree/owner.ts'
 import { isReadWhole, readCheckedRoot, readCollection } from '../values/collection.ts'
 import { Hash } from '../values/hash.ts'
@@ -88,7 +88,7 @@ export class Database extends KeyTable implements OwnerDatabase {
     const packed = this.packed.remove(key)
     if (packed !== null) return this.unpack(key, packed)
     if (this.isKnownAbsent(key)) return undefined
-    const record = this.keyspace.readRecord(rootKey(this.id, key))
+    const record = this.keyspace.readRoot(this.id, key)
     return record === undefined ? undefined : this.makeResident(key, record, this.keyspace.monotonicSeconds)
   }
 

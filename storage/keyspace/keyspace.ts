@@ -19,7 +19,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { StoreMeta } from '../records/meta.ts'
 import type { RecordSink, RecordStore } from '../records/record-store.ts'
-import { DamageError } from '../records/records.ts'
+import { DamageError, rootKey } from '../records/records.ts'
 import type { UpstreamMark } from '../records/upstream.ts'
 import type { DirtyRecord } from '../residents/resident.ts'
 import type { TreeNode } from '../tree/node.ts'
@@ -33,6 +33,7 @@ import { type KeyEvents, type KeyObserver, NO_EVENTS } from './key-events.ts'
 import type { UseCounter } from './last-use.ts'
 import { Libraries } from './libraries.ts'
 import { NewKeys } from './new-keys.ts'
+import type { RootsAhead } from './roots-ahead.ts'
 
 /** Logs deletions that no command asked for: the binlog's open group. */
 export interface ExpiryLog {
@@ -137,6 +138,8 @@ export class Keyspace implements OwnerKeyspace {
   droppedObjects = 0
   evictions = 0
   diskReads = 0
+  /** The roots that were read for the commands being replayed; null if there are none. */
+  rootsAhead: RootsAhead | null = null
   private frozenBatch: RecordSink | null = null
   /** Encodes the entries of the checkpoint under way; null if none is under way. */
   frozenEntries: FrozenEntries | null = null
@@ -225,6 +228,12 @@ export class Keyspace implements OwnerKeyspace {
 
   database(index: number): Database {
     return must(this.databases[index])
+  }
+
+  /** Returns the root record of a key that has no entry and is not packed. */
+  readRoot(dbId: number, key: Bytes): Buffer | undefined {
+    const ahead = this.rootsAhead?.find(dbId, key, this.epoch)
+    return ahead === undefined ? this.readRecord(rootKey(dbId, key)) : (ahead ?? undefined)
   }
 
   readRecord(key: Buffer): Buffer | undefined {

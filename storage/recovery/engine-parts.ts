@@ -14,8 +14,9 @@ import { decodeMeta } from '../records/meta.ts'
 import { CURSORS_KEY, META_KEY } from '../records/records.ts'
 import type { ScanCursors } from '../scan/scan-cursors.ts'
 import type { StorageOptions } from '../storage-options.ts'
-import { type RecoveredLog, type Replayer, replayLog } from './recovery.ts'
+import { type RecoveredLog, replayLog } from './recovery.ts'
 import { Reopening } from './reopening.ts'
+import type { Replayer } from './replay-batches.ts'
 
 /** The parts of a recovered engine that work beside the keyspace. */
 export interface EngineParts {

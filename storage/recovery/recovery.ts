@@ -15,16 +15,15 @@
 
 import { join } from 'node:path'
 import { must } from '../../base/assert.ts'
-import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Files } from '../../base/files.ts'
 import type { Log } from '../../base/log.ts'
-import { readCommand } from '../binlog/command-codec.ts'
-import type { BinlogPosition, GroupHeader } from '../binlog/group.ts'
+import type { BinlogPosition } from '../binlog/group.ts'
 import { BinlogReader, trustedSynced } from '../binlog/reader.ts'
 import { listSegments, type Segment, segmentPath } from '../binlog/segments.ts'
 import { type DataSet, levelLogsIn } from '../directory/directory.ts'
 import { DamageError, RESTORE_ADVICE } from '../records/records.ts'
+import { nextBatch, type ReplayBatch, type Replayer } from './replay-batches.ts'
 
 /** The binlog after recovery, and the numbers of groups and commands that were replayed. */
 export interface RecoveredLog {
@@ -51,15 +50,32 @@ const CUT_ADVICE =
   'restore the file from a backup, or see `haypile check DIR`; `haypile check DIR --cut` keeps the log before the damage, sets the rest aside in ' +
   '.cut files, and gives up the writes in it'
 
-/** Runs a group's commands again. */
-export interface Replayer {
-  beginGroup(header: GroupHeader): void
-  command(args: Bytes[]): void
-  endGroup(): void
-}
-
 /** The longest time in ms between answers (LOADING) to clients. */
 const SLICE_MS = 10
+
+/** Pauses between groups, in which clients are answered. */
+class Slices {
+  private readonly clock: Clock
+  private readonly progress: (offset: number) => void
+  private endMs: number
+
+  constructor(clock: Clock, progress: (offset: number) => void) {
+    this.clock = clock
+    this.progress = progress
+    this.endMs = clock.monotonicMs() + SLICE_MS
+  }
+
+  get isOver(): boolean {
+    return this.clock.monotonicMs() >= this.endMs
+  }
+
+  /** Lets clients be answered after a group that ends at `offset`. */
+  async answerClients(offset: number): Promise<void> {
+    this.progress(offset)
+    await new Promise((resolve) => setImmediate(resolve))
+    this.endMs = this.clock.monotonicMs() + SLICE_MS
+  }
+}
 
 /**
  * Replays the log from a position to its end and cuts the files there. Calls `progress` with the
@@ -80,25 +96,29 @@ export async function replayLog(
   const last = segments.at(-1)
   const reader = new BinlogReader(files, segments, from)
   let synced = Math.max(from.offset, last?.start ?? 0, durable)
-  let sliceEnd = clock.monotonicMs() + SLICE_MS
   let groups = 0
   let commands = 0
+  const slices = new Slices(clock, (offset) => progress(offset, last?.end ?? 0))
   try {
+    let batch = nextBatch(reader, replayer)
     for (;;) {
-      const result = reader.next()
-      if (result.type === 'group') {
-        synced = Math.max(synced, trustedSynced(result.header, ownFrom))
-        replayer.beginGroup(result.header)
-        commands += replayBody(result.body, replayer)
+      const next: ReplayBatch | null = batch.last === null ? nextBatch(reader, replayer) : null
+      replayer.ahead?.use(await batch.ahead)
+      for (const group of batch.groups) {
+        synced = Math.max(synced, trustedSynced(group.header, ownFrom))
+        replayer.beginGroup(group.header)
+        for (const args of group.commands) replayer.command(args)
         replayer.endGroup()
         groups++
-        if (clock.monotonicMs() >= sliceEnd) {
-          progress(result.end.offset, last?.end ?? 0)
-          await new Promise((resolve) => setImmediate(resolve))
-          sliceEnd = clock.monotonicMs() + SLICE_MS
-        }
+        commands += group.commands.length
+        if (slices.isOver) await slices.answerClients(group.end.offset)
+      }
+      replayer.ahead?.use(null)
+      if (next !== null) {
+        batch = next
         continue
       }
+      const result = must(batch.last)
       if (result.type === 'end') return { segments, end: result.at, groups, commands, cutBytes: 0 }
       synced = Math.max(synced, reader.syncedAfterDamage(ownFrom))
       if (result.at.offset < synced) {
@@ -116,6 +136,7 @@ export async function replayLog(
       return { segments, end: result.at, groups, commands, cutBytes }
     }
   } finally {
+    replayer.ahead?.use(null)
     reader.close()
   }
 }
@@ -156,19 +177,6 @@ function mustBeWhole(
   const lost =
     path === undefined ? `there is no segment in ${binlog}` : `${path} was cut short or ${segmentPath(binlog, end)} in ${binlog} is missing`
   throw new DamageError(`the binlog ends at offset ${end}, ${what}: part of it is missing, as ${lost}; ${CUT_ADVICE}`)
-}
-
-function replayBody(body: Buffer, replayer: Replayer): number {
-  let start = 0
-  let count = 0
-  while (start < body.length) {
-    const read = readCommand(body, start, body.length)
-    if (read === null) throw new DamageError('a group of the binlog ends within a command, although its CRC is correct')
-    replayer.command(read.args)
-    start = read.end
-    count++
-  }
-  return count
 }
 
 /** Ends the log at an offset. The rest is kept in `.cut` files. Returns its length in bytes. */
