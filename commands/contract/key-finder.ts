@@ -122,6 +122,11 @@ const READ_ACCESS: readonly KeyAccess[] = ['RO', 'access']
 const OVERWRITE_ACCESS: readonly KeyAccess[] = ['OW', 'update']
 const READ_WRITE_ACCESS: readonly KeyAccess[] = ['RW', 'access', 'update']
 
+/** True if a request sets its keys whatever they were: it reads nothing of them. */
+export function overwritesBlindly({ name }: Command, { length }: readonly Bytes[]): boolean {
+  return (name === 'set' && length === 3) || name === 'mset'
+}
+
 /** SET also reads its key if GET is given. */
 export function findSetKeys(args: readonly Bytes[]): readonly KeyUse[] {
   return [{ position: 1, access: args.some((word, i) => i >= 3 && isToken(word, 'get')) ? READ_WRITE_ACCESS : OVERWRITE_ACCESS }]

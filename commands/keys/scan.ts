@@ -207,8 +207,8 @@ const randomkey = command({
 
 /** A live key, or null if there is none. */
 function* randomKey(db: Database, random: Random): Steps<Bytes | null> {
-  for (let tries = RANDOM_TRIES; tries > 0 && db.keyCount > 0 && db.droppedIn === 0; tries--) {
-    const drawn = random() * db.keyCount
+  for (let tries = RANDOM_TRIES; tries > 0 && db.keyCountAtMost > 0 && db.droppedIn === 0; tries--) {
+    const drawn = random() * db.keyCountAtMost
     const key =
       drawn < db.residentKeys
         ? randomResident(db, random)

@@ -9,7 +9,7 @@
  */
 import { must, rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
-import { firstKeyOf } from '../../commands/contract/key-finder.ts'
+import { firstKeyOf, overwritesBlindly } from '../../commands/contract/key-finder.ts'
 import type { Runtimes } from '../../commands/contract/runtimes.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import { rootKey } from '../../storage/records/records.ts'
@@ -46,9 +46,10 @@ export class Prefetcher {
     if (requests.length < MIN_PREFETCHED_KEYS || this.keysInFlight >= MAX_PREFETCHED_KEYS) return null
     const db = this.keyspace.database(database)
     const missing = new Set<Bytes>()
+    const mayOverwriteBlindly = this.keyspace.unsettled.mayAdd
     for (const args of requests) {
       const runtime = this.runtimes.find(must(args[0]))
-      if (runtime === undefined) continue
+      if (runtime === undefined || (mayOverwriteBlindly && overwritesBlindly(runtime.command, args))) continue
       const index = firstKeyOf(runtime.command, args)
       const key = index > 0 ? args[index] : undefined
       if (key !== undefined && db.isUnknown(key)) missing.add(key)

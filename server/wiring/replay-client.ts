@@ -5,7 +5,7 @@
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { SUPERUSER } from '../../commands/acl/user.ts'
-import { keysOf } from '../../commands/contract/key-finder.ts'
+import { keysOf, overwritesBlindly } from '../../commands/contract/key-finder.ts'
 import type { Runtimes } from '../../commands/contract/runtimes.ts'
 import { type Client, type Session, SessionState } from '../../commands/contract/session.ts'
 import type { Executor } from '../../commands/execution/executor.ts'
@@ -54,12 +54,14 @@ const NOTHING_AHEAD = Promise.resolve(null)
 function coldRootsOf(runtimes: Runtimes, keyspace: Keyspace, groups: readonly ReplayedGroup[]): RootAddress[] {
   if (keyspace.databases.every((db) => db.isWholeInMemory)) return []
   const found = new Map<Database, Set<Bytes>>()
+  const mayOverwriteBlindly = keyspace.unsettled.mayAdd
   for (const { commands } of groups) {
     let db = keyspace.database(0)
     for (const args of commands) {
       const { command } = runtimes.find(must(args[0])) ?? {}
       if (command === undefined) continue
       if (command.name === 'select') db = keyspace.databases[Number(args[1])] ?? db
+      if (mayOverwriteBlindly && overwritesBlindly(command, args)) continue
       const keys = found.get(db) ?? new Set<Bytes>()
       found.set(db, keys)
       for (const position of keysOf(command, args)) {
@@ -83,6 +85,7 @@ export function replayer(executor: Executor, keyspace: Keyspace): Replayer & { k
       },
       use(ahead) {
         keyspace.rootsAhead = ahead
+        keyspace.unsettled.readSome()
       },
     },
     knows: (args) => executor.runtimes.resolve(args)?.command.run !== undefined,

@@ -61,6 +61,8 @@ export class Checkpointer {
   private retryDelayMs = MIN_RETRY_MS
   /** The error that left the last batch in doubt; no batch may follow it. */
   private batchInDoubt: Error | null = null
+  /** True while keys are read so that a checkpoint can begin. */
+  private isSettling = false
   private waiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
   private nextWaiters: { resolve: () => void; reject: (error: unknown) => void }[] = []
 
@@ -110,7 +112,8 @@ export class Checkpointer {
    * between units, with no open group.
    */
   slice(budgetMs: number, mayFreeze: boolean): boolean {
-    if (this.phase === 'idle' && mayFreeze && this.isDue()) this.beginCheckpoint()
+    this.keyspace.unsettled.readSome()
+    if (this.phase === 'idle' && mayFreeze && this.isDue() && !this.beginIfSettled()) return true
     if (this.phase !== 'encoding') return false
     const checkpoint = must(this.current)
     // A restart replays the log after the checkpoint, so the more the log grows, the larger the
@@ -190,6 +193,30 @@ export class Checkpointer {
   private startInterval(): void {
     this.lastLandedMs = this.clock.wallMs()
     this.intervalFromMs = this.clock.monotonicMs()
+  }
+
+  /** Begins a checkpoint, unless keys must be settled first: the freeze would read each of them. */
+  private beginIfSettled(): boolean {
+    const { unsettled } = this.keyspace
+    if (unsettled.count > 0) {
+      if (!this.isSettling) void this.settle()
+      return false
+    }
+    this.beginCheckpoint()
+    unsettled.resume()
+    return true
+  }
+
+  /** Has all keys settled. After a failure commands look at LevelDB until a checkpoint begins. */
+  private async settle(): Promise<void> {
+    const { unsettled } = this.keyspace
+    this.isSettling = true
+    const isSettled = await unsettled.stopAdding()
+    this.isSettling = false
+    if (!isSettled) {
+      this.log.error({}, 'cannot read keys from LevelDB that were overwritten, retrying before the next checkpoint; no data is lost')
+      this.retryAtMs = this.clock.monotonicMs() + this.retryDelayMs
+    } else if (this.phase === 'idle' && !this.isDue()) unsettled.resume()
   }
 
   private beginCheckpoint(): void {

@@ -27,7 +27,6 @@ import type { StoredKey } from './packed-keys.ts'
 
 /** One logical database: its resident keys, and the way to the keys in LevelDB. */
 export class Database extends KeyTable implements OwnerDatabase {
-  readonly id: number
   index: number
   /** The generation in which the database was dropped; 0 while it is in use. */
   droppedIn = 0
@@ -39,8 +38,7 @@ export class Database extends KeyTable implements OwnerDatabase {
   frozenNewKeys: NewKeys | null = null
 
   constructor(keyspace: Keyspace, id: number, index: number) {
-    super(keyspace)
-    this.id = id
+    super(keyspace, id)
     this.index = index
   }
 
@@ -84,11 +82,11 @@ export class Database extends KeyTable implements OwnerDatabase {
       entry.isReferenced = true
       return entry.value === null ? undefined : entry
     }
-    if (this.keyCount === this.residentCount) return undefined // every existing key is resident
+    if (this.keyCountAtMost === this.residentCount) return undefined // every key is resident
     const packed = this.packed.remove(key)
     if (packed !== null) return this.unpack(key, packed)
     if (this.isKnownAbsent(key)) return undefined
-    const record = this.keyspace.readRoot(this.id, key)
+    const record = this.readRoot(key)
     return record === undefined ? undefined : this.makeResident(key, record, this.keyspace.monotonicSeconds)
   }
 
@@ -99,7 +97,7 @@ export class Database extends KeyTable implements OwnerDatabase {
    */
   readValue(key: Bytes): Value | undefined {
     const { packed } = this
-    if (this.keyCount !== this.residentCount && this.entries.get(key) === undefined && packed.find(key)) {
+    if (this.keyCountAtMost !== this.residentCount && this.entries.get(key) === undefined && packed.find(key)) {
       const value = packed.isPlain ? packed.text : this.readPackedRecord()
       if (value !== undefined) {
         this.countPackedRead()
@@ -116,7 +114,8 @@ export class Database extends KeyTable implements OwnerDatabase {
    */
   readElements(key: Bytes, kind: number): PackedElements | null {
     const { packed } = this
-    if (this.keyCount === this.residentCount || this.entries.get(key) !== undefined || !packed.find(key) || packed.isPlain) return null
+    if (this.keyCountAtMost === this.residentCount || this.entries.get(key) !== undefined || !packed.find(key) || packed.isPlain)
+      return null
     const elements = packed.elements(kind, this.keyspace.nowMs)
     if (elements !== null) this.countPackedRead()
     return elements
@@ -165,8 +164,10 @@ export class Database extends KeyTable implements OwnerDatabase {
     // key while all keys are resident.
     const resident = this.entries.get(key)
     if (resident === undefined) {
-      if (this.keyCount === this.residentCount) return this.make(undefined, key, value)
-      if (this.packed.find(key) && this.packed.isPlain) return this.replacePacked(key, value)
+      if (this.keyCountAtMost === this.residentCount) return this.make(undefined, key, value)
+      if (this.packed.find(key)) {
+        if (this.packed.isPlain) return this.replacePacked(key, value)
+      } else if (this.keyspace.unsettled.mayAdd && !this.isKnownAbsent(key)) return this.setUnsettled(key, value)
     } else if (resident.value !== null && resident.expireAtMs === 0) {
       resident.isReferenced = true
       resident.lastUse = this.used(resident.lastUse)
@@ -187,6 +188,17 @@ export class Database extends KeyTable implements OwnerDatabase {
     packed.removePlace()
     const entry = this.addStored(new Entry(this, key, ''), this.used(lastUse))
     this.replace(entry, value)
+    return entry
+  }
+
+  /**
+   * Sets a key that LevelDB may have. REQUIRES: `unsettled.mayAdd`, and the key has no entry and is
+   * not packed.
+   */
+  private setUnsettled(key: Bytes, value: Value | Buffer): Entry {
+    const entry = this.make(undefined, key, value)
+    entry.isStored = true
+    this.keyspace.unsettled.add(entry)
     return entry
   }
 
@@ -217,7 +229,7 @@ export class Database extends KeyTable implements OwnerDatabase {
     this.touch(entry)
     this.assign(entry, value)
     entry.lastUse = this.keyspace.monotonicSeconds
-    this.keyCount++
+    this.keyCountAtMost++
     this.residentCount++
     this.keyspace.event(EVENT_NEW, 'new', this.index, key)
     return entry
@@ -246,10 +258,10 @@ export class Database extends KeyTable implements OwnerDatabase {
     entry.dueAtMs = 0
     this.signal(entry.key)
     if (entry.expireAtMs !== 0) this.clearDeadline(entry)
-    this.keyCount--
+    this.keyCountAtMost--
     this.residentCount--
     this.tombstoneCount++
-    assert(this.residentCount >= 0 && this.keyCount >= this.residentCount, 'resident keys are among the keys that exist')
+    assert(this.residentCount >= 0 && this.keyCountAtMost >= this.residentCount, 'resident keys are among the keys that exist')
     return value
   }
 
@@ -282,7 +294,7 @@ export class Database extends KeyTable implements OwnerDatabase {
       return
     }
     this.touch(entry)
-    if (entry.expireAtMs === 0) this.volatileCount++
+    if (entry.expireAtMs === 0) this.volatileCountAtMost++
     entry.expireAtMs = expireAtMs
     this.dueChanged(entry)
   }
@@ -356,8 +368,8 @@ export class Database extends KeyTable implements OwnerDatabase {
 
   private clearDeadline(entry: Entry): void {
     entry.expireAtMs = 0
-    this.volatileCount--
-    assert(this.volatileCount >= 0, 'keys with a deadline are not negative')
+    this.volatileCountAtMost--
+    assert(this.volatileCountAtMost >= 0, 'keys with a deadline are not negative')
     this.dueChanged(entry)
   }
 

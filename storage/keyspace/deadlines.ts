@@ -28,6 +28,8 @@ type Buckets = Map<number, Deadline[]>
 
 /** Hints of the deadlines that are due soon. */
 export class Deadlines {
+  /** False if nothing has a deadline, in memory or in LevelDB; true if that is not known. */
+  mayExist = true
   /** The heap knows every deadline before this time, in ms; a multiple of a minute. */
   horizonMs = 0
   private readonly heap: Deadline[] = []
@@ -36,6 +38,7 @@ export class Deadlines {
 
   /** Adds a hint of an entry's deadline, to the heap or to the far buckets. */
   add(entry: Entry): void {
+    this.mayExist = true
     const deadline = { dueAtMs: entry.dueAtMs, dbId: entry.db.id, key: entry.key }
     if (deadline.dueAtMs < this.horizonMs) this.push(deadline)
     else {
@@ -100,6 +103,7 @@ export class Deadlines {
   }
 
   clear(): void {
+    this.mayExist = true
     this.horizonMs = 0
     this.heap.length = 0
     this.far = new Map()

@@ -10,7 +10,7 @@
  */
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
-import { DamageError } from '../records/records.ts'
+import { DamageError, objectIdOf, type Root, rootDueAtOf, rootKey } from '../records/records.ts'
 import { Residents } from '../residents/residents.ts'
 import type { TreeObject } from '../tree/object.ts'
 import { preloadElements } from '../tree/preload.ts'
@@ -39,12 +39,16 @@ function elementOf(value: Collection, element: Bytes | number): Bytes {
 /** The keys of one database that are in memory, and their counts. */
 export class KeyTable {
   readonly keyspace: Keyspace
-  /** The number of keys, including expired keys that are not deleted yet. */
-  keyCount = 0
+  readonly id: number
+  /**
+   * The number of keys, or more: a key that is not settled counts twice if LevelDB has it
+   * (unsettled-keys.ts).
+   */
+  keyCountAtMost = 0
   /** True once a walk has found a key on disk that is not UTF-8. */
   hasBinaryKeys = false
-  /** The number of keys with a deadline. */
-  volatileCount = 0
+  /** The number of keys with a deadline, or more. */
+  volatileCountAtMost = 0
   readonly residents = new Residents()
   readonly packed = new PackedKeys()
   protected readonly entries = new KeyMap<Entry>()
@@ -58,8 +62,21 @@ export class KeyTable {
   /** The sum of what `preload` has read: the compiler may leave out a read without effect. */
   preloadSum = 0
 
-  constructor(keyspace: Keyspace) {
+  constructor(keyspace: Keyspace, id: number) {
     this.keyspace = keyspace
+    this.id = id
+  }
+
+  /** The number of keys, including expired keys that are not deleted yet. Settles all keys. */
+  get keyCount(): number {
+    this.keyspace.unsettled.settleAll()
+    return this.keyCountAtMost
+  }
+
+  /** The number of keys with a deadline. Settles all keys. */
+  get volatileCount(): number {
+    this.keyspace.unsettled.settleAll()
+    return this.volatileCountAtMost
   }
 
   /** The number of entries in memory, including tombstones. */
@@ -79,7 +96,7 @@ export class KeyTable {
 
   /** True if no key is on disk only. */
   get isWholeInMemory(): boolean {
-    return this.keyCount === this.residentCount + this.packed.count
+    return this.keyCountAtMost === this.residentCount + this.packed.count
   }
 
   /** True if only a read from disk can tell whether the key exists. */
@@ -153,11 +170,35 @@ export class KeyTable {
     this.entries.add(entry.key, entry)
     this.residentCount++
     this.absentCount--
-    assert(this.residentCount <= this.keyCount, 'resident keys are among the keys that exist')
+    assert(this.residentCount <= this.keyCountAtMost, 'resident keys are among the keys that exist')
     const { sizeBytes } = entry
     this.residents.add(entry, sizeBytes)
     this.keyspace.eviction.admit(sizeBytes)
     return entry
+  }
+
+  /** Reads the root record of a key that has no entry and is not packed. */
+  protected readRoot(key: Bytes): Buffer | undefined {
+    const { keyspace, id } = this
+    const ahead = keyspace.rootsAhead?.find(id, key, keyspace.epoch)
+    return ahead === undefined ? keyspace.readRecord(rootKey(id, key)) : (ahead ?? undefined)
+  }
+
+  /**
+   * Removes what LevelDB has of a key that was set without a look at it: the predecessor's counts,
+   * its deadline and its pages. REQUIRES: no checkpoint has begun since.
+   */
+  settle(entry: Entry, root: Root): void {
+    const { keyspace } = this
+    assert(entry.storedDueAtMs === 0, 'a key that is not settled has not been written')
+    this.keyCountAtMost--
+    this.absentCount--
+    if (root.expireAtMs !== 0) this.volatileCountAtMost--
+    entry.storedDueAtMs = rootDueAtOf(root)
+    const objectId = objectIdOf(root)
+    if (objectId === 0) return
+    keyspace.droppedObjects++
+    keyspace.garbageObjects.push(objectId)
   }
 
   /**
@@ -212,7 +253,7 @@ export class KeyTable {
 
   /** Compares counts that are kept separately: before they are stored, after evictions. O(1). */
   checkCounts(): void {
-    const { keyCount, residentCount, volatileCount } = this
+    const { keyCountAtMost: keyCount, residentCount, volatileCountAtMost: volatileCount } = this
     assert(this.entries.size === residentCount + this.tombstoneCount, 'an entry is a key that exists or a tombstone')
     assert(keyCount === residentCount + this.absentCount, 'a key that exists is resident or not')
     assert(this.packed.count <= this.absentCount, 'a packed key exists and has no entry')
@@ -222,9 +263,9 @@ export class KeyTable {
   /** Sets the counts that the checkpoint recorded. */
   restoreCounts(keys: number, volatile: number): void {
     if (volatile > keys) throw new DamageError('meta record: more keys with a deadline than keys')
-    this.keyCount = keys
+    this.keyCountAtMost = keys
     this.absentCount = keys
-    this.volatileCount = volatile
+    this.volatileCountAtMost = volatile
   }
 
   /** Removes the entry of a key that LevelDB has. */

@@ -19,7 +19,7 @@ import type { Bytes } from '../../base/bytes.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { StoreMeta } from '../records/meta.ts'
 import type { RecordSink, RecordStore } from '../records/record-store.ts'
-import { DamageError, rootKey } from '../records/records.ts'
+import { DamageError } from '../records/records.ts'
 import type { UpstreamMark } from '../records/upstream.ts'
 import type { DirtyRecord } from '../residents/resident.ts'
 import type { TreeNode } from '../tree/node.ts'
@@ -34,6 +34,7 @@ import type { UseCounter } from './last-use.ts'
 import { Libraries } from './libraries.ts'
 import { NewKeys } from './new-keys.ts'
 import type { RootsAhead } from './roots-ahead.ts'
+import { UnsettledKeys } from './unsettled-keys.ts'
 
 /** Logs deletions that no command asked for: the binlog's open group. */
 export interface ExpiryLog {
@@ -113,6 +114,7 @@ export class Keyspace implements OwnerKeyspace {
   nextDbId = 1
   readonly eviction: Eviction
   readonly deadlines = new Deadlines()
+  readonly unsettled: UnsettledKeys
   readonly libraries = new Libraries(() => {
     this.changes++
   })
@@ -149,6 +151,7 @@ export class Keyspace implements OwnerKeyspace {
     this.log = log
     this.events = events
     this.eviction = new Eviction(this)
+    this.unsettled = new UnsettledKeys(this)
     this.databases = Array.from({ length: databaseCount }, (_, index) => new Database(this, this.nextDbId++, index))
   }
 
@@ -172,6 +175,7 @@ export class Keyspace implements OwnerKeyspace {
     this.nextObjectId = 1
     this.nextDbId = this.databases.length + 1
     this.deadlines.clear()
+    this.unsettled.clear()
     this.libraries.reset()
     this.upstream = null
     this.landedChanges = this.countedChanges
@@ -230,12 +234,6 @@ export class Keyspace implements OwnerKeyspace {
     return must(this.databases[index])
   }
 
-  /** Returns the root record of a key that has no entry and is not packed. */
-  readRoot(dbId: number, key: Bytes): Buffer | undefined {
-    const ahead = this.rootsAhead?.find(dbId, key, this.epoch)
-    return ahead === undefined ? this.readRecord(rootKey(dbId, key)) : (ahead ?? undefined)
-  }
-
   readRecord(key: Buffer): Buffer | undefined {
     this.diskReads++
     return this.records.getSync(key)
@@ -267,7 +265,7 @@ export class Keyspace implements OwnerKeyspace {
     const old = this.database(index)
     for (const observer of this.observers ?? []) observer.onReplace(index, null)
     this.changes++
-    if (old.keyCount === 0 && old.residentEntries === 0) return
+    if (old.keyCountAtMost === 0 && old.residentEntries === 0) return
     assert(old.droppedIn === 0, 'a database is dropped once')
     old.droppedIn = this.generation
     this.garbageDatabases.push(old.id)
@@ -311,6 +309,7 @@ export class Keyspace implements OwnerKeyspace {
   /** Hands everything dirty to a checkpoint, as of now. */
   freeze(batch: RecordSink): Frozen {
     assert(this.frozenGeneration === 0 && this.frozenBatch === null, 'one checkpoint is under way at a time')
+    this.unsettled.settleAll()
     for (const db of this.databases) db.checkCounts()
     assert(!this.isUnitSuspended, 'nothing is frozen in the middle of a unit')
     assert(this.frozenBytes === 0 && this.dirtyBytes >= 0, 'the memory of dirty records is not negative')

@@ -120,6 +120,10 @@ export class LevelRecords implements RecordStore {
     return this.level.getMany(keys as Buffer[])
   }
 
+  hasMany(keys: readonly Buffer[]): Promise<boolean[]> {
+    return this.level.hasMany(keys as Buffer[])
+  }
+
   batch(): RecordBatch {
     const { level } = this
     const syncNames = () => {

@@ -10,8 +10,10 @@ import { Sweeper } from '../checkpoint/sweeper.ts'
 import type { DataSet } from '../directory/directory.ts'
 import { Expiry } from '../keyspace/expiry.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
+import type { UnsettledKeys } from '../keyspace/unsettled-keys.ts'
 import { decodeMeta } from '../records/meta.ts'
-import { CURSORS_KEY, META_KEY } from '../records/records.ts'
+import type { RecordStore } from '../records/record-store.ts'
+import { CURSORS_KEY, deadlineRange, META_KEY } from '../records/records.ts'
 import type { ScanCursors } from '../scan/scan-cursors.ts'
 import type { StorageOptions } from '../storage-options.ts'
 import { type RecoveredLog, replayLog } from './recovery.ts'
@@ -28,6 +30,7 @@ export interface EngineParts {
   readonly expiry: Expiry
   readonly sweeper: Sweeper
   readonly reopening: Reopening
+  readonly unsettled: UnsettledKeys
   /** Opens the binlog of another data set, for the same owner. */
   openBinlog(dataSet: DataSet, found: FoundLog): Binlog
 }
@@ -96,7 +99,7 @@ export function makeEngineParts(
     onAvailabilityChanged: () => host.onAvailabilityChanged(),
     onFailed: (reason) => checkpointer.rejectAllWaiters(reason),
   })
-  const parts: EngineParts = { dataSet, binlog, checkpointer, expiry, sweeper, reopening, openBinlog }
+  const parts: EngineParts = { dataSet, binlog, checkpointer, expiry, sweeper, reopening, unsettled: keyspace.unsettled, openBinlog }
   return parts
 }
 
@@ -132,8 +135,12 @@ export async function readDisk(
   const { keyspace, scanCursors, dataSet, ownFrom, durable, freeDiskSpace } = into
   const read = async () => {
     const from = loadMeta(keyspace, scanCursors)
+    keyspace.deadlines.mayExist = await hasDeadlines(keyspace.records)
     keyspace.expiryMode = 'ignore'
-    return { from, recovered: await replayLog(files, dataSet, { from, ownFrom, durable }, replayer, log, clock, progress) }
+    const recovered = await replayLog(files, dataSet, { from, ownFrom, durable }, replayer, log, clock, progress)
+    await keyspace.unsettled.stopAdding()
+    keyspace.unsettled.resume()
+    return { from, recovered }
   }
   try {
     return await read()
@@ -144,17 +151,31 @@ export async function readDisk(
   }
 }
 
+/** True if LevelDB's deadline index has any record. */
+async function hasDeadlines(records: RecordStore): Promise<boolean> {
+  const { from } = deadlineRange(0, 0)
+  // The first byte of a record's key is its kind.
+  const iterator = records.iterateKeys({ from, before: Buffer.of(from.readUInt8(0) + 1), limit: 1 }, 'bytes')
+  try {
+    return ((await iterator.next(1)) ?? []).length > 0
+  } finally {
+    await iterator.close()
+  }
+}
+
 /**
  * Stops all reads and writes of records in the background. REQUIRES: no checkpoint is under way,
  * because its end would resume them.
  */
-export async function stopBackground({ expiry, sweeper }: EngineParts): Promise<void> {
+export async function stopBackground({ expiry, sweeper, unsettled }: EngineParts): Promise<void> {
+  await unsettled.stopAdding()
   await expiry.stop()
   await sweeper.stop()
 }
 
 /** Resumes the work that `stopBackground` has stopped. */
-export function resumeBackground({ expiry, sweeper }: EngineParts, wallMs: number): void {
+export function resumeBackground({ expiry, sweeper, unsettled }: EngineParts, wallMs: number): void {
+  unsettled.resume()
   expiry.resume(wallMs)
   sweeper.resume()
 }

@@ -146,7 +146,7 @@ function* walkOneStep(
 ): Steps<WalkStep> {
   const { keyspace } = db
   let piece = SORTED_KEYS_PER_SLICE
-  while (db.droppedIn === 0 && db.keyCount > 0) {
+  while (db.droppedIn === 0 && db.keyCountAtMost > 0) {
     if (!sortPending(db, piece)) {
       const before = db.newKeys.pendingCount
       yield* waitFor(aTurn)
@@ -156,7 +156,7 @@ function* walkOneStep(
     // Nothing waits between the last key sorted, the epoch and the snapshot.
     const { epoch } = keyspace
     // A key whose deadline changes in this epoch has an entry, which describes it.
-    const detail = db.volatileCount === 0 ? wanted : 'all'
+    const detail = db.volatileCountAtMost === 0 ? wanted : 'all'
     const known = ahead?.find(db, range, count, detail) ?? null
     if (known !== null) return merge(db, range, count, known, order)
     const isShared = ahead !== undefined && count < READ_AHEAD_KEYS

@@ -192,8 +192,8 @@ export class MemoryRecords implements RecordStore {
     return this.iterateRows(this.rows, range)
   }
 
+  hasMany: RecordStore['hasMany'] = async (keys) => (await this.getMany(keys)).map((value) => value !== undefined)
   iterateKeys: RecordStore['iterateKeys'] = (range, form) => keysOf(this.iterate(range), form)
-
   private iterateRows(rows: Rows, range: RecordRange): RecordIterator {
     this.mustBeOpen()
     const found = select(rows, range)
