@@ -10,7 +10,7 @@ const CHUNK_BYTES = 64 * 1024
 /**
  * The input after which a chunk is handed on whatever its length, in bytes. Compression, and
  * elements that are held, take time for input of which little comes out. Keys and elements count as
- * input, too. So the work for a chunk takes less than a millisecond, unless an element is large.
+ * input, too. So the work for a chunk is bounded, unless an element is large.
  */
 const MAX_INPUT_BYTES = 64 * 1024
 /** The first buffer: most values fit. Each buffer that is too small is followed by a larger one. */
