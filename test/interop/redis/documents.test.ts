@@ -49,6 +49,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   ' redis-cli, ioredis, bullmq ...          Sentinel, HAProxy          a Node program': 'a diagram',
   '   clients                           replicas                      a master': 'a diagram',
   'poll phase    sockets -> requests -> commands; replies gather per client, changes in the open group': 'a diagram',
+  'client -> socket thread --- ring: opened, received, ended, closed ----> main thread': 'a diagram',
   'freeze (O(1)) -> encode in slices -> sync the binlog up to P -> write one batch, synced -> landed': 'a diagram',
   'Entry -> Hash, List ... -> TreeObject -> one or two Trees -> TreeNodes': 'a diagram',
   'socket -> listener (one shared buffer) -> connection -> request-decoder -> executor -> command': 'a diagram',

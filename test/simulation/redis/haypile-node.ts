@@ -109,6 +109,8 @@ export class HaypileNode extends Machine<HaypileHost> {
     if (writes < promised.writes) {
       throw new Error(`${this.name} has ${writes} writes after a ${this.hasCrashed}; it had acknowledged ${promised.writes}`)
     }
+    // A power loss may have taken what was only applied. The next kill is measured by what is left.
+    this.applied = { replicationId: position.replicationId, writes }
   }
 
   private acknowledges(data: Buffer): void {
