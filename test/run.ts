@@ -38,9 +38,12 @@ const END_TIMEOUT_MS = 30_000
 /** Files that start servers and other programs wait most of their time: two run to a core. */
 const MAX_LANES = 4
 /** Files that run with one Node only: they take long, and what depends on Node is in the others. */
-const WITH_ONE_NODE = /^(integration|interop|crash|simulation)\/|^tidy/
+const WITH_ONE_NODE = /^(integration|interop|crash|simulation)\/|^storage\/recovery\/recovery-properties|^tidy/
 
-/** Files that run again, with another Node, on servers whose sockets have threads of their own. */
+/**
+ * Files that run again, with the last of the other Nodes, on servers whose sockets have threads of
+ * their own.
+ */
 const WITH_IO_THREADS = /^integration\/(access\/listeners|clients\/(bad-input|blocking|clients|long-replies|pub-sub|tracking))\./
 
 const { HAYPILE_OTHER_NODES: otherNodes = '' } = process.env
@@ -67,9 +70,11 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 function runs(): Run[] {
   const seconds = ({ file }: Run) => SLOW_FILES[file.replace(/\.test\.js$/, '')] ?? 1
   const made: Run[] = files.map((file) => ({ file, node: process.execPath, version: '', ioThreads: '' }))
-  for (const node of otherNodes.split(':').filter((path) => path !== '')) {
+  const others = otherNodes.split(':').filter((path) => path !== '')
+  for (const node of others) {
     const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()
     made.push(...files.filter((file) => !WITH_ONE_NODE.test(file)).map((file) => ({ file, node, version, ioThreads: '' })))
+    if (node !== others.at(-1)) continue
     made.push(...files.filter((file) => WITH_IO_THREADS.test(file)).map((file) => ({ file, node, version, ioThreads: '2' })))
   }
   return made.sort((a, b) => seconds(b) - seconds(a) || (a.file < b.file ? -1 : 1))
