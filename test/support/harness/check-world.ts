@@ -102,7 +102,8 @@ export async function setKey(storage: Storage, database: number, key: Bytes, val
 
 export async function landCheckpoint(storage: Storage): Promise<void> {
   const landed = storage.checkpointer.request()
-  while (storage.background());
+  // A checkpoint may wait for reads of keys that were set without one.
+  while (storage.background()) await new Promise((resolve) => setImmediate(resolve))
   await landed
   await storage.sweeper.idle()
 }
