@@ -3,7 +3,7 @@ import { assert, at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { RdbStreamEntry, RdbStreamId } from '../elements.ts'
 import { STREAM_SAME_FIELDS, VERSION_REDIS_7_0 } from '../format/codes.ts'
-import type { RdbOutput } from '../format/output.ts'
+import { ELEMENT_INPUT_BYTES, type RdbOutput } from '../format/output.ts'
 import type { RdbConsumer, RdbGroup, RdbStreamValue } from '../values.ts'
 import { ListpackWriter } from './listpack.ts'
 import { numbersOf } from './stream-ids.ts'
@@ -16,9 +16,6 @@ const AIM_NODE_BYTES = 64 * 1024
 const MAX_NODE_BYTES = 2 ** 30
 /** About the bytes of an entry beside its fields and values. */
 const HELD_ENTRY_BYTES = 32
-/** The input for which an entry or pending entry counts beside its content. */
-const ENTRY_INPUT_BYTES = 64
-const PENDING_INPUT_BYTES = 64
 const UNKNOWN = (1n << 64n) - 1n
 const NEVER_MS = -1
 
@@ -36,7 +33,7 @@ export function* writeStream({ out, version, limits }: WriteContext, value: RdbS
     let entryBytes = HELD_ENTRY_BYTES
     for (const text of next.value.fields) entryBytes += text.length
     sizeBytes += entryBytes
-    out.countInput(entryBytes + ENTRY_INPUT_BYTES)
+    out.countInput(entryBytes + ELEMENT_INPUT_BYTES)
     if (out.isFull) yield out.take()
   }
   if (isWhole) yield* writeHeld(out, limits, value.count, held)
@@ -62,7 +59,7 @@ function* writeHeld(out: RdbOutput, limits: PackingLimits, count: number, entrie
     const addedBytes = entry.fields.reduce((sum, text) => sum + text.length, 0)
     if (inNode > 0 && (inNode >= maxEntries || packing.sizeWith(inNode) + addedBytes >= maxBytes)) {
       nodes.push(entries.slice(start, index))
-      out.countInput(inNode * ENTRY_INPUT_BYTES + packing.sizeWith(inNode))
+      out.countInput(inNode * ELEMENT_INPUT_BYTES + packing.sizeWith(inNode))
       start = index
       // Not within a node: other streams use the same packing.
       if (out.isFull) yield out.take()
@@ -154,7 +151,7 @@ function writeNode(out: RdbOutput, entries: readonly RdbStreamEntry[]): void {
   const master = at(entries, 0)
   packing.beginNode(master, entries.length)
   for (const entry of entries) packing.add(entry)
-  out.countInput(entries.length * ENTRY_INPUT_BYTES)
+  out.countInput(entries.length * ELEMENT_INPUT_BYTES)
   out.string(master.id)
   out.packed(packing.finished())
 }
@@ -166,7 +163,7 @@ function* writeGroup(out: RdbOutput, version: number, group: RdbGroup): Generato
   out.writeLength(group.pendingCount)
   let count = 0
   for (const { id, deliveredAtMs, deliveryCount } of group.pending) {
-    out.countInput(PENDING_INPUT_BYTES)
+    out.countInput(ELEMENT_INPUT_BYTES)
     out.raw(id)
     out.milliseconds(deliveredAtMs)
     out.writeLength(deliveryCount)
@@ -185,7 +182,7 @@ function* writeConsumer(out: RdbOutput, version: number, consumer: RdbConsumer):
   out.writeLength(consumer.pendingCount)
   let count = 0
   for (const id of consumer.pendingIds) {
-    out.countInput(PENDING_INPUT_BYTES)
+    out.countInput(ELEMENT_INPUT_BYTES)
     out.raw(id)
     count++
     if (out.isFull) yield out.take()

@@ -6,7 +6,7 @@
 import { assert, at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import * as codes from '../format/codes.ts'
-import type { RdbOutput } from '../format/output.ts'
+import { ELEMENT_INPUT_BYTES, type RdbOutput } from '../format/output.ts'
 import type { RdbHashValue, RdbListValue, RdbSetValue, RdbSortedSetValue, RdbStringValue, RdbValue } from '../values.ts'
 import { writeIntset } from './intset.ts'
 import { integerOf, ListpackWriter } from './listpack.ts'
@@ -23,8 +23,6 @@ const MAX_PACKED_ELEMENT_BYTES = 64
 const MAX_INTSET_COUNT = 512
 /** About the bytes of an element in a listpack beside its content. */
 const HELD_ELEMENT_BYTES = 11
-/** The input for which a held element counts beside its content: it takes time of its own. */
-const ELEMENT_INPUT_BYTES = 64
 
 const listpack = new ListpackWriter()
 
@@ -99,21 +97,18 @@ function* hold<T>(
   return { held, rest, isWhole: true }
 }
 
-/** The input for which a written element counts: many short ones take longer than their bytes. */
-const WRITTEN_INPUT_BYTES = 64
-
 /** Writes the count and the elements, held and not. */
 function* writeAll<T>(out: RdbOutput, count: number, { held, rest }: Held<T>, write: (element: T) => void): Generator<Buffer> {
   out.writeLength(count)
   let written = held.length
   for (const element of held) {
     if (out.isFull) yield out.take()
-    out.countInput(WRITTEN_INPUT_BYTES)
+    out.countInput(ELEMENT_INPUT_BYTES)
     write(element)
   }
   for (let next = rest.next(); next.done !== true; next = rest.next()) {
     if (out.isFull) yield out.take()
-    out.countInput(WRITTEN_INPUT_BYTES)
+    out.countInput(ELEMENT_INPUT_BYTES)
     write(next.value)
     written++
   }

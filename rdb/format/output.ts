@@ -13,6 +13,11 @@ const CHUNK_BYTES = 64 * 1024
  * input, too. So the work for a chunk is bounded, unless an element is large.
  */
 const MAX_INPUT_BYTES = 64 * 1024
+/**
+ * The input for which an element counts beside its content: many short ones take longer than their
+ * bytes.
+ */
+export const ELEMENT_INPUT_BYTES = 64
 /** The first buffer: most values fit. Each buffer that is too small is followed by a larger one. */
 const SMALL_BYTES = 512
 const GROWTH = 8
