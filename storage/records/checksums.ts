@@ -3,6 +3,7 @@
  * tables are those of slicing by eight (Kounavis and Berry, 2005).
  */
 import { crc32 } from 'node:zlib'
+import { must } from '../../base/assert.ts'
 
 // hot: runs for each byte of a table
 const CASTAGNOLI = tablesOf(0x82f63b78)
@@ -33,6 +34,13 @@ export function maskedCrc(bytes: Uint8Array, start = 0, end = bytes.length): num
 /** Returns the CRC-32 of the bytes from `start` to `end`. */
 export function crc32Of(bytes: Uint8Array, start: number, end: number): number {
   return end - start > SHORT_BYTES ? crc32(bytes.subarray(start, end)) : crcOf(IEEE, bytes, start, end) >>> 0
+}
+
+/** Returns the CRC-32 of bytes of this CRC-32 that a word follows, its highest byte first. */
+export function crc32WithWord(crc32OfBytes: number, word: number): number {
+  let crc = ~crc32OfBytes
+  for (let shift = 24; shift >= 0; shift -= 8) crc = (crc >>> 8) ^ must(IEEE[(crc ^ (word >>> shift)) & 0xff])
+  return ~crc >>> 0
 }
 
 function crcOf(tables: Int32Array, bytes: Uint8Array, start: number, end: number): number {
