@@ -138,15 +138,8 @@ const hello = command({
     if (name !== null) session.name = name
     session.resp = version
     const node = ['server', 'redis', 'version', REDIS_COMPATIBLE_VERSION, 'proto', version, 'id', session.id]
-    return new MapReply([
-      ...node,
-      'mode',
-      server.cluster.mode === 'disabled' ? 'standalone' : 'cluster',
-      'role',
-      server.replication.isReplica ? 'replica' : 'master',
-      'modules',
-      [],
-    ])
+    const mode = server.cluster.mode === 'disabled' ? 'standalone' : 'cluster'
+    return new MapReply([...node, 'mode', mode, 'role', server.replication.isReplica ? 'replica' : 'master', 'modules', []])
   },
 })
 

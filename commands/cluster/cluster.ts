@@ -29,16 +29,18 @@ function unknownNode(name: Bytes) {
   return clientError(`ERR Unknown node ${name}`)
 }
 
-function requireMyself({ server }: Context, name: Bytes): void {
-  if (name !== server.cluster.nodeId) throw unknownNode(name)
+/** Answers a question about the named node, which has to be this one. */
+function ofMyself(reply: Reply): ClusterRun {
+  return ({ server }, args) => {
+    const name = must(args[2])
+    if (name !== server.cluster.nodeId) throw unknownNode(name)
+    return reply
+  }
 }
 
 /** The subcommands that an emulated cluster answers; it refuses the others. */
 const EMULATED: Readonly<Record<string, ClusterRun>> = {
-  'count-failure-reports': (context, args) => {
-    requireMyself(context, must(args[2]))
-    return 0
-  },
+  'count-failure-reports': ofMyself(0),
   failover: () => {
     throw clientError('ERR You should send CLUSTER FAILOVER to a replica')
   },
@@ -54,16 +56,10 @@ const EMULATED: Readonly<Record<string, ClusterRun>> = {
   myid: ({ server }) => server.cluster.nodeId,
   myshardid: ({ server }) => server.cluster.shardId,
   nodes: ({ server: { cluster }, session }) => new Verbatim('txt', nodesLine(cluster, cluster.endpointFor(session))),
-  replicas: (context, args) => {
-    requireMyself(context, must(args[2]))
-    return []
-  },
+  replicas: ofMyself([]),
   saveconfig: () => OK,
   shards: ({ server: { cluster }, session }) => shards(cluster, cluster.endpointFor(session)),
-  slaves: (context, args) => {
-    requireMyself(context, must(args[2]))
-    return []
-  },
+  slaves: ofMyself([]),
   slots: ({ server: { cluster }, session }) => slotRanges(cluster, cluster.endpointFor(session)),
 }
 

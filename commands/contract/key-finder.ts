@@ -46,10 +46,7 @@ export function keyUsesOf(command: Command, args: readonly Bytes[]): readonly Ke
  * Like `keyUsesOf`, but returns null if the arguments contradict any spec. COMMAND GETKEYS uses it.
  */
 export function strictKeyUsesOf(command: Command, args: readonly Bytes[]): readonly KeyUse[] | null {
-  if (command.findKeys !== undefined) return command.findKeys(args)
-  const uses: KeyUse[] = []
-  for (const spec of command.keys ?? []) if (isKey(spec) && !addUses(uses, spec, args)) return null
-  return uses
+  return strictUsesOf(command, args, isKey)
 }
 
 /**
@@ -57,11 +54,15 @@ export function strictKeyUsesOf(command: Command, args: readonly Bytes[]): reado
  * A request that its specs contradict has none.
  */
 export function placedPositionsOf(command: Command, args: readonly Bytes[]): readonly number[] {
-  if (command.findKeys !== undefined) return (command.findKeys(args) ?? []).map((use) => use.position)
-  if (command.keys === undefined) return []
+  return (strictUsesOf(command, args, () => true) ?? []).map((use) => use.position)
+}
+
+/** Returns what the chosen specs find; null if the arguments contradict one of them. */
+function strictUsesOf(command: Command, args: readonly Bytes[], isChosen: (spec: KeySpec) => boolean): readonly KeyUse[] | null {
+  if (command.findKeys !== undefined) return command.findKeys(args)
   const uses: KeyUse[] = []
-  for (const spec of command.keys) if (!addUses(uses, spec, args)) return []
-  return uses.map((use) => use.position)
+  for (const spec of command.keys ?? []) if (isChosen(spec) && !addUses(uses, spec, args)) return null
+  return uses
 }
 
 /** True if the command takes keys at all. */
