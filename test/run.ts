@@ -5,8 +5,8 @@
  * process running has failed.
  *
  * HAYPILE_OTHER_NODES names other Node programs, separated by colons. What runs in one process runs
- * with each of them, too, and the tests of clients' sockets run with io-threads 2. Both count in
- * the same total.
+ * with each of them, too, and the tests of clients' sockets run with the last of them and
+ * io-threads 2. The total includes both.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -80,7 +80,7 @@ export class Acceptor implements Admitter {
  */
 function refuse(socket: ClientSocket, text: string, isTls: boolean): void {
   socket.on('error', () => {})
-  socket.write(text, 'latin1') // of a plain socket in the kernel when write() returns
+  socket.write(text, 'latin1') // the kernel has a plain socket's bytes when write() returns
   if (isTls) socket.end(() => socket.destroy())
   else socket.destroy()
 }
