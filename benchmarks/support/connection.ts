@@ -32,7 +32,7 @@ export function sendPieces(port: number, pieces: readonly Buffer[], start: numbe
     const socket = net.connect(port, '127.0.0.1', send)
     socket.setNoDelay(true)
     socket.on('data', (data) => {
-      if (data.includes('-')) socket.destroy(new Error(`the server refused: ${data.latin1Slice(0, 200)}`))
+      if (data.includes('-')) socket.destroy(new Error(`the server refused: ${data.subarray(0, 200).latin1Slice()}`))
       received += data.length
       if (received < sent * answerBytes) return
       if (sent < count) send()

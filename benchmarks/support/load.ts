@@ -35,7 +35,7 @@ export function loadKeys(port: number, count: number, valueBytes: number): Promi
       }
     }
     socket.on('data', (data) => {
-      if (data.includes('-')) return socket.destroy(new Error(`the server refused: ${data.latin1Slice(0, 200)}`))
+      if (data.includes('-')) return socket.destroy(new Error(`the server refused: ${data.subarray(0, 200).latin1Slice()}`))
       received += data.length
       if (received < count * OK_BYTES) return send()
       socket.off('close', onEarlyClose)

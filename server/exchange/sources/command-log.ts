@@ -14,7 +14,7 @@
 import { createReadStream, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { rethrowAssertion } from '../../../base/assert.ts'
-import type { Bytes } from '../../../base/bytes.ts'
+import { type Bytes, bytesOf } from '../../../base/bytes.ts'
 import { errorText } from '../../../base/error-text.ts'
 import { splitInline } from '../../../commands/parsing/inline-words.ts'
 import type { RdbPart } from '../../../rdb/elements.ts'
@@ -83,7 +83,7 @@ export class CommandSource {
   /** True if the log begins with an RDB. */
   async hasRdb(): Promise<boolean> {
     while (this.pending.length < 'VALKEY'.length && (await this.receive())) {}
-    return RDB_HEAD.test(this.pending.latin1Slice(0, 9))
+    return RDB_HEAD.test(bytesOf(this.pending.subarray(0, 'VALKEY'.length)))
   }
 
   /** Yields the parts of the RDB before the commands. Throws RdbError. */

@@ -74,7 +74,7 @@ const wordsOf = (request: string) => [...request.matchAll(/"([^"]*)"|(\S+)/g)].m
 
 /** Reads the commands after the RDB, and stops before one that is cut off. */
 function commandsAfterRdb(received: Buffer): Bytes[][] {
-  const [start, length] = /^\n*\$(\d+)\r\n/.exec(received.latin1Slice(0, 100)) ?? []
+  const [start, length] = /^\n*\$(\d+)\r\n/.exec(received.subarray(0, 100).latin1Slice()) ?? []
   const commands: Bytes[][] = []
   if (start === undefined) return commands
   for (let at = start.length + Number(length); at < received.length; ) {
@@ -96,7 +96,7 @@ async function streamOf(server: RunningServer | RedisServer): Promise<string[]> 
     received = Buffer.concat([received, data])
   })
   socket.write('SYNC\r\n')
-  await until('the RDB', () => /^\n*\$\d+\r\n/.test(received.latin1Slice(0, 100)))
+  await until('the RDB', () => /^\n*\$\d+\r\n/.test(received.subarray(0, 100).latin1Slice()))
   for (const request of REQUESTS) await client.call(...wordsOf(request))
   await until('the stream', () => commandsAfterRdb(received).some((words) => words[1] === 'end'))
   socket.destroy()

@@ -74,6 +74,17 @@ test('an AOF of several files is read in the order of its manifest, and history 
   }
 })
 
+test('a log may end before a whole header of an RDB would', async () => {
+  for (const content of ['*1\r\n$4\r\n', '*2\r\n$3\r', '*1\r\n$4']) {
+    const directory = freshPath('data')
+    const { status, out, error } = await importFile(fileOf('short.aof', content), directory)
+    assert.is(status, 0, `${JSON.stringify(content)}: ${error}`)
+    assert.match(error, /the log ends within a command/)
+    assert.match(out, /: 0 keys, /)
+    await checkClean(directory)
+  }
+})
+
 test('an AOF of one file may begin with an RDB, and a transaction without its end has no effect', async () => {
   const commands = log(
     ['SELECT', 0],
