@@ -26,6 +26,8 @@ export interface StorageSettings {
 export interface StorageEvents {
   /** Called when `checkpointer.isReopening` or `recordsFailure` has changed. */
   onAvailabilityChanged(): void
+  /** Called when a checkpoint can begin that waited for reads: `background` has work again. */
+  onCheckpointMayBegin(): void
   /** Called after a slice of active expiry that has deleted something, with its duration. */
   onExpired(durationMs: number): void
   /** Called in the synchronous moment in which another data set has replaced this one. */

@@ -10,6 +10,7 @@
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
+import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
 import type { Steps } from '../../storage/scan/steps.ts'
 import type { Context } from './context.ts'
 import type { Reply } from './reply.ts'
@@ -141,6 +142,8 @@ export interface Command {
   /** A container may lack it: then only its subcommands can be called. */
   readonly run?: (context: Context, args: Args) => Reply
   readonly steps?: (context: Context, args: Args) => Steps<Reply>
+  /** Returns false if `steps` would wait for nothing now. Such a command then runs like others. */
+  readonly mayWait?: (keyspace: Keyspace) => boolean
 }
 
 /** Checks the shape at compile time and returns the declaration unchanged. */

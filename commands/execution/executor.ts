@@ -85,7 +85,8 @@ export class Executor {
   execute(request: Request): Outcome {
     const outcome = this.admission.admit(request)
     if (outcome !== null) return outcome
-    if (request.runtime.command.steps !== undefined) {
+    const { command } = request.runtime
+    if (command.steps !== undefined && command.mayWait?.(this.shared.keyspace) !== false) {
       this.walks.start(request)
       return 'waiting'
     }

@@ -5,12 +5,16 @@ import { type Command, command } from '../contract/command.ts'
 import { clientError, databaseOutOfRange, syntaxError } from '../contract/errors.ts'
 import { OK } from '../contract/reply.ts'
 import { isToken, requireSafeInteger } from '../parsing/args.ts'
+import { countingKeys, settleKeys } from '../parsing/settled-keys.ts'
 
 const MIN_INT32 = -(2 ** 31)
 const MAX_INT32 = 2 ** 31 - 1
 const ALL_SHARDS_TIPS = ['request_policy:all_shards', 'response_policy:all_succeeded']
 
-/** Exact. Keys past their deadline count until they are deleted, as in Redis. */
+/**
+ * Exact, so it waits for keys that are not settled. Keys past their deadline count until they are
+ * deleted, as in Redis.
+ */
 const dbsize = command({
   name: 'dbsize',
   group: 'server',
@@ -22,7 +26,11 @@ const dbsize = command({
   arity: 1,
   flags: ['readonly', 'fast'],
   tips: ['request_policy:all_shards', 'response_policy:agg_sum'],
-  run: ({ db }) => db.keyCount,
+  ...countingKeys,
+  *steps({ keyspace, session }) {
+    yield* settleKeys(keyspace)
+    return keyspace.database(session.database).keyCount
+  },
 })
 
 const flush = {
@@ -57,7 +65,7 @@ const flushdb = command({
   run(context, args) {
     const { keyspace, db } = context
     checkMode(args)
-    context.countChanges(db.keyCount)
+    context.countChanges(db.keyCountAtMost)
     keyspace.flush(db.index)
     return OK
   },
@@ -73,7 +81,7 @@ const flushall = command({
   run(context, args) {
     const { keyspace } = context
     checkMode(args)
-    context.countChanges(keyspace.keyCount)
+    context.countChanges(keyspace.databases.reduce((sum, db) => sum + db.keyCountAtMost, 0))
     for (let index = 0; index < keyspace.databases.length; index++) keyspace.flush(index)
     return OK
   },

@@ -11,6 +11,7 @@ import type { MemoryFigure } from '../contract/ports.ts'
 import { Double, MapReply, OK, type Reply, Verbatim } from '../contract/reply.ts'
 import { Options, requireSafeInteger } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
+import { countingKeys, settleKeys } from '../parsing/settled-keys.ts'
 
 const MEBIBYTE = 1024 * 1024
 /** DOCTOR reports nothing below this number of bytes. */
@@ -66,9 +67,11 @@ const stats = command({
   tips: ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special'],
   arity: 2,
   flags: [],
-  run(context) {
-    const figure = figuresOf(context)
+  ...countingKeys,
+  *steps(context) {
     const { keyspace, server } = context
+    yield* settleKeys(keyspace)
+    const figure = figuresOf(context)
     const { databases } = keyspace
     const [heap, rss, anonymous] = [figure('heap'), figure('rss'), figure('rss-anonymous')]
     const used = figure('used')

@@ -5,6 +5,7 @@ import { clientError } from '../contract/errors.ts'
 import { OK, Verbatim } from '../contract/reply.ts'
 import { REDIS_COMPATIBLE_VERSION } from '../contract/version.ts'
 import { isToken, requireInteger } from '../parsing/args.ts'
+import { countingKeys, settleKeys } from '../parsing/settled-keys.ts'
 import { drawHaypile } from './lolwut.ts'
 
 const info = command({
@@ -19,7 +20,11 @@ const info = command({
   categories: ['dangerous'],
   arity: -1,
   flags: ['loading', 'stale'],
-  run: ({ server }, args) => new Verbatim('txt', server.info(args.slice(1).map(lowerCase))),
+  ...countingKeys,
+  *steps({ keyspace, server }, args) {
+    yield* settleKeys(keyspace)
+    return new Verbatim('txt', server.info(args.slice(1).map(lowerCase)))
+  },
 })
 
 /** TIME returns the unit's clock reading: whole milliseconds, written as microseconds. */

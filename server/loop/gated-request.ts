@@ -66,11 +66,11 @@ export function namesItsKeys(command: Command): boolean {
  * only. All databases count, since the command, or one before it in the same transaction, may
  * select another.
  */
-export function mayNeedRecords({ command, args, isWriteCommand }: GatedRequest, { keyspace: { databases } }: Storage): boolean {
+export function mayNeedRecords({ command, args, isWriteCommand }: GatedRequest, { keyspace }: Storage): boolean {
+  const { databases } = keyspace
   if (runsScript(command)) return true
   if (!isWriteCommand && !command.flags.includes('readonly')) return false
-  if (command.steps !== undefined) return true
-  // DBSIZE: the counts are in memory.
+  if (command.steps !== undefined) return command.mayWait?.(keyspace) !== false
   if (command.keys === undefined && !isWriteCommand) return false
   if (databases.some((db) => !db.isWholeInMemory)) return true
   if (command.keys === undefined) return false

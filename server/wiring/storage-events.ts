@@ -3,6 +3,7 @@
  */
 import type { StorageEvents } from '../../storage/storage.ts'
 import type { Gates } from '../loop/gates.ts'
+import type { Turn } from '../loop/turn.ts'
 import type { LatencyMonitor } from '../metrics/latency.ts'
 import type { Forward } from './forward.ts'
 import type { NodeState } from './node-state.ts'
@@ -12,12 +13,14 @@ interface EventParts {
   readonly gates: Gates
   readonly latency: LatencyMonitor
   readonly state: NodeState
+  readonly turn: Turn
 }
 
 export function storageEvents(later: Forward<EventParts>): StorageEvents {
   const replication = () => later.value.state.replication?.storageEvents
   return {
     onAvailabilityChanged: () => later.value.gates.refresh(),
+    onCheckpointMayBegin: () => later.value.turn.begin(),
     onExpired: (durationMs) => later.value.latency.add('expire-cycle', durationMs),
     onInstalled: () => replication()?.onInstalled(),
     onSynced: () => replication()?.onSynced(),

@@ -53,6 +53,7 @@ export class Checkpointer {
   private readonly log: Log
   private readonly onLanded: (landing: CheckpointLanding) => void
   private readonly onFailed: (error: unknown) => Promise<void>
+  private readonly onMayBegin: () => void
   private current: Checkpoint | null = null
   private phase: 'idle' | 'encoding' | 'writing' | 'recovering' = 'idle'
   private startedMs = 0
@@ -75,6 +76,8 @@ export class Checkpointer {
     landedOffset: number
     onLanded: (landing: CheckpointLanding) => void
     onFailed: (error: unknown) => Promise<void>
+    /** Called when the keys have been read for which a due checkpoint waited. */
+    onMayBegin: () => void
   }) {
     this.keyspace = options.keyspace
     this.binlog = options.binlog
@@ -84,6 +87,7 @@ export class Checkpointer {
     this.landedOffset = options.landedOffset
     this.onLanded = options.onLanded
     this.onFailed = options.onFailed
+    this.onMayBegin = options.onMayBegin
     this.startInterval()
   }
 
@@ -108,12 +112,13 @@ export class Checkpointer {
 
   /**
    * Starts a checkpoint if one is due, and encodes for at most `budgetMs`. `mayFreeze` is false
-   * while a group waits to be written. Returns true if there is more to encode. REQUIRES: called
-   * between units, with no open group.
+   * while a group waits to be written. Returns true if there is more to encode; while keys are read
+   * first it returns false, and calls `onMayBegin` afterwards. REQUIRES: called between units, with
+   * no open group.
    */
   slice(budgetMs: number, mayFreeze: boolean): boolean {
     this.keyspace.unsettled.readSome()
-    if (this.phase === 'idle' && mayFreeze && this.isDue() && !this.beginIfSettled()) return true
+    if (this.phase === 'idle' && mayFreeze && this.isDue() && !this.beginIfSettled()) return false
     if (this.phase !== 'encoding') return false
     const checkpoint = must(this.current)
     // A restart replays the log after the checkpoint, so the more the log grows, the larger the
@@ -217,6 +222,7 @@ export class Checkpointer {
       this.log.error({}, 'cannot read keys from LevelDB that were overwritten, retrying before the next checkpoint; no data is lost')
       this.retryAtMs = this.clock.monotonicMs() + this.retryDelayMs
     } else if (this.phase === 'idle' && !this.isDue()) unsettled.resume()
+    else this.onMayBegin()
   }
 
   private beginCheckpoint(): void {

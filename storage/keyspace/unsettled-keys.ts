@@ -7,9 +7,10 @@
  *   unsettled   the key counts as a new one: the counts are too high by what LevelDB has
  *   settled     the predecessor's count, deadline and pages have been removed
  *
- * Reading a count settles all keys first, and so does a freeze. Hence a checkpoint never writes an
- * unsettled key, and LevelDB's record stays the predecessor until the key is settled, whatever
- * happens to its entry meanwhile.
+ * Reading a count settles all keys first, and so does a freeze. A command that runs alone waits for
+ * `settleLater` before it reads a count, since `settleAll` reads key by key. So a checkpoint never
+ * writes an unsettled key, and LevelDB's record stays the predecessor until the key is settled,
+ * whatever happens to its entry meanwhile.
  */
 import { rethrowAssertion } from '../../base/assert.ts'
 import { DamageError, KIND_STRING, type Root, readRoot, rootKey } from '../records/records.ts'
@@ -48,6 +49,8 @@ export class UnsettledKeys {
   private readonly readings = new Set<Reading>()
   private readingCount = 0
   private isPaused = false
+  /** Calls of `settleLater` under way. */
+  private laterCount = 0
 
   constructor(keyspace: Keyspace) {
     this.keyspace = keyspace
@@ -60,7 +63,8 @@ export class UnsettledKeys {
   /** True if a key may be set without a look at LevelDB. */
   get mayAdd(): boolean {
     const { records, events, deadlines, expiryMode } = this.keyspace
-    if (this.isPaused || !records.isOpen || (this.count >= MAX_UNSETTLED_KEYS && expiryMode !== 'ignore')) return false
+    if (this.isPaused || this.laterCount > 0 || !records.isOpen || (this.count >= MAX_UNSETTLED_KEYS && expiryMode !== 'ignore'))
+      return false
     // An event tells that a key is new, or that its predecessor has expired.
     return (events.wanted & EVENT_NEW) === 0 && (events.wanted === 0 || !deadlines.mayExist)
   }
@@ -82,12 +86,17 @@ export class UnsettledKeys {
    */
   async stopAdding(): Promise<boolean> {
     this.isPaused = true
-    while (this.count > 0) {
-      this.read(1)
-      const done = await Promise.all([...this.readings].map((reading) => reading.done))
-      if (done.length === 0 || done.includes(false)) return false
-    }
-    return true
+    return this.readAll()
+  }
+
+  /**
+   * Settles all keys in the background. No key is added meanwhile. Resolves also if LevelDB cannot
+   * be read; keys are unsettled then.
+   */
+  async settleLater(): Promise<void> {
+    this.laterCount++
+    await this.readAll()
+    this.laterCount--
   }
 
   resume(): void {
@@ -114,6 +123,16 @@ export class UnsettledKeys {
     this.pending = []
     this.readings.clear()
     this.readingCount = 0
+  }
+
+  /** Reads all keys. Resolves with false when LevelDB cannot be read. */
+  private async readAll(): Promise<boolean> {
+    while (this.count > 0) {
+      this.read(1)
+      const done = await Promise.all([...this.readings].map((reading) => reading.done))
+      if (done.length === 0 || done.includes(false)) return false
+    }
+    return true
   }
 
   private read(minimum: number): void {

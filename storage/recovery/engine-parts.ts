@@ -89,6 +89,9 @@ export function makeEngineParts(
       host.onFailed(error)
       return reopening.run()
     },
+    onMayBegin: () => {
+      if (!host.isClosing()) options.events.onCheckpointMayBegin()
+    },
   })
   const reopening = new Reopening({
     keyspace,

@@ -295,6 +295,7 @@ export class SimulatedProcess implements Party {
   private storageEvents(): StorageEvents {
     return {
       onAvailabilityChanged() {},
+      onCheckpointMayBegin: () => this.wake(),
       onExpired() {},
       onInstalled: () => {
         this.epoch++

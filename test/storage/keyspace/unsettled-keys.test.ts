@@ -8,7 +8,7 @@ import type { Bytes } from '../../../base/bytes.ts'
 import { Prefetcher } from '../../../server/protocol/prefetch.ts'
 import type { KeyEvents } from '../../../storage/keyspace/key-events.ts'
 import { seeded } from '../../support/generators/seed.ts'
-import { Disk, Engine, type EngineOptions, nextTurn } from '../../support/harness/engine.ts'
+import { Disk, Engine, type EngineOptions, nextTurn, until } from '../../support/harness/engine.ts'
 import { checkMemory, checkStored } from '../../support/harness/engine-invariants.ts'
 import { ManualClock } from '../../support/harness/manual-clock.ts'
 
@@ -25,6 +25,13 @@ async function coldEngine(commands: readonly Bytes[][], options: EngineOptions =
   )
 }
 
+/** Returns the reply of DBSIZE, which waits while keys are unsettled. */
+async function sizeOf(engine: Engine): Promise<unknown> {
+  engine.run('DBSIZE')
+  await until(() => engine.client.last !== null, 'DBSIZE replies')
+  return engine.client.last
+}
+
 const sets = (count: number): Bytes[][] => Array.from({ length: count }, (_, i) => ['SET', `k${i}`, 'old'])
 
 test('SET and MSET of keys on disk read nothing, and DBSIZE counts each key once', async () => {
@@ -34,7 +41,7 @@ test('SET and MSET of keys on disk read nothing, and DBSIZE counts each key once
   engine.write('MSET', 'k40', 'new', 'fresh1', 'new', 'fresh2', 'new')
   assert.is(keyspace.diskReads, 0)
   assert.is(keyspace.unsettled.count, 33)
-  assert.is(engine.run('DBSIZE'), 52)
+  assert.is(await sizeOf(engine), 52)
   assert.is(keyspace.unsettled.count, 0)
   assert.is(keyspace.diskReads, 33)
   checkMemory(keyspace)
@@ -51,7 +58,7 @@ test('a command that asks for the key itself gets the new one without a read', a
   assert.is(engine.write('SET', 'fresh', 'newer', 'GET'), 'new')
   assert.is(engine.write('DEL', 'k1', 'fresh'), 2)
   assert.is(engine.storage.keyspace.unsettled.count, 2)
-  assert.is(engine.run('DBSIZE'), 49)
+  assert.is(await sizeOf(engine), 49)
   checkMemory(engine.storage.keyspace)
 })
 
@@ -80,7 +87,7 @@ test('a predecessor that had expired counts as an expired key', async () => {
   engine.storage.expiry.isActive = false
   clock.advance(5000)
   engine.write('SET', 'volatile', 'new')
-  assert.is(engine.run('DBSIZE'), 21)
+  assert.is(await sizeOf(engine), 21)
   assert.is(engine.storage.keyspace.expiredKeys, 1)
 })
 
@@ -112,7 +119,7 @@ test('many keys are read in the background, in one read', async () => {
   }
   engine.storage.background()
   while (keyspace.unsettled.count > 0) await nextTurn()
-  assert.is(engine.run('DBSIZE'), 1000)
+  assert.is(await sizeOf(engine), 1000)
   assert.is(singleReads, 0)
 })
 
@@ -128,16 +135,61 @@ test('a failed read is repeated before the next checkpoint', async () => {
   const landed = engine.storage.checkpointer.request()
   for (let turns = 0; turns < 10; turns++) {
     clock.advance(1000)
-    for (let more = true; more; ) {
-      more = engine.storage.background()
-      await nextTurn()
-    }
+    engine.storage.background()
+    await nextTurn()
   }
   await landed
   assert.is(failures, -1)
   assert.ok(engine.logged.some(({ level }) => level === 'error'))
-  assert.is(engine.run('DBSIZE'), 51)
+  assert.is(await sizeOf(engine), 51)
   checkMemory(engine.storage.keyspace)
+})
+
+test('a checkpoint that waits for keys to be read has no work until they are', async () => {
+  const engine = await coldEngine(sets(50))
+  const { checkpointer } = engine.storage
+  let wakes = 0
+  engine.events.onCheckpointMayBegin = () => wakes++
+  engine.write('SET', 'k1', 'new')
+  const landed = checkpointer.request()
+  assert.not.ok(engine.storage.background())
+  assert.not.ok(engine.storage.background())
+  assert.equal([checkpointer.isRunning, wakes], [false, 0])
+  await until(() => wakes > 0, 'the keys are read')
+  engine.storage.background()
+  assert.ok(checkpointer.isRunning)
+  await landed
+  assert.is(wakes, 1)
+})
+
+test('DBSIZE waits for keys that are not settled, and has them read together', async () => {
+  const engine = await coldEngine(sets(1000))
+  const { keyspace } = engine.storage
+  engine.turn(() => {
+    for (let i = 0; i < 400; i++) engine.run('SET', `k${i}`, 'new')
+  })
+  const { records } = engine.disk
+  const { getSync } = records
+  records.getSync = () => {
+    throw new Error('a key is read by itself')
+  }
+  assert.is(engine.run('DBSIZE'), null)
+  assert.not.ok(keyspace.unsettled.mayAdd)
+  await until(() => engine.client.last !== null, 'a reply')
+  assert.is(engine.client.last, 1000)
+  assert.is(keyspace.unsettled.count, 0)
+  assert.ok(keyspace.unsettled.mayAdd)
+  assert.is(engine.run('DBSIZE'), 1000)
+  records.getSync = getSync
+})
+
+test('in a transaction DBSIZE has unsettled keys read at once', async () => {
+  const engine = await coldEngine(sets(50))
+  engine.write('SET', 'k1', 'new')
+  engine.write('SET', 'fresh', 'new')
+  engine.run('MULTI')
+  engine.run('DBSIZE')
+  assert.equal(engine.run('EXEC'), [51])
 })
 
 test('a pipeline reads no keys ahead for SET and MSET', async () => {
@@ -183,7 +235,7 @@ test('replay of commands on keys on disk reads them together', async () => {
   assert.ok(singleReads.length < 20, `${singleReads.length} keys were read one by one`)
   assert.is(again.run('GET', 'c199'), '200')
   assert.is(again.run('GET', 'c299'), 'new')
-  assert.is(again.run('DBSIZE'), 300)
+  assert.is(await sizeOf(again), 300)
   checkMemory(again.storage.keyspace)
 })
 
@@ -252,7 +304,8 @@ class Model {
   }
 
   compareCounts(step: number): void {
-    for (const [index, twin] of this.databases.entries()) assert.is(this.engine.runIn(index, 'DBSIZE'), twin.size, `step ${step}: DBSIZE`)
+    for (const [index, twin] of this.databases.entries())
+      assert.is(this.engine.storage.keyspace.database(index).keyCount, twin.size, `step ${step}: the number of keys`)
   }
 }
 

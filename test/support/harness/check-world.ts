@@ -7,6 +7,7 @@ import { Storage } from '../../../storage/storage.ts'
 import { MemoryFiles } from '../disks/memory-files.ts'
 import { MemoryRecords } from '../disks/memory-records.ts'
 import { fromSeed } from '../generators/seed.ts'
+import { landRequested } from './engine.ts'
 import { ManualClock } from './manual-clock.ts'
 import { idleEvents } from './storage-events.ts'
 
@@ -101,9 +102,6 @@ export async function setKey(storage: Storage, database: number, key: Bytes, val
 }
 
 export async function landCheckpoint(storage: Storage): Promise<void> {
-  const landed = storage.checkpointer.request()
-  // A checkpoint may wait for reads of keys that were set without one.
-  while (storage.background()) await new Promise((resolve) => setImmediate(resolve))
-  await landed
+  await landRequested(storage)
   await storage.sweeper.idle()
 }

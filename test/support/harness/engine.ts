@@ -259,9 +259,7 @@ export class Engine {
 
   /** Runs a whole checkpoint until it has landed. Rejects if it fails. */
   async checkpoint(): Promise<void> {
-    const requested = this.storage.checkpointer.request()
-    while (this.storage.background()) await nextTurn()
-    await requested
+    await landRequested(this.storage)
   }
 
   /** Waits until no asynchronous work is left. */
@@ -270,6 +268,22 @@ export class Engine {
     await this.storage.sweeper.idle()
     for (let turns = 0; turns < 20; turns++) await nextTurn()
   }
+}
+
+/** Requests a checkpoint and does background work until it has landed. Rejects if it fails. */
+export async function landRequested(storage: Storage): Promise<void> {
+  let isDone = false
+  const ended = () => {
+    isDone = true
+  }
+  const requested = storage.checkpointer.request()
+  requested.then(ended, ended)
+  // A checkpoint may wait for reads of keys that were set without one.
+  while (!isDone) {
+    storage.background()
+    await nextTurn()
+  }
+  await requested
 }
 
 export function nextTurn(): Promise<void> {

@@ -7,6 +7,7 @@ import type { StorageEvents } from '../../../storage/storage.ts'
 export function idleEvents(): StorageEvents {
   return {
     onAvailabilityChanged() {},
+    onCheckpointMayBegin() {},
     onExpired() {},
     onInstalled() {},
     onSynced() {},
