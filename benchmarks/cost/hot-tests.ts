@@ -67,6 +67,13 @@ export const HOT_TESTS: readonly HotTest[] = [
     drain: { key: 'ranked', count: 'ZCARD', left: () => 0, add: scores('ranked') },
   },
   { name: 'lrange_100', title: 'LRANGE of 100', share: 0.5, words: () => ['LRANGE', 'listed', '0', '99'], load: listed },
+  {
+    name: 'sintercard',
+    title: 'SINTERCARD of 100 and 1000',
+    share: 0.2,
+    words: () => ['SINTERCARD', '2', 'crossed:100', 'crossed:1000'],
+    load: crossed,
+  },
   { name: 'eval', title: 'EVAL of one GET', words: () => ['EVAL', SCRIPT, '1', `key:${RANDOM}`], load: strings },
   {
     name: 'big_hset',
@@ -139,6 +146,10 @@ function sortedSets({ keys }: Sizes): Iterable<string> {
 
 function listed({ valueBytes }: Sizes): Iterable<string> {
   return inSlices(LIST_LENGTH, (from, to) => ['RPUSH', 'listed', ...words(from, to, () => [value(valueBytes)])])
+}
+
+function crossed(): Iterable<string> {
+  return [100, 1000].map((size) => encode(['SADD', `crossed:${size}`, ...words(0, size, (number) => [`member:${scramble(number)}`])]))
 }
 
 function bigHash({ elements, valueBytes }: Sizes): Iterable<string> {
