@@ -17,6 +17,8 @@ export interface StorageSettings {
   cacheBytes: number
   readonly databases: number
   readonly reserveBytes: number
+  /** If databases count their keys by hash slot; absent: they do not. */
+  readonly slots?: 'counted' | 'ignored'
 }
 
 /**

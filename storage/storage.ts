@@ -75,7 +75,7 @@ export class Storage {
     const identities = new IdentityStore({ files, directory, generation: dataSet.name, fatal, witness, freeDiskSpace }, stored)
     this.scanCursors = new ScanCursors(random)
     this.diskSpace = new DiskSpace(files, directory, settings.reserveBytes, log, isDiskLow)
-    this.keyspace = new Keyspace(records, settings.databases, this.group, options.keyEvents)
+    this.keyspace = new Keyspace(records, settings.databases, this.group, options.keyEvents, settings.slots)
     this.keyspace.eviction.limits = settings
     this.keyspace.setClock(clock.wallMs())
     this.nodeRole = new NodeRole({ ...options, identities, keyspace: this.keyspace })

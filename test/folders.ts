@@ -34,21 +34,22 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   'storage/directory': folder(
     "The data directory: identity, role, data sets, installing a full sync's, disk space",
-    'base storage storage/binlog storage/keyspace storage/records storage/recovery storage/scan',
+    'base storage storage/binlog storage/keyspace storage/records storage/recovery storage/scan storage/slots',
   ),
   'storage/exchange': folder(
     'Values and snapshots as RDB values, and back; loading an RDB into the records of a data set',
     'base rdb rdb/format storage/binlog storage/checkpoint storage/keyspace storage/records storage/residents storage/tree ' +
       'storage/values storage/values/streams',
   ),
+  'storage/slots': folder('The number of keys in each hash slot, on a node of a cluster', 'base storage/records'),
   'storage/keyspace': folder(
     'Databases in memory: entries, the key map, eviction, deadlines, events of keys',
-    'base storage/records storage/residents storage/tree storage/values',
+    'base storage/records storage/residents storage/slots storage/tree storage/values',
   ),
   'storage/records': folder('The grammar of every LevelDB record, and LevelDB behind an interface', 'base storage/binlog'),
   'storage/recovery': folder(
     'Opening a data directory and replaying the log',
-    'base storage storage/binlog storage/checkpoint storage/directory storage/keyspace storage/records storage/scan',
+    'base storage storage/binlog storage/checkpoint storage/directory storage/keyspace storage/records storage/scan storage/slots',
   ),
   'storage/residents': folder('Entries and pages in memory, as eviction and checkpoints see them', 'base storage/records'),
   'storage/scan': folder(
@@ -147,7 +148,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   'commands/cluster': folder(
     'Hash slots, and what a client of a Redis Cluster asks',
-    'base commands/contract commands/parsing storage/scan',
+    'base commands/contract commands/parsing storage/keyspace storage/scan',
   ),
   'commands/introspection': folder('COMMAND, derived from the declarations', 'base commands/contract commands/parsing'),
   'commands/replication': folder(

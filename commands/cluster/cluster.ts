@@ -6,8 +6,8 @@
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
+import { SLOTS, slotOf } from '../../base/hash-slots.ts'
 import type { Steps } from '../../storage/scan/steps.ts'
-import { ALL_KEYS, walkAll } from '../../storage/scan/walk.ts'
 import { type Command, type CommandFlag, command } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
 import { clientError } from '../contract/errors.ts'
@@ -15,7 +15,7 @@ import { OK, type Reply, Verbatim } from '../contract/reply.ts'
 import { requireInteger } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
 import { loadingIfClosed } from '../parsing/loading-error.ts'
-import { SLOTS, slotOf } from './slots.ts'
+import { keysOfSlot } from './slot-keys.ts'
 import { clusterInfo, nodesLine, shards, slotRanges } from './topology.ts'
 
 type ClusterRun = (context: Context, args: readonly Bytes[]) => Reply
@@ -49,6 +49,7 @@ const EMULATED: Readonly<Record<string, ClusterRun>> = {
       ? clientError("ERR I tried hard but I can't forget myself...")
       : unknownNode(must(args[2]))
   },
+  countkeysinslot: ({ db }, args) => db.keysInSlot(slotArgument(must(args[2]), 'ERR Invalid slot')),
   help: () => helpReply('cluster', HELP),
   info: () => new Verbatim('txt', clusterInfo()),
   keyslot: (_context, args) => slotOf(must(args[2])),
@@ -65,39 +66,15 @@ const EMULATED: Readonly<Record<string, ClusterRun>> = {
 
 /** Subcommands that look through the keys of the selected database. */
 const WALKS: Readonly<Record<string, ClusterWalk>> = {
-  *countkeysinslot(context, args) {
-    const slot = slotArgument(must(args[2]), 'ERR Invalid slot')
-    let count = 0
-    yield* keysOfSlot(context, slot, () => {
-      count++
-    })
-    return count
-  },
-  *getkeysinslot(context, args) {
+  /** O(1) for a slot without keys; otherwise reads keys in order until it has found enough. */
+  *getkeysinslot({ db, server }, args) {
     const text = 'ERR Invalid slot or number of keys'
     const slot = slotArgument(must(args[2]), text)
     const limit = requireInteger(must(args[3]))
     if (limit < 0) throw clientError(text)
-    const keys: Bytes[] = []
-    yield* keysOfSlot(context, slot, (key) => {
-      if (keys.length < limit) keys.push(key)
-    })
-    return keys
+    server.storage.expireBeforeWalk()
+    return yield* loadingIfClosed(keysOfSlot(db, slot, Number(limit)))
   },
-}
-
-function* keysOfSlot({ db, server }: Context, slot: number, visit: (key: Bytes) => void): Steps<void> {
-  server.storage.expireBeforeWalk()
-  yield* loadingIfClosed(
-    walkAll(
-      db,
-      ALL_KEYS,
-      (keys) => {
-        for (const { key } of keys) if (slotOf(key) === slot) visit(key)
-      },
-      'names',
-    ),
-  )
 }
 
 function slotArgument(word: Bytes, text: Bytes): number {

@@ -4,10 +4,10 @@
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
+import { slotOf } from '../../base/hash-slots.ts'
 import type { Command } from '../contract/command.ts'
 import { placedPositionsOf } from '../contract/key-finder.ts'
 import type { Request } from '../contract/request.ts'
-import { slotOf } from './slots.ts'
 
 const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot"
 

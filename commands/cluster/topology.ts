@@ -1,8 +1,8 @@
 /** The replies that describe a cluster in which one node owns all slots. */
 import type { Bytes } from '../../base/bytes.ts'
+import { SLOTS } from '../../base/hash-slots.ts'
 import type { ClusterEndpoint, ClusterPort } from '../contract/cluster.ts'
 import { MapReply, type Reply } from '../contract/reply.ts'
-import { SLOTS } from './slots.ts'
 
 const LAST_SLOT = SLOTS - 1
 

@@ -43,6 +43,7 @@ export function storageSettings(config: Config): StorageSettings {
     cacheBytes: config.number('cache-memory'),
     databases: config.number('databases'),
     reserveBytes: RESERVE_BYTES,
+    slots: config.text('cluster-enabled') === 'no' ? 'ignored' : 'counted',
   }
 }
 

@@ -15,8 +15,9 @@ import { assert, at, rethrowAssertion } from '../../base/assert.ts'
 import type { BinlogPosition } from '../binlog/group.ts'
 import { listSegments } from '../binlog/segments.ts'
 import type { Keyspace } from '../keyspace/keyspace.ts'
-import { type EngineParts, loadMeta, resumeBackground, stopBackground } from '../recovery/engine-parts.ts'
+import { countMissingSlots, type EngineParts, loadMeta, resumeBackground, stopBackground } from '../recovery/engine-parts.ts'
 import type { ScanCursors } from '../scan/scan-cursors.ts'
+import type { CountedSlots } from '../slots/slot-counts.ts'
 import type { StorageOptions } from '../storage-options.ts'
 import { type DataSetHistory, FillingDataSet, type IncomingDataSet, removeDataSet } from './data-sets.ts'
 import { currentName, nameCurrent } from './directory.ts'
@@ -99,8 +100,10 @@ export class DataSetInstaller {
     const old = { dataSet: parts.dataSet, binlog: parts.binlog, records: keyspace.records }
     await this.checkpointIdle()
     await stopBackground(parts)
+    let counted: CountedSlots | null
     try {
       await next.seal(position, history)
+      counted = await countMissingSlots(keyspace, next.records)
       // Replies that wait for this log are sent: the next log has other offsets.
       await old.binlog.syncTo(old.binlog.end.offset)
       next.throwIfEnding()
@@ -113,7 +116,7 @@ export class DataSetInstaller {
     }
     try {
       nameCurrent(files, directory, next.name)
-      this.moveTo(next, position, history)
+      this.moveTo(next, position, history, counted)
     } catch (error) {
       if (this.mayBeCurrent(next)) {
         this.hasFailed = true
@@ -140,7 +143,7 @@ export class DataSetInstaller {
   }
 
   /** The synchronous moment of the replacement. */
-  private moveTo(next: FillingDataSet, position: BinlogPosition, history: DataSetHistory): void {
+  private moveTo(next: FillingDataSet, position: BinlogPosition, history: DataSetHistory, counted: CountedSlots | null): void {
     const { options, keyspace, scanCursors, identities } = this.host
     const parts = this.host.parts()
     const { replicationId, past } = history
@@ -157,7 +160,7 @@ export class DataSetInstaller {
     keyspace.reset()
     keyspace.records = next.records
     scanCursors.clear()
-    loadMeta(keyspace, scanCursors)
+    loadMeta(keyspace, scanCursors, counted)
     parts.checkpointer.moveTo(binlog, position.offset)
     parts.expiry.resume(options.clock.wallMs())
     assert(binlog.end.offset === position.offset && binlog.synced === position.offset, 'the binlog of a full sync is empty and durable')

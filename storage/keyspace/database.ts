@@ -231,6 +231,7 @@ export class Database extends KeyTable implements OwnerDatabase {
     entry.lastUse = this.keyspace.monotonicSeconds
     this.keyCountAtMost++
     this.residentCount++
+    if (this.slots !== null) this.slots.add(key)
     this.keyspace.event(EVENT_NEW, 'new', this.index, key)
     return entry
   }
@@ -260,6 +261,7 @@ export class Database extends KeyTable implements OwnerDatabase {
     if (entry.expireAtMs !== 0) this.clearDeadline(entry)
     this.keyCountAtMost--
     this.residentCount--
+    if (this.slots !== null) this.slots.remove(entry.key)
     this.tombstoneCount++
     assert(this.residentCount >= 0 && this.keyCountAtMost >= this.residentCount, 'resident keys are among the keys that exist')
     return value

@@ -10,8 +10,10 @@
  */
 import { assert, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
+import type { DatabaseMeta } from '../records/meta.ts'
 import { DamageError, objectIdOf, type Root, rootDueAtOf, rootKey } from '../records/records.ts'
 import { Residents } from '../residents/residents.ts'
+import { type CountedSlots, SlotCounts } from '../slots/slot-counts.ts'
 import type { TreeObject } from '../tree/object.ts'
 import { preloadElements } from '../tree/preload.ts'
 import type { Collection } from '../values/collection.ts'
@@ -49,6 +51,8 @@ export class KeyTable {
   hasBinaryKeys = false
   /** The number of keys with a deadline, or more. */
   volatileCountAtMost = 0
+  /** The number of keys in each slot; null on a node outside of a cluster. */
+  slots: SlotCounts | null
   readonly residents = new Residents()
   readonly packed = new PackedKeys()
   protected readonly entries = new KeyMap<Entry>()
@@ -65,12 +69,19 @@ export class KeyTable {
   constructor(keyspace: Keyspace, id: number) {
     this.keyspace = keyspace
     this.id = id
+    this.slots = keyspace.mustCountSlots ? new SlotCounts() : null
   }
 
   /** The number of keys, including expired keys that are not deleted yet. Settles all keys. */
   get keyCount(): number {
     this.keyspace.unsettled.settleAll()
     return this.keyCountAtMost
+  }
+
+  /** Returns the number of keys in a slot. Settles all keys. REQUIRES: slots are counted. */
+  keysInSlot(slot: number): number {
+    this.keyspace.unsettled.settleAll()
+    return must(this.slots).of(slot)
   }
 
   /** The number of keys with a deadline. Settles all keys. */
@@ -193,6 +204,7 @@ export class KeyTable {
     assert(entry.storedDueAtMs === 0, 'a key that is not settled has not been written')
     this.keyCountAtMost--
     this.absentCount--
+    if (this.slots !== null) this.slots.remove(entry.key)
     if (root.expireAtMs !== 0) this.volatileCountAtMost--
     entry.storedDueAtMs = rootDueAtOf(root)
     const objectId = objectIdOf(root)
@@ -260,12 +272,21 @@ export class KeyTable {
     assert(volatileCount >= 0 && volatileCount <= keyCount, 'keys with a deadline are among the keys that exist')
   }
 
-  /** Sets the counts that the checkpoint recorded. */
-  restoreCounts(keys: number, volatile: number): void {
+  /** Returns the counts for a checkpoint to record. Settles all keys. */
+  get meta(): DatabaseMeta {
+    const { id, keyCount, volatileCount, slots } = this
+    if (slots === null) return { id, keys: keyCount, volatile: volatileCount }
+    assert(slots.total() === keyCount, 'each key is counted in its slot')
+    return { id, keys: keyCount, volatile: volatileCount, slots: slots.encode() }
+  }
+
+  /** Sets the counts that the checkpoint recorded; `counted` has slots that it did not record. */
+  restoreCounts({ id, keys, volatile, slots }: DatabaseMeta, counted: CountedSlots | null): void {
     if (volatile > keys) throw new DamageError('meta record: more keys with a deadline than keys')
     this.keyCountAtMost = keys
     this.absentCount = keys
     this.volatileCountAtMost = volatile
+    if (this.slots !== null) this.slots = counted?.get(id) ?? SlotCounts.decode(slots ?? '', keys)
   }
 
   /** Removes the entry of a key that LevelDB has. */

@@ -22,6 +22,7 @@ import type { RecordSink, RecordStore } from '../records/record-store.ts'
 import { DamageError } from '../records/records.ts'
 import type { UpstreamMark } from '../records/upstream.ts'
 import type { DirtyRecord } from '../residents/resident.ts'
+import type { CountedSlots } from '../slots/slot-counts.ts'
 import type { TreeNode } from '../tree/node.ts'
 import type { OwnerKeyspace } from '../tree/owner.ts'
 import { DEFAULT_PAGE_LIMITS, type PageLimits } from '../tree/tree.ts'
@@ -59,6 +60,8 @@ export type ExpiryMode = 'delete' | 'hide' | 'ignore'
 /** All databases of a node, and the protocol between commands and checkpoints. */
 export class Keyspace implements OwnerKeyspace {
   readonly databases: Database[]
+  /** True if databases count their keys by slot. */
+  readonly mustCountSlots: boolean
   /** A full sync replaces it: do not keep a reference. */
   records: RecordStore
   log: ExpiryLog
@@ -76,7 +79,7 @@ export class Keyspace implements OwnerKeyspace {
   /** True while an expired key or field is deleted: no observer may attribute that to a command. */
   isExpiring = false
 
-  /** Even. Changes made now belong to it. */
+  /** Changes made now belong to it. */
   generation = 2
   /** The generation of the checkpoint under way, else 0. */
   frozenGeneration = 0
@@ -146,8 +149,9 @@ export class Keyspace implements OwnerKeyspace {
   /** Encodes the entries of the checkpoint under way; null if none is under way. */
   frozenEntries: FrozenEntries | null = null
 
-  constructor(records: RecordStore, databaseCount: number, log: ExpiryLog, events: KeyEvents = NO_EVENTS) {
+  constructor(records: RecordStore, databaseCount: number, log: ExpiryLog, events = NO_EVENTS, slots: 'counted' | 'ignored' = 'ignored') {
     this.records = records
+    this.mustCountSlots = slots === 'counted'
     this.log = log
     this.events = events
     this.eviction = new Eviction(this)
@@ -183,18 +187,18 @@ export class Keyspace implements OwnerKeyspace {
 
   /**
    * Restores the state in the meta record. Databases beyond this server's number are kept in
-   * LevelDB, but no command can reach them.
+   * LevelDB, but no command can reach them. `counted` has the slots that the record has not.
    */
-  restore(meta: StoreMeta): void {
+  restore(meta: StoreMeta, counted: CountedSlots | null = null): void {
     this.nextObjectId = meta.nextObjectId
     this.nextDbId = meta.nextDbId
     this.libraries.restore(this.records, meta.libraries ?? [])
     this.upstream = meta.upstream === undefined ? null : { ...meta.upstream, at: meta.binlogOffset }
     assert(this.nextObjectId > 0 && this.nextDbId > 0, 'the next ids are positive')
-    for (const [index, { id, keys, volatile }] of meta.databases.entries()) {
-      const db = new Database(this, id, index)
-      db.restoreCounts(keys, volatile)
-      if (id >= this.nextDbId) throw new DamageError('meta record: a database id is not below the next one')
+    for (const [index, counts] of meta.databases.entries()) {
+      const db = new Database(this, counts.id, index)
+      db.restoreCounts(counts, counted)
+      if (counts.id >= this.nextDbId) throw new DamageError('meta record: a database id is not below the next one')
       this.databases[index] = db
     }
     for (let index = meta.databases.length; index < this.databases.length; index++) {
@@ -301,9 +305,7 @@ export class Keyspace implements OwnerKeyspace {
 
   /** The number of entries, tombstones, pages and packed keys in memory. */
   get residentCount(): number {
-    let sum = 0
-    for (const db of this.databases) sum += db.residents.length + db.packed.count
-    return sum
+    return this.databases.reduce((sum, { residents, packed }) => sum + residents.length + packed.count, 0)
   }
 
   /** Hands everything dirty to a checkpoint, as of now. */
@@ -320,7 +322,7 @@ export class Keyspace implements OwnerKeyspace {
       entries: new FrozenEntries(this, this.dirty.length),
       garbageObjects: this.garbageObjects,
       garbageDatabases: this.garbageDatabases,
-      databases: this.databases.map((db) => ({ id: db.id, keys: db.keyCount, volatile: db.volatileCount })),
+      databases: this.databases.map((db) => db.meta),
       nextObjectId: this.nextObjectId,
       nextDbId: this.nextDbId,
       libraries: this.libraries.names(),

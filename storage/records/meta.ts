@@ -12,6 +12,8 @@ export interface DatabaseMeta {
   readonly id: number
   readonly keys: number
   readonly volatile: number
+  /** The keys by slot (storage/slots/slot-counts.ts), on a node of a cluster only. */
+  readonly slots?: string
 }
 
 /** The content of the meta record. */
@@ -57,9 +59,10 @@ export function decodeMeta(record: Buffer): StoreMeta {
   const numbers = [meta.binlogOffset, meta.binlogCrc, meta.nextObjectId, meta.nextDbId, meta.atMs]
   const whole = numbers.every((value) => Number.isSafeInteger(value) && value >= 0)
   if (meta.format !== 1 || !whole || !Array.isArray(meta.databases)) throw new DamageError('meta record: not of format 1')
-  for (const { id, keys, volatile } of meta.databases) {
+  for (const { id, keys, volatile, slots } of meta.databases) {
     if (![id, keys, volatile].every((value) => Number.isSafeInteger(value) && value >= 0))
       throw new DamageError('meta record: bad database')
+    if (slots !== undefined && typeof slots !== 'string') throw new DamageError('meta record: bad database')
   }
   const { libraries = [] } = meta
   if (!Array.isArray(libraries) || !libraries.every((name) => typeof name === 'string')) throw new DamageError('meta record: bad libraries')

@@ -15,6 +15,7 @@ import { decodeMeta } from '../records/meta.ts'
 import type { RecordStore } from '../records/record-store.ts'
 import { CURSORS_KEY, deadlineRange, META_KEY } from '../records/records.ts'
 import type { ScanCursors } from '../scan/scan-cursors.ts'
+import { type CountedSlots, countSlots } from '../slots/slot-counts.ts'
 import type { StorageOptions } from '../storage-options.ts'
 import { type RecoveredLog, replayLog } from './recovery.ts'
 import { Reopening } from './reopening.ts'
@@ -106,14 +107,26 @@ export function makeEngineParts(
   return parts
 }
 
-/** Restores an empty keyspace from the records. Returns the binlog position of the records. */
-export function loadMeta(keyspace: Keyspace, scanCursors: ScanCursors): BinlogPosition {
+/**
+ * Counts the keys of a data set by slot, as far as its meta record does not have the counts.
+ * Returns null if slots are not counted.
+ */
+export async function countMissingSlots({ mustCountSlots }: Keyspace, records: RecordStore): Promise<CountedSlots | null> {
+  const record = records.getSync(META_KEY)
+  return mustCountSlots && record !== undefined ? await countSlots(records, decodeMeta(record)) : null
+}
+
+/**
+ * Restores an empty keyspace from the records, with the counts of `countMissingSlots`. Returns the
+ * binlog position of the records.
+ */
+export function loadMeta(keyspace: Keyspace, scanCursors: ScanCursors, counted: CountedSlots | null): BinlogPosition {
   const record = keyspace.records.getSync(META_KEY)
   const cursors = keyspace.records.getSync(CURSORS_KEY)
   if (cursors !== undefined) scanCursors.decode(cursors)
   if (record === undefined) return { offset: 0, crc: 0 }
   const meta = decodeMeta(record)
-  keyspace.restore(meta)
+  keyspace.restore(meta, counted)
   return { offset: meta.binlogOffset, crc: meta.binlogCrc }
 }
 
@@ -137,7 +150,7 @@ export async function readDisk(
 ): Promise<{ readonly from: BinlogPosition; readonly recovered: RecoveredLog }> {
   const { keyspace, scanCursors, dataSet, ownFrom, durable, freeDiskSpace } = into
   const read = async () => {
-    const from = loadMeta(keyspace, scanCursors)
+    const from = loadMeta(keyspace, scanCursors, await countMissingSlots(keyspace, keyspace.records))
     keyspace.deadlines.mayExist = await hasDeadlines(keyspace.records)
     keyspace.expiryMode = 'ignore'
     const recovered = await replayLog(files, dataSet, { from, ownFrom, durable }, replayer, log, clock, progress)

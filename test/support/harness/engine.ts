@@ -113,6 +113,7 @@ export interface EngineOptions {
   readonly cacheBytes?: number
   readonly reserveBytes?: number
   readonly databases?: number
+  readonly slots?: 'counted'
   readonly families?: readonly (readonly Command[])[]
   readonly pageLimits?: PageLimits
   /** Values of CONFIG; a key that is not named has a large number. */
@@ -129,6 +130,7 @@ function settingsOf(options: EngineOptions): StorageSettings {
     cacheBytes: options.cacheBytes ?? 2 ** 40,
     databases: options.databases ?? 4,
     reserveBytes: options.reserveBytes ?? 0,
+    slots: options.slots ?? 'ignored',
   }
 }
 

@@ -98,6 +98,7 @@ export interface HarnessOptions {
   /** The log is being replayed, so that no key expires. */
   readonly isReplaying?: boolean
   readonly keyEvents?: KeyEvents
+  readonly slots?: 'counted'
   /** Other parts of the server than the fake's. */
   readonly server?: Partial<ServerPort>
   /** Fields of the session that `run` and `runAsync` speak for. */
@@ -150,7 +151,7 @@ export function harness(families: readonly (readonly Command[])[], options: Harn
   const server = fakeServer(families, options)
   const records = options.records ?? new MemoryRecords()
   const group = new OpenGroup()
-  const keyspace = new Keyspace(records, DATABASES, group, options.keyEvents)
+  const keyspace = new Keyspace(records, DATABASES, group, options.keyEvents, options.slots)
   keyspace.readClock(server.clock)
   if (options.isReplaying === true) keyspace.expiryMode = 'ignore'
   const session = Object.assign(new CallingClient(), options.session)

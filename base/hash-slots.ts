@@ -3,7 +3,7 @@
  * the text between the first `{` and the next `}`, or the whole key if there is none or it is
  * empty. Source: Redis Cluster specification, "Key distribution model" and "Hash tags".
  */
-import type { Bytes } from '../../base/bytes.ts'
+import type { Bytes } from './bytes.ts'
 
 export const SLOTS = 16_384
 
