@@ -24,6 +24,8 @@ import { type WaitCondition, Waiters } from './waiters.ts'
  */
 export const ROLE_SETTLES_MS = 30_000
 
+const NO_LEASE = 'the lease of this node has ended, and no replica can confirm a write'
+
 /** Joins the master side, the link to a master, FAILOVER and WAIT of one node. */
 export class Replication {
   readonly master: Master
@@ -36,6 +38,8 @@ export class Replication {
   private inquiry: Inquiry | null = null
   /** The reasons to hold writes back. */
   private readonly pauses = new Set<'failover' | 'shutdown'>()
+  /** True for a master without a lease in its cluster: nothing that it writes may count. */
+  private isFenced = false
   /** Monotonic time until which the role is unsettled; Infinity once it is settled. */
   private settlesAtMs = Number.POSITIVE_INFINITY
   private readonly options: ReplicationOptions
@@ -59,7 +63,7 @@ export class Replication {
       takeOver: (from) => this.takeOver(from.runId),
       onAck: () => this.acked(),
       // A pulse is a write like any other: it must not come before a role that may still be taken.
-      mayPulse: () => !this.isUnsettled && !this.isWritingPaused,
+      mayPulse: () => !this.isUnsettled && !this.isWritingPaused && !this.isFenced,
       wake: () => options.wake(),
     })
     this.link = new ReplicaLink({
@@ -119,6 +123,17 @@ export class Replication {
   resumeWrites(why: 'failover' | 'shutdown'): void {
     this.pauses.delete(why)
     this.applyPauses()
+  }
+
+  /**
+   * Sets whether the lease of this node has ended. Until it returns, the log does not grow by
+   * itself, so that this node can follow its successor. Nor is any WAIT confirmed: the successor
+   * was perhaps chosen before the replica that confirms it had the write.
+   */
+  fence(isFenced: boolean): void {
+    this.isFenced = isFenced
+    this.options.storage.holdExpiry('lease', isFenced)
+    if (isFenced) this.waiters.failAll(new Refusal('CLUSTERDOWN', NO_LEASE))
   }
 
   private applyPauses(): void {
@@ -219,6 +234,7 @@ export class Replication {
 
   /** WAIT and WAITAOF. Rejects with a Refusal. */
   wait(owner: object, condition: WaitCondition): ReturnType<Waiters['wait']> {
+    if (this.isFenced) return Promise.reject(new Refusal('CLUSTERDOWN', NO_LEASE))
     const result = this.waiters.wait(owner, condition, this.options.clock.monotonicMs())
     if (this.waiters.count > 0 && condition.replicas > 0) this.master.askForAcks()
     return result

@@ -154,6 +154,7 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
   })
   const gates = new Gates(storage, executor, table, {
     replication: replicationGate(config, state),
+    lease: () => state.fencing?.lease ?? null,
     flagsOfScript: (command, args) => flagsOfScript(later.value.scripting, later.value.functions, command, args),
     onOpened: () => executor.blockedClients.retryPostponed(),
   })
@@ -167,6 +168,7 @@ function turnEvents({ executor, state, gates }: Pick<NodeParts, 'executor' | 'st
   return {
     serveBlocked: () => executor.serveBlocked(),
     notifyClients: () => executor.tracking.isActive && executor.tracking.endTurn(),
+    mayReply: () => gates.mayReply(),
     feedReplicas: () => state.replication?.flush(),
     onEnded: () => {
       later.value.cron.afterTurn()
@@ -221,7 +223,7 @@ function followSettings({ config, storage, executor, turn, keyEvents }: Core): v
 
 function infoSource(parts: NodeParts): InfoSource {
   const { state, executor, acceptor, storagePort } = parts
-  const { runId, startedAtMs, startedMs, port, tlsPort, recoveredKeys, replication } = state
+  const { runId, startedAtMs, startedMs, port, tlsPort, recoveredKeys, replication, fencing } = state
   const { blockedClients, tracking } = executor
   return {
     ...parts,
@@ -233,6 +235,7 @@ function infoSource(parts: NodeParts): InfoSource {
     tlsPort,
     recoveredKeys,
     replication,
+    lease: fencing?.lease ?? null,
     blockedClients,
     tracking,
     handshakes: acceptor.handshakes,

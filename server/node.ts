@@ -22,6 +22,7 @@ import { FileBudget, systemFiles } from './process/open-files.ts'
 import { warnOfPredictableHashes } from './process/string-hashes.ts'
 import type { LifeCycle } from './server-port.ts'
 import { accessControl } from './wiring/access-control.ts'
+import { startFencing } from './wiring/fencing-start.ts'
 import { Forward } from './wiring/forward.ts'
 import { listenAsConfigured, listenOnThreads } from './wiring/listen.ts'
 import { openStorage } from './wiring/open-storage.ts'
@@ -175,6 +176,7 @@ export class Node implements LifeCycle {
     const recovery = await storage.recover(replayer(executor, storage.keyspace))
     state.recoveredKeys = storage.keyspace.keyCount
     startReplication(this.parts)
+    startFencing(this.parts)
     this.setLoading(false)
     storagePort.sample()
     cron.start()
@@ -222,6 +224,7 @@ export class Node implements LifeCycle {
     cron.stop()
     blockedTimer.stop()
     garbagePauses.stop()
+    await state.fencing?.close()
     await state.replication?.close()
     if (turn.mustWaitForSync && storage.stalled === null) await storage.binlog.syncTo(storage.binlog.end.offset)
     await storage.close(save)

@@ -165,11 +165,13 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       'commands/scripting server/config server/exchange server/exchange/targets server/info server/logging server/loop server/metrics server/network ' +
       'server/process server/threads server/wiring storage storage/check storage/records',
   ),
+  'server/cluster-map': folder('The map of a cluster: its text, its keys in etcd, the reports of nodes', ''),
   'server/config': folder(
     'The configuration: values, kinds, files, rewriting',
     'base commands/contract commands/parsing replication/protocol server/config/keys server/process storage storage/keyspace',
   ),
-  'server/config/keys': folder('Every configuration key, by subject', 'base server/config server/process'),
+  'server/config/keys': folder('Every configuration key, by subject', 'base server/cluster-map server/config server/etcd server/process'),
+  'server/etcd': folder('A client of etcd: keys, transactions, leases, watches over its JSON gateway; start with `etcd`', 'base'),
   'server/exchange': folder(
     '`haypile import` and `haypile export`: their words, progress and reports; start with `parts`',
     'base commands/parsing rdb rdb/encodings rdb/format server server/config server/exchange/sources server/exchange/targets server/logging ' +
@@ -184,10 +186,11 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base commands/contract commands/functions commands/parsing rdb rdb/encodings rdb/format server server/config server/exchange ' +
       'server/exchange/sources server/process server/wiring storage/directory storage/exchange storage/records',
   ),
+  'server/fencing': folder('The lease of a master in a cluster, without which it refuses writes', 'base server/cluster-map server/etcd'),
   'server/info': folder(
     'INFO: a table of fields for each section',
     'base commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting replication ' +
-      'replication/master server/config server/loop server/metrics server/network server/process storage storage/binlog ' +
+      'replication/master server/config server/fencing server/loop server/metrics server/network server/process storage storage/binlog ' +
       'storage/directory',
   ),
   'server/logging': folder('The log, without passwords', 'base commands/parsing server server/config'),
@@ -215,7 +218,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'server/wiring': folder(
     'Parts joined to each other: replication, scripts, ACL, storage, sockets',
     'base commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting ' +
-      'lua lua/libraries replication replication/protocol replication/redis-master server/config server/loop server/metrics ' +
+      'lua lua/libraries replication replication/protocol replication/redis-master server/cluster-map server/config server/etcd server/fencing server/loop server/metrics ' +
       'server/network server/process server/protocol server/threads storage storage/binlog storage/directory storage/keyspace ' +
       'storage/records storage/recovery',
   ),

@@ -43,7 +43,7 @@ export const ASK_FOR_ACK = 0x3f
  * belongs to another connection. BEHIND: the master is a replica and lacks data that this replica
  * has. NOMASTERLINK: the master is a replica and has no data to give yet. ERR: malformed words.
  */
-export type RefusalCode = 'ERR' | 'STALE' | 'DUPLICATE' | 'CYCLE' | 'VERSION' | 'BADSESSION' | 'BEHIND' | 'NOMASTERLINK'
+export type RefusalCode = 'ERR' | 'STALE' | 'DUPLICATE' | 'CYCLE' | 'VERSION' | 'BADSESSION' | 'BEHIND' | 'NOMASTERLINK' | 'CLUSTERDOWN'
 
 /**
  * A refused request. The requester gets the code and the reason, and nothing has changed.

@@ -6,6 +6,7 @@ import { at } from '../../base/assert.ts'
 import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { type ConfigKey, defaultOf, type KeyName } from './key.ts'
 import { clusterKeys } from './keys/cluster.ts'
+import { clusterLeaseKeys } from './keys/cluster-lease.ts'
 import { collectionKeys } from './keys/collections.ts'
 import { compatibilityKeys } from './keys/compatibility.ts'
 import { networkKeys } from './keys/network.ts'
@@ -24,6 +25,7 @@ const KEYS = [
   ...collectionKeys,
   ...replicationKeys,
   ...clusterKeys,
+  ...clusterLeaseKeys,
   ...compatibilityKeys,
   ...pikaKeys,
 ] as const

@@ -4,6 +4,7 @@
  * except those that tools are known to read.
  */
 import type { Bytes } from '../../base/bytes.ts'
+import { clusterRows } from './cluster.ts'
 import { commandLines, errorLines, latencyLines } from './commands.ts'
 import { linesOf, type Rows } from './fields.ts'
 import { memoryRows } from './memory.ts'
@@ -37,7 +38,7 @@ const SECTIONS: readonly Section[] = [
   onRequest('commandstats', 'Commandstats', [commandLines]),
   section('errorstats', 'Errorstats', [errorLines]),
   onRequest('latencystats', 'Latencystats', [latencyLines]),
-  section('cluster', 'Cluster', [['cluster_enabled', ({ cluster }) => (cluster.mode === 'disabled' ? 0 : 1)]]),
+  section('cluster', 'Cluster', clusterRows),
   section('keyspace', 'Keyspace', [keyspaceLines]),
   section('binlog', 'Binlog', binlogRows),
   section('storage', 'Storage', storageRows),

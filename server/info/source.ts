@@ -11,6 +11,7 @@ import type { Scripting } from '../../commands/scripting/scripting.ts'
 import type { Replication } from '../../replication/replication.ts'
 import type { Storage } from '../../storage/storage.ts'
 import type { Config } from '../config/config.ts'
+import type { WriterLease } from '../fencing/writer-lease.ts'
 import type { Gates } from '../loop/gates.ts'
 import type { LatencyMonitor } from '../metrics/latency.ts'
 import type { Statistics } from '../metrics/statistics.ts'
@@ -51,4 +52,6 @@ export interface InfoSource {
   readonly scripting: Scripting
   readonly functions: FunctionLibraries
   readonly cluster: Pick<ClusterPort, 'mode'>
+  /** Null without a lease in a cluster. */
+  readonly lease: WriterLease | null
 }

@@ -37,6 +37,20 @@ export interface ReplicationGate {
   settle(): void
 }
 
+/** The lease of a node in a cluster, which decides about writes. */
+export interface LeaseGate {
+  /** True if writes are refused. */
+  readonly isFenced: boolean
+  /** The error for writes; null if they are allowed. */
+  readonly refusal: Bytes | null
+  /** Monotonic time until which writes stay allowed. REQUIRES: not fenced. */
+  readonly writableUntilMs: number
+  /** Notices that the lease has ended or has come back. */
+  update(): void
+  /** Called at the end of each turn: returns true if the replies to its writes must not be sent. */
+  takeLapse(): boolean
+}
+
 /** The state of the node that decides about requests. */
 export interface GateState {
   readonly isLoading: boolean
@@ -48,6 +62,8 @@ export interface GateState {
   readonly busy: (() => Bytes) | null
   readonly storage: Storage
   readonly replication: ReplicationGate | null
+  /** Null on a node without a lease. */
+  readonly lease: LeaseGate | null
   readonly unwritten: UnwrittenChanges
 }
 
@@ -105,13 +121,15 @@ const IS_REOPENING = 1024
 const IS_UNREADABLE = 2048
 const IS_BUSY = 4096
 const IS_UNSETTLED = 8192
+const IS_FENCED = 16_384
 /** A condition that always holds; only checks of scripts have it. */
-const ALWAYS = 16_384
+const ALWAYS = 32_768
 
 /** Returns the conditions that hold. */
 export function presentReasons(state: GateState): GateConditions {
-  const { storage, replication } = state
+  const { storage, replication, lease } = state
   let present = 0
+  if (lease?.isFenced === true) present |= IS_FENCED
   if (state.isClosing) present |= IS_CLOSING
   if (state.isLoading) present |= IS_LOADING
   if (state.paused !== null) present |= IS_PAUSED
@@ -165,6 +183,15 @@ const READ_ONLY: GateReason = {
   condition: IS_REPLICA,
   answer: ({ isWrite }) => (isWrite ? READ_ONLY_TEXT : null),
   refuseScript: () => SCRIPT_READ_ONLY,
+}
+
+/** Comes after READ_ONLY: clients of a replica are told that it is one. */
+const FENCED: GateReason = {
+  name: 'no-lease',
+  concerns: 'writes',
+  condition: IS_FENCED,
+  answer: ({ isWrite }, { lease }) => (isWrite ? (lease?.refusal ?? null) : null),
+  refuseScript: (_, { lease }) => lease?.refusal ?? null,
 }
 
 const MASTER_IS_DOWN: GateReason = {
@@ -260,6 +287,7 @@ const REASONS: readonly GateReason[] = [
   DISK_FULL,
   FEW_REPLICAS,
   READ_ONLY,
+  FENCED,
   MASTER_IS_DOWN,
   LOADING,
   STALLED_FOR_SCRIPTS,
@@ -290,7 +318,7 @@ const READING_COMMAND: ScriptCheck = {
  * The reasons that refuse scripts, in Redis's order. Reasons that concern writes do not refuse
  * scripts without flags.
  */
-const SCRIPT_CHECKS: readonly ScriptCheck[] = [MASTER_IS_DOWN, READ_ONLY, STALLED, DISK_FULL, READING_COMMAND, FEW_REPLICAS]
+const SCRIPT_CHECKS: readonly ScriptCheck[] = [MASTER_IS_DOWN, READ_ONLY, FENCED, STALLED, DISK_FULL, READING_COMMAND, FEW_REPLICAS]
 
 /** The conditions of the reasons that concern all requests. */
 const CONCERN_ALL = REASONS.reduce((bits, { concerns, condition }) => (concerns === 'all' ? bits | condition : bits), 0)

@@ -20,6 +20,7 @@ import {
   type GateState,
   gatedBy,
   includesFewReplicas,
+  type LeaseGate,
   namesOf,
   presentReasons,
   type ReplicationGate,
@@ -34,6 +35,8 @@ import { UnwrittenChanges } from './unwritten-changes.ts'
 export interface GateHooks {
   /** Returns the state of replication; null until the binlog has been replayed. */
   replication(): ReplicationGate | null
+  /** Returns the node's lease; null without one. */
+  lease(): LeaseGate | null
   /** Returns the flags that the request's script declares, null if it declares none. */
   flagsOfScript(command: Command, args: readonly Bytes[]): ScriptFlags | null
   /** Called when a reason has gone, outside of any command. */
@@ -81,6 +84,10 @@ export class Gates implements GateState, RequestGates {
 
   get replication(): ReplicationGate | null {
     return this.hooks.replication()
+  }
+
+  get lease(): LeaseGate | null {
+    return this.hooks.lease()
   }
 
   get heldCount(): number {
@@ -142,10 +149,13 @@ export class Gates implements GateState, RequestGates {
     }
     if (storage.stalled === null) this.unwritten.clear()
     this.holdExpiry()
+    const { lease } = this
+    lease?.update()
     const before = this.reasons
     this.reasons = presentReasons(this)
     const untilMs = this.replication?.writableUntilMs ?? Number.POSITIVE_INFINITY
     this.validUntilMs = includesFewReplicas(this.reasons) ? Number.POSITIVE_INFINITY : untilMs
+    if (lease !== null && !lease.isFenced) this.validUntilMs = Math.min(this.validUntilMs, lease.writableUntilMs)
     this.executor.gating.gated = gatedBy(this.reasons)
     // Retries held clients only when a reason has gone, not every turn: each retry begins a turn.
     if ((before & ~this.reasons) === 0 || this.isRetryDue) return
@@ -156,6 +166,14 @@ export class Gates implements GateState, RequestGates {
   /** Refreshes expired reasons. To be called before received requests run. */
   refreshIfDue(monotonicMs: number): void {
     if (monotonicMs > this.validUntilMs) this.refresh()
+  }
+
+  /**
+   * Called at the end of each turn. Returns false if the lease has ended during it: the turn may
+   * have run writes before the process was stopped, and another node may be the master by now.
+   */
+  mayReply(): boolean {
+    return this.lease?.takeLapse() !== true
   }
 
   /** Suspends expiry during a pause. If the pause begins inside a transaction, expiry stops at its

@@ -26,6 +26,8 @@ export interface TurnClient {
   /** Stops running requests until `release`. */
   hold(): void
   release(): void
+  /** Closes the connection and discards its replies. */
+  close(how: 'now'): void
   /** True if unsent messages or replies may show changes of a unit that has not ended. */
   readonly mayShowOpenUnit: boolean
 }
@@ -42,6 +44,8 @@ export interface TurnEvents {
    * notifications collected in the turn. Returns true if another turn must send the rest.
    */
   notifyClients(): boolean
+  /** After the group is appended: returns false if the replies must not be sent. */
+  mayReply(): boolean
   /** After the group is appended and the replies are out: sends appended bytes to replicas. */
   feedReplicas(): void
   /** After the background work. */
@@ -124,7 +128,8 @@ export class Turn {
     this.isScheduled = false
     const { touched } = this
     if (touched.length > 0) this.touched = []
-    if (outcome === 'stalled' && (!this.isStalled || this.hasExposedUncommitted)) this.keepStalled(touched)
+    if (!events.mayReply()) this.cutOff(touched)
+    else if (outcome === 'stalled' && (!this.isStalled || this.hasExposedUncommitted)) this.keepStalled(touched)
     else if (touched.length > 0) this.flush(touched)
     this.hasExposedUncommitted = false
     // Replicas also wait for changes that no client waits for: expired keys.
@@ -168,6 +173,11 @@ export class Turn {
       this.sealed.add(client)
     }
     void binlog.syncTo(offset).then(() => this.unseal())
+  }
+
+  /** Closes all clients that wait for a reply. */
+  private cutOff(touched: readonly TurnClient[]): void {
+    for (const client of [...touched, ...this.stalled, ...this.sealed]) client.close('now')
   }
 
   /** Returns the clients that may be flushed; the others are flushed in a later turn. */

@@ -4,6 +4,7 @@
 import type { Clock, Random } from '../../base/clock.ts'
 import type { Replication } from '../../replication/replication.ts'
 import { randomHex } from '../../storage/directory/identity.ts'
+import type { Fencing } from '../fencing/writer-lease.ts'
 
 /** The run of one node: when it began, where it listens, what it recovered. */
 export class NodeState {
@@ -20,6 +21,8 @@ export class NodeState {
   recoveredKeys = 0
   /** Null until the binlog has been replayed. */
   replication: Replication | null = null
+  /** Null without `cluster-etcd`, and until the binlog has been replayed. */
+  fencing: Fencing | null = null
 
   constructor(clock: Clock, random: Random) {
     this.runId = randomHex(random, 40)

@@ -120,7 +120,7 @@ function scratch(table: CommandTable, clock: Clock): { connections: Connection[]
   const monotonicMs = () => clock.monotonicMs()
   const gates = OPEN_GATES
   const executor = new Executor({ keyspace, group, server: server as ServerPort, hooks, gates, monotonicMs, groupStart: () => 0 })
-  const hooksOfTurn = { serveBlocked() {}, notifyClients: () => false, feedReplicas() {}, onEnded() {} }
+  const hooksOfTurn = { serveBlocked() {}, notifyClients: () => false, mayReply: () => true, feedReplicas() {}, onEnded() {} }
   const turn = new Turn(scratchStorage(keyspace, group, clock), hooksOfTurn, new TurnTimes(latency, clock))
   const host = scratchHost(executor, turn, {
     config,

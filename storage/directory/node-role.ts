@@ -38,8 +38,9 @@ export interface NodeRoleOptions {
  * - `clients`: CLIENT PAUSE has paused them.
  * - `role`: this node may not stay the master. A deletion that it logs by itself would make its log
  *   differ from that of the next master.
+ * - `lease`: this node is a master whose lease in the cluster has ended. Another may be the master.
  */
-export type ExpiryHold = 'replication' | 'clients' | 'role'
+export type ExpiryHold = 'replication' | 'clients' | 'role' | 'lease'
 
 /** The role of the node and its stored history. */
 export class NodeRole {

@@ -13,7 +13,9 @@ export function haveTools(what: string, ...programs: readonly string[]): boolean
   const missing = programs.filter((program) => !isInstalled(program))
   if (missing.length === 0) return true
   if (HAYPILE_REQUIRE_INTEROP === '1') throw new Error(`${what}: ${missing.join(', ')} not installed, and HAYPILE_REQUIRE_INTEROP is 1`)
-  console.log(`SKIPPED ${what}: ${missing.join(', ')} not installed (Debian: redis-server, redis-sentinel, redis-tools, haproxy, lua5.1)`)
+  console.log(
+    `SKIPPED ${what}: ${missing.join(', ')} not installed (Debian: redis-server, redis-sentinel, redis-tools, haproxy, lua5.1, etcd-server)`,
+  )
   return false
 }
 

@@ -38,7 +38,7 @@ const CLIENT = { remoteRole: 'client', database: 0, transaction: null, retryGate
 function made(storage: object, client: object = CLIENT) {
   const table = new CommandTable(families)
   const executor = { units: { current: null }, gating: new Gating(OPEN_GATES) } as unknown as Executor
-  const hooks: GateHooks = { replication: () => null, flagsOfScript: () => null, onOpened() {} }
+  const hooks: GateHooks = { replication: () => null, lease: () => null, flagsOfScript: () => null, onOpened() {} }
   const gates = new Gates(storage as unknown as Storage, executor, table, hooks, (run) => run())
   gates.isLoading = false
   return (...words: string[]) => {

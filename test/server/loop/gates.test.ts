@@ -7,7 +7,7 @@ import type { Client } from '../../../commands/contract/session.ts'
 import type { CommandTable } from '../../../commands/contract/table.ts'
 import type { Executor } from '../../../commands/execution/executor.ts'
 import { Gating, OPEN_GATES } from '../../../commands/execution/gating.ts'
-import type { ReplicationGate } from '../../../server/loop/gate-reasons.ts'
+import type { LeaseGate, ReplicationGate } from '../../../server/loop/gate-reasons.ts'
 import { type GateHooks, Gates } from '../../../server/loop/gates.ts'
 import type { Storage } from '../../../storage/storage.ts'
 
@@ -27,8 +27,13 @@ function made() {
     recordsFailure: null as string | null,
   }
   const executor = { units: { current: null }, gating: new Gating(OPEN_GATES) } as Pick<Executor, 'units' | 'gating'>
-  const around = { replication: null as ReplicationGate | null, opened: 0 }
-  const hooks: GateHooks = { replication: () => around.replication, flagsOfScript: () => null, onOpened: () => around.opened++ }
+  const around = { replication: null as ReplicationGate | null, lease: null as LeaseGate | null, opened: 0 }
+  const hooks: GateHooks = {
+    replication: () => around.replication,
+    lease: () => around.lease,
+    flagsOfScript: () => null,
+    onOpened: () => around.opened++,
+  }
   const gates = new Gates(storage as unknown as Storage, executor as Executor, {} as CommandTable, hooks, (run) => run())
   gates.isLoading = false
   gates.refresh()

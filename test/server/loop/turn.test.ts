@@ -8,7 +8,7 @@ import { ManualClock } from '../../support/harness/manual-clock.ts'
 
 /** No event is recorded, so no clock is read. */
 const untimed = new TurnTimes({ enabled: false, add() {} }, new ManualClock())
-const noEvents: TurnEvents = { serveBlocked() {}, notifyClients: () => false, feedReplicas() {}, onEnded() {} }
+const noEvents: TurnEvents = { serveBlocked() {}, notifyClients: () => false, mayReply: () => true, feedReplicas() {}, onEnded() {} }
 
 test('with appendfsync always, groups without a waiting client are synced too, as replicas get durable groups only', async () => {
   const clock = new ManualClock()

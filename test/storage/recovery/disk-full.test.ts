@@ -10,7 +10,7 @@ import { until as waitUntil } from '../../support/servers/running-server.ts'
 
 async function gated(options: EngineOptions = {}): Promise<{ engine: Engine; gates: Gates }> {
   const engine = await Engine.open(new Disk(), options)
-  const hooks: GateHooks = { replication: () => null, flagsOfScript: () => null, onOpened() {} }
+  const hooks: GateHooks = { replication: () => null, lease: () => null, flagsOfScript: () => null, onOpened() {} }
   const gates = new Gates(engine.storage, engine.executor, engine.table, hooks, (run) => run())
   engine.gates.current = gates
   gates.isLoading = false

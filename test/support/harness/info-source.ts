@@ -113,6 +113,7 @@ function server(): SomeParts {
       ['dataset', 10_000_000],
     ]),
     cluster: { mode: 'disabled' },
+    lease: null,
     replication: {
       isReplica: false,
       minReplicas: 0,
