@@ -5,7 +5,7 @@
  *                            [--protocol 2|3|both] [--pipeline 1|16|both] [--window N]
  *                            [--pipelined-window N] [--keys N] [--elements N]
  *
- * A and B are directories with a build (`dist/server/main.js`), or the word `redis`. The first one
+ * A and B are directories with a build (`dist/program/main.js`), or the word `redis`. The first one
  * is what the others are compared with. All run at once and are measured in turns, so the ratios
  * hold on a busy machine too; the absolute figures do not. benchmarks/README.md has the method and
  * the format of --json.
@@ -47,8 +47,10 @@ function buildsOf(words: readonly string[]): Build[] {
     const name = names[index] as string
     const label = names.filter((each) => each === name).length === 1 ? name : `${word} (${index + 1})`
     if (word === 'redis') return { ...buildOf('redis'), label }
-    const mainPath = join(resolve(word), 'dist', 'server', 'main.js')
-    if (!existsSync(mainPath)) refuse(`${mainPath} is missing: build it first`)
+    // Builds from before the bundle have modules alone.
+    const mainPaths = ['program', 'server'].map((folder) => join(resolve(word), 'dist', folder, 'main.js'))
+    const mainPath = mainPaths.find((path) => existsSync(path))
+    if (mainPath === undefined) return refuse(`${mainPaths[0]} is missing: build it first`)
     return { name: 'haypile', label, mainPath }
   })
 }

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const HAYPILE_MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const HAYPILE_MAIN = fileURLToPath(new URL('../../program/main.js', import.meta.url))
 const START_TIMEOUT_MS = 120_000
 
 export type ProgramName = 'haypile' | 'redis'

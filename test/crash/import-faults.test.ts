@@ -14,7 +14,7 @@ import type { RdbItem } from '../../rdb/values.ts'
 import { writeRdb } from '../../rdb/writer.ts'
 import { checkClean, importFile } from '../support/servers/imports.ts'
 
-const MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../program/main.js', import.meta.url))
 /** The file has 19 MB: two runs, and tables of two threads. */
 const KEYS = 60_000
 const VALUE = 'v'.repeat(300)

@@ -11,7 +11,7 @@ import { writeRdb } from '../../rdb/writer.ts'
 import { checkClean, importFile } from '../support/servers/imports.ts'
 import { RunningServer, until } from '../support/servers/running-server.ts'
 
-const MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../program/main.js', import.meta.url))
 const KEYS = 60_000
 const VALUE = 'v'.repeat(300)
 

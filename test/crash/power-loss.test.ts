@@ -22,7 +22,7 @@ import { seeded } from '../support/generators/seed.ts'
 import { freePort, until } from '../support/servers/running-server.ts'
 import { WireClient } from '../support/servers/wire-client.ts'
 
-const MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../program/main.js', import.meta.url))
 const { HAYPILE_ROUNDS } = process.env
 const ROUNDS = Number(HAYPILE_ROUNDS ?? 30)
 const WRITES_BETWEEN = 12

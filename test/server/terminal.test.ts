@@ -11,7 +11,7 @@ import { banner, hasColours } from '../../server/terminal.ts'
 import { freePort, RunningServer, until } from '../support/servers/running-server.ts'
 import { WireClient } from '../support/servers/wire-client.ts'
 
-const MAIN = fileURLToPath(new URL('../../server/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../program/main.js', import.meta.url))
 const ESCAPE = '\u001b['
 const START_MS = 60_000
 const directory = mkdtempSync(join(tmpdir(), 'haypile-terminal-'))

@@ -57,7 +57,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'EXEC, EVAL, FCALL -> units.runTogether -> executor.runPart, for each command -> Unit (effects)': 'a diagram',
 }
 
-const MAIN = join(ROOT, 'dist', 'server', 'main.js')
+const MAIN = join(ROOT, 'dist', 'program', 'main.js')
 const START_MS = 60_000
 const directory = mkdtempSync(join(tmpdir(), 'haypile-documents-'))
 /** Lies below the repository, so that its packages and its own name are found. */
@@ -131,8 +131,8 @@ test('the commands named inside of sentences exist', async () => {
     const script = /^npm (?:run )?([\w:-]+)/.exec(command)?.[1] ?? 'ci'
     const file = /^node (dist\/\S+)\.js/.exec(command)?.[1] ?? 'server/main'
     if (command.startsWith('npm ') && script !== 'ci' && scripts[script] === undefined) wrong.push(`${document}: ${command}`)
-    if (!existsSync(join(ROOT, `${file.replace(/^dist\//, '')}.ts`))) wrong.push(`${document}: ${command}`)
-    const words = /^(?:npm start --|node dist\/server\/main\.js|haypile) ([^{}]*)$/.exec(command)?.[1]?.replace('--name value', '').trim()
+    if (!existsSync(join(ROOT, `${file.replace(/^dist\//, '').replace(/^program/, 'server')}.ts`))) wrong.push(`${document}: ${command}`)
+    const words = /^(?:npm start --|node dist\/program\/main\.js|haypile) ([^{}]*)$/.exec(command)?.[1]?.replace('--name value', '').trim()
     if (words === undefined || NAMED_ONLY.has(words) || words.includes('...')) continue
     let error = ''
     const output = { out: () => {}, error: (text: string) => (error += text) }
@@ -240,7 +240,7 @@ if (haveTools('the documents', 'redis-server', 'redis-sentinel', 'redis-cli')) {
         if (command === 'npm ci' || command === 'npm test') continue
         const words = /^npm start(?: -- (.*))?$/.exec(command)
         assert.ok(words !== null, `${command} is no command that this test knows`)
-        const built = scripts.start.split('&& node dist/server/main.js')
+        const built = scripts.start.split('&& node dist/program/main.js')
         assert.is(built.length, 2, 'npm start builds, and starts the server')
         const port = await freePort()
         const flags = `${built[1]} ${words[1] ?? ''}`.replace(/--port \d+/, '').replaceAll('6379', String(master.port))

@@ -9,7 +9,7 @@ import { withNode } from '../../support/harness/in-process-node.ts'
 import { checkClean, exportFile } from '../../support/servers/imports.ts'
 import { ROOT } from '../../support/tidy/sources.ts'
 
-const MAIN = join(ROOT, 'dist', 'server', 'main.js')
+const MAIN = join(ROOT, 'dist', 'program', 'main.js')
 
 const scratch = mkdtempSync(join(tmpdir(), 'haypile-streams-'))
 const data = join(scratch, 'data')

@@ -9,7 +9,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../../support/servers/running-server.ts'
 
-const MAIN = fileURLToPath(new URL('../../../server/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../../program/main.js', import.meta.url))
 const scratch = mkdtempSync(join(tmpdir(), 'haypile-temporary-'))
 test.after(() => rmSync(scratch, { recursive: true }))
 

@@ -12,7 +12,7 @@ import * as assert from 'uvu/assert'
 import { runCheck } from '../../../server/check-command.ts'
 import { WireClient, type WireOptions, type WireReply } from './wire-client.ts'
 
-const MAIN = fileURLToPath(new URL('../../../server/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../../program/main.js', import.meta.url))
 const READY_MS = 180_000
 const STOP_MS = 180_000
 const POLL_MS = 10
