@@ -44,6 +44,7 @@ export const HOT_ASSUMPTIONS: Readonly<Record<string, number>> = {
   'storage/values/hyperloglogs/hyperloglog.ts': 8,
   'storage/values/hyperloglogs/runs.ts': 9,
   'storage/values/hyperloglogs/sketch.ts': 8,
+  'storage/values/packed-editor.ts': 5,
   'storage/values/packed-elements.ts': 2,
   'storage/values/score.ts': 4,
 }

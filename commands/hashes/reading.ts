@@ -30,7 +30,7 @@ type HashPart = 'fields' | 'values' | 'both'
 function listParts(hash: Hash | undefined, part: HashPart): Bytes[] {
   const list: Bytes[] = []
   if (hash === undefined) return list
-  for (const cursor = hash.fields.cursor(0); cursor.next(); ) {
+  for (const cursor = hash.cursor(); cursor.next(); ) {
     const value = hash.liveValue(cursor.value)
     if (value === undefined) continue
     if (part !== 'values') list.push(cursor.key)
@@ -129,11 +129,10 @@ function countOf(args: Args): number {
 
 /** REQUIRES: the hash has a live field. */
 function drawOne(hash: Hash, random: Random): Drawn {
-  const { fields } = hash
   for (let misses = 0; misses < MAX_MISSES; misses++) {
-    fields.seek(Math.floor(random() * fields.count))
-    const value = hash.liveValue(fields.value)
-    if (value !== undefined) return { field: fields.key, value }
+    const { field, stored } = hash.fieldAt(Math.floor(random() * hash.size))
+    const value = hash.liveValue(stored)
+    if (value !== undefined) return { field, value }
   }
   const live = liveFields(hash)
   return must(live[Math.floor(random() * live.length)])
@@ -147,26 +146,26 @@ function drawWithReplacement(hash: Hash, count: number, random: Random): Drawn[]
 
 /** Returns up to `count` different fields; every live field if there are no more. */
 function drawWithoutReplacement(hash: Hash, count: number, random: Random): Drawn[] {
-  const { fields, liveSize } = hash
+  const { size, liveSize } = hash
   if (count >= liveSize) return liveFields(hash)
-  if (liveSize < fields.count || count > liveSize * MIN_WALKED_SHARE) return pickByWalk(hash, count, random)
+  if (liveSize < size || count > liveSize * MIN_WALKED_SHARE) return pickByWalk(hash, count, random)
   // Floyd's sampling: each set of ranks is equally likely, and each rank takes one draw.
   const ranks = new Set<number>()
-  for (let top = fields.count - count; top < fields.count; top++) {
+  for (let top = size - count; top < size; top++) {
     const rank = Math.floor(random() * (top + 1))
     ranks.add(ranks.has(rank) ? top : rank)
   }
   const drawn: Drawn[] = []
   for (const rank of ranks) {
-    fields.seek(rank)
-    drawn.push({ field: fields.key, value: must(hash.liveValue(fields.value)) })
+    const { field, stored } = hash.fieldAt(rank)
+    drawn.push({ field, value: must(hash.liveValue(stored)) })
   }
   return drawn
 }
 
 function liveFields(hash: Hash): Drawn[] {
   const live: Drawn[] = []
-  for (const cursor = hash.fields.cursor(0); cursor.next(); ) {
+  for (const cursor = hash.cursor(); cursor.next(); ) {
     const value = hash.liveValue(cursor.value)
     if (value !== undefined) live.push({ field: cursor.key, value })
   }
@@ -177,7 +176,7 @@ function liveFields(hash: Hash): Drawn[] {
 function pickByWalk(hash: Hash, count: number, random: Random): Drawn[] {
   const drawn: Drawn[] = []
   let left = hash.liveSize
-  for (const cursor = hash.fields.cursor(0); drawn.length < count && cursor.next(); ) {
+  for (const cursor = hash.cursor(); drawn.length < count && cursor.next(); ) {
     const value = hash.liveValue(cursor.value)
     if (value === undefined) continue
     if (random() * left < count - drawn.length) drawn.push({ field: cursor.key, value })

@@ -12,8 +12,9 @@
  */
 import type { Bytes } from '../../base/bytes.ts'
 import { type KeyRange, keyAfter } from '../../storage/scan/walk.ts'
-import type { Tree, TreeValue } from '../../storage/tree/tree.ts'
+import type { TreeValue } from '../../storage/tree/tree.ts'
 import type { Collection, CollectionClass } from '../../storage/values/collection.ts'
+import { elementsOf } from '../../storage/values/packed-cursor.ts'
 import type { Args } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
 import { clientError, syntaxError } from '../contract/errors.ts'
@@ -76,7 +77,7 @@ function isInOnePiece({ encodingName }: Collection): boolean {
 function walkWhole<T extends Collection>(value: T, { pattern, element }: CollectionScanOptions<T>): Reply {
   const found: Reply[] = []
   const glob = globOrNull(pattern)
-  const cursor = treeOf(value).cursor(0)
+  const cursor = elementsOf(value.object)
   while (cursor.next()) if (glob === null || glob(cursor.key)) element(found, value, cursor.key, cursor.value)
   return ['0', found]
 }
@@ -87,7 +88,7 @@ function walkOn<T extends Collection>(context: Context, key: Bytes, token: Bytes
   const { from, before } = boundsOf(pattern, startOf(context, key, token))
   const found: Reply[] = []
   const glob = globOrNull(pattern)
-  const tree = treeOf(value)
+  const tree = value.object.tree(0)
   const cursor = tree.cursor(tree.lowerBound(from))
   let next: Bytes | null = null
   for (let left = count; cursor.next() && (before === undefined || cursor.key < before); left--) {
@@ -119,8 +120,4 @@ function boundsOf(pattern: Bytes | null, from: Bytes): KeyRange {
 
 function globOrNull(pattern: Bytes | null): Glob | null {
   return pattern === null || matchesAll(pattern) ? null : globOf(pattern)
-}
-
-function treeOf(value: Collection): Tree {
-  return value.object.tree(0)
 }

@@ -8,6 +8,7 @@ import { type Bytes, detached } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
 import { List } from '../../storage/values/list.ts'
+import { elementsOf } from '../../storage/values/packed-cursor.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { SortedSet } from '../../storage/values/sorted-set.ts'
 import { wrongType } from '../contract/errors.ts'
@@ -40,9 +41,13 @@ export function keptElements(value: Sortable, order: Sorting['order'], from: num
     while (found.length < to - from && cursor.next()) found.push(detached(cursor.member))
     return found
   }
-  const cursor = value.object.tree(0).cursor(rank, direction)
-  const isList = value instanceof List
-  while (found.length < to - from && cursor.next()) found.push(isList ? (cursor.value as Bytes) : cursor.key)
+  if (value instanceof List) {
+    const cursor = value.cursor(rank, direction)
+    while (found.length < to - from && cursor.next()) found.push(cursor.value as Bytes)
+    return found
+  }
+  const cursor = value.cursor(rank, direction)
+  while (found.length < to - from && cursor.next()) found.push(cursor.key)
   return found
 }
 
@@ -66,7 +71,8 @@ interface Weighted {
 function everyElement(value: Sortable): Bytes[] {
   const found: Bytes[] = []
   const isList = value instanceof List
-  for (const cursor = value.object.tree(0).cursor(0); cursor.next(); ) found.push(isList ? (cursor.value as Bytes) : cursor.key)
+  const cursor = elementsOf(value.object)
+  while (cursor.next()) found.push(isList ? (cursor.value as Bytes) : cursor.key)
   return found
 }
 

@@ -6,7 +6,7 @@ import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Database } from '../../storage/keyspace/database.ts'
 import { EVENT_SET } from '../../storage/keyspace/key-events.ts'
-import { newCollection } from '../../storage/values/collection.ts'
+import { newCollection, packIfSmall } from '../../storage/values/collection.ts'
 import { SetValue } from '../../storage/values/set.ts'
 import { type Args, type Command, command, firstKey, type KeySpec, keyRange } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
@@ -57,6 +57,7 @@ function store(context: Context, args: Args, operation: SetOperation, event: Byt
   const members = operation(db, args, 2, args.length)
   const result = newCollection(db, SetValue)
   while (members?.next() === true) result.append(members.member, server.config)
+  packIfSmall(result)
   if (result.size === 0) deleteKey(context, args[1])
   else {
     db.set(args[1], result)

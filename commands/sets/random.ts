@@ -122,7 +122,7 @@ const srandmember = command({
     if (args.length > 3) throw syntaxError()
     if (args.length === 3) return randomMembers(db, args[1], readCount(args[2]), random)
     const set = readAs(db, args[1], SetValue)
-    return set === undefined ? null : set.members.keyAt(rankBelow(set.size, random))
+    return set === undefined ? null : set.memberAt(rankBelow(set.size, random))
   },
 })
 
@@ -146,34 +146,35 @@ function randomMembers(db: Database, key: Bytes, count: number, random: Random):
 
 function everyMember(set: SetValue): Bytes[] {
   const members: Bytes[] = []
-  for (const cursor = set.members.cursor(0); cursor.next(); ) members.push(cursor.key)
+  for (const cursor = set.cursor(); cursor.next(); ) members.push(cursor.key)
   return members
 }
 
-function drawWithReplacement({ members, size }: SetValue, count: number, random: Random): Bytes[] {
+function drawWithReplacement(set: SetValue, count: number, random: Random): Bytes[] {
   if (count > MAX_REPEATED) throw valueOutOfRange()
   const drawn: Bytes[] = []
-  while (drawn.length < count) drawn.push(members.keyAt(rankBelow(size, random)))
+  while (drawn.length < count) drawn.push(set.memberAt(rankBelow(set.size, random)))
   return drawn
 }
 
 /** Draws different ranks, each set of them equally likely ("A Sample of Brilliance", 1987). */
-function drawDistinct({ members, size }: SetValue, count: number, random: Random): Bytes[] {
+function drawDistinct(set: SetValue, count: number, random: Random): Bytes[] {
+  const { size } = set
   const ranks = new Set<number>()
   for (let last = size - count; last < size; last++) {
     const rank = rankBelow(last + 1, random)
     ranks.add(ranks.has(rank) ? last : rank)
   }
   const drawn: Bytes[] = []
-  for (const rank of ranks) drawn.push(members.keyAt(rank))
+  for (const rank of ranks) drawn.push(set.memberAt(rank))
   return drawn
 }
 
 /** Selection sampling (Knuth, volume 2, algorithm S): one walk decides about each member. */
-function pickByWalk({ members, size }: SetValue, count: number, random: Random): Bytes[] {
+function pickByWalk(set: SetValue, count: number, random: Random): Bytes[] {
   const picked: Bytes[] = []
-  const cursor = members.cursor(0)
-  for (let left = size; picked.length < count && cursor.next(); left--) {
+  const cursor = set.cursor()
+  for (let left = set.size; picked.length < count && cursor.next(); left--) {
     if (random() * left < count - picked.length) picked.push(cursor.key)
   }
   return picked

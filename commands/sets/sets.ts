@@ -117,7 +117,7 @@ const smembers = command({
   keys: firstKey('RO', 'access'),
   run({ db }, args) {
     const members: Reply[] = []
-    const cursor = readAs(db, args[1], SetValue)?.members.cursor(0)
+    const cursor = readAs(db, args[1], SetValue)?.cursor()
     while (cursor?.next() === true) members.push(cursor.key)
     return new SetReply(members)
   },

@@ -144,7 +144,7 @@ function logRestore(context: Context, entry: Entry, payload: Bytes, options: Res
 
 function logFieldDeadlines(context: Context, key: Bytes, hash: Hash): void {
   const byDeadline = new Map<number, Bytes[]>()
-  for (const cursor = hash.fields.cursor(0); cursor.next(); ) {
+  for (const cursor = hash.cursor(); cursor.next(); ) {
     const { value } = cursor
     if (typeof value !== 'object') continue
     const fields = byDeadline.get(value.expireAtMs)

@@ -8,7 +8,7 @@ import type { RdbPart, RdbValuePart } from '../../rdb/elements.ts'
 import type { Budget } from '../../rdb/format/budget.ts'
 import { damagedAt, type RdbError, refusedAt } from '../../rdb/format/rdb-error.ts'
 import type { OwnerDatabase } from '../tree/owner.ts'
-import { newCollection } from '../values/collection.ts'
+import { newCollection, packIfSmall } from '../values/collection.ts'
 import { Hash } from '../values/hash.ts'
 import { List, type ListLimits } from '../values/list.ts'
 import { type SetLimits, SetValue } from '../values/set.ts'
@@ -145,6 +145,7 @@ function setOf(parts: PartsOf<'set'>, db: OwnerDatabase, limits: SetLimits): Set
   members.sort(inByteOrder)
   mustBeUnique(members, (member) => member)
   for (const member of members) set.append(member, limits)
+  packIfSmall(set)
   return set
 }
 
@@ -181,7 +182,8 @@ function hashOf(parts: PartsOf<'hash'>, db: OwnerDatabase, limits: ValueLimits):
   }
   for (const { field, deadlineMs } of fields) if (deadlineMs !== null) hash.setDeadline(field, Math.max(1, deadlineMs))
   const isSmall = fields.length <= limits.number('hash-max-listpack-entries') && longest <= limits.number('hash-max-listpack-value')
-  if (!isSmall) hash.becomeHashtable()
+  if (isSmall) packIfSmall(hash)
+  else hash.becomeHashtable()
   return hash
 }
 

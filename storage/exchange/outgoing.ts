@@ -56,14 +56,14 @@ function ropeOf(rope: Rope): RdbStringValue {
 
 function listOf(list: List): RdbListValue {
   function* elements(): Generator<Bytes> {
-    for (const cursor = list.elements.cursor(0); cursor.next(); ) yield cursor.value as Bytes
+    for (const cursor = list.cursor(); cursor.next(); ) yield cursor.value as Bytes
   }
   return { type: 'list', count: list.size, elements: elements() }
 }
 
 function setOf(set: SetValue): RdbSetValue {
   function* members(): Generator<Bytes> {
-    for (const cursor = set.members.cursor(0); cursor.next(); ) yield cursor.key
+    for (const cursor = set.cursor(); cursor.next(); ) yield cursor.key
   }
   return { type: 'set', count: set.size, isPacked: set.encodingName === 'intset' && set.size <= MAX_PACKED_COUNT, members: members() }
 }
@@ -90,7 +90,7 @@ function liveDeadlineCount(hash: Hash): number {
 
 function hashOf(hash: Hash): RdbHashValue {
   function* fields(): Generator<readonly [Bytes, Bytes, number | null]> {
-    for (const cursor = hash.fields.cursor(0); cursor.next(); ) {
+    for (const cursor = hash.cursor(); cursor.next(); ) {
       const { value } = cursor
       const content = hash.liveValue(value)
       if (content !== undefined) yield [cursor.key, content, typeof value === 'object' ? value.expireAtMs : null]

@@ -59,7 +59,7 @@ class Walk {
     this.step = value instanceof SortedSet && !isPackedSet(value) ? -1 : 1
     this.objectId = isRope ? value.objectId : (value.object.pages?.objectId ?? 0)
     if (isRope) return
-    const tree = value instanceof SortedSet ? value.object.trees[1] : value.object.trees[0]
+    const tree = value.object.madeTrees[value instanceof SortedSet ? 1 : 0]
     if (typeof tree?.root === 'number') this.known.push({ number: tree.root, form: 'inner' })
   }
 

@@ -54,6 +54,7 @@ class SnapshotKeyspace implements OwnerKeyspace {
   diskReads = 0
   changes = 0
   dirtyBytes = 0
+  frozenBytes = 0
   evictions = 0
   droppedObjects = 0
   expiredFields = 0

@@ -87,7 +87,7 @@ export class Database extends KeyTable implements OwnerDatabase {
     if (packed !== null) return this.unpack(key, packed)
     if (this.isKnownAbsent(key)) return undefined
     const record = this.readRoot(key)
-    return record === undefined ? undefined : this.makeResident(key, record, this.keyspace.monotonicSeconds)
+    return record === undefined ? undefined : this.makeResident(key, readRoot(record), this.keyspace.monotonicSeconds)
   }
 
   /**
@@ -143,12 +143,12 @@ export class Database extends KeyTable implements OwnerDatabase {
 
   /** Makes a key resident that was packed. REQUIRES: it has no entry. */
   private unpack(key: Bytes, { content, lastUse }: StoredKey): Entry {
-    return typeof content === 'string' ? this.addStored(new Entry(this, key, content), lastUse) : this.makeResident(key, content, lastUse)
+    if (typeof content === 'string') return this.addStored(new Entry(this, key, content), lastUse)
+    return this.makeResident(key, readCheckedRoot(content), lastUse)
   }
 
   /** Makes a key resident from its root record. REQUIRES: it has no entry and is not packed. */
-  private makeResident(key: Bytes, record: Buffer, lastUse: number): Entry {
-    const root = readRoot(record)
+  private makeResident(key: Bytes, root: Root, lastUse: number): Entry {
     const value = this.decodeValue(root)
     const entry = new Entry(this, key, value)
     if (typeof value !== 'string') setOwner(value, entry)

@@ -48,6 +48,7 @@ export interface OwnerKeyspace {
   readonly dropped: TreeNode[]
   changes: number
   dirtyBytes: number
+  frozenBytes: number
   evictions: number
   droppedObjects: number
   expiredFields: number

@@ -21,7 +21,8 @@ const nodes: (TreeNode | null)[] = []
 export function preloadElements(objects: readonly TreeObject[], elements: readonly Bytes[], count: number): number {
   let sum = 0
   for (let i = 0; i < count; i++) {
-    const all = (objects[i] as TreeObject).trees
+    const { madeTrees: all, packed } = objects[i] as TreeObject
+    if (packed !== null) sum += packed.charCodeAt(packed.length - 1)
     trees[2 * i] = all[0]
     trees[2 * i + 1] = all.length > 1 ? all[1] : undefined
   }

@@ -11,7 +11,7 @@
  *   header   the type's data beside its trees, described at its class
  *   trees    the number that follow: a second one that has never held an element is left out
  */
-import { assert, at } from '../../base/assert.ts'
+import { assert, at, must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import {
   DamageError,
@@ -33,11 +33,12 @@ import {
 import type { Layout } from '../tree/node.ts'
 import { TreeObject } from '../tree/object.ts'
 import type { OwnerDatabase } from '../tree/owner.ts'
-import { decodeNode, encodePage, PageReader, PageWriter } from '../tree/page-codec.ts'
+import { PageReader, PageWriter } from '../tree/page-codec.ts'
 import { Pages } from '../tree/pages.ts'
 import type { Tree } from '../tree/tree.ts'
 import { Hash } from './hash.ts'
 import { List } from './list.ts'
+import { isWholePacked } from './packed-elements.ts'
 import { SetValue } from './set.ts'
 import { SortedSet } from './sorted-set.ts'
 import { Stream } from './streams/stream.ts'
@@ -58,11 +59,16 @@ export interface Collection {
 export interface CollectionClass<T extends Collection> {
   readonly kind: number
   readonly layouts: readonly Layout[]
+  /** The least encoding that is never packed; 0 for a type that is never packed. */
+  readonly firstUnpacked: number
   new (object: TreeObject, header: Bytes): T
 }
 
 const INLINE = 0
 const IN_PAGES = 1
+const ENCODING_AT = 1
+/** The offset of the trees in the payload of an inline collection without a header. */
+const PACKED_AT = HEADER_INLINE_AT + 1
 /** The offsets of a root's payload: without a deadline and with one. */
 const AFTER_HEAD = 3
 const AFTER_DEADLINE = 11
@@ -85,7 +91,39 @@ function classOf(kind: number): CollectionClass<Collection> {
 
 /** Returns a value that no key owns yet. */
 export function newCollection<T extends Collection>(db: OwnerDatabase, type: CollectionClass<T>): T {
-  return new type(new TreeObject(db, type.layouts), '')
+  return new type(new TreeObject(db, type.layouts, emptyOf(type)), '')
+}
+
+const empty = new Map<number, Bytes>()
+
+/** Returns the number of trees that a packed collection has. */
+function packedTrees(kind: number): number {
+  return kind === KIND_SORTED_SET ? 2 : 1
+}
+
+/** Returns the packed form of an empty collection; null if the type is never packed. */
+function emptyOf({ kind, layouts, firstUnpacked }: CollectionClass<Collection>): Bytes | null {
+  if (firstUnpacked === 0) return null
+  const found = empty.get(kind)
+  if (found !== undefined) return found
+  const trees = packedTrees(kind)
+  writer.reset()
+  writer.byte(trees)
+  for (const { isKeyed, values } of layouts.slice(0, trees)) {
+    writer.byte(0)
+    writer.byte((isKeyed ? 1 : 0) | (values << 1))
+    writer.varint(0)
+  }
+  const made = writer.content.latin1Slice()
+  empty.set(kind, made)
+  return made
+}
+
+/** Packs a collection that has been filled. REQUIRES: no caller holds a tree. */
+export function packIfSmall(value: Collection): void {
+  const { object } = value
+  if (object.packed !== null || object.pages !== null || (value.encodeHeader?.() ?? '') !== '') return
+  if (object.encoding < classOf(value.kind).firstUnpacked) object.packTrees()
 }
 
 /** Returns a copy that no key owns yet. */
@@ -113,7 +151,7 @@ const writer = new PageWriter()
 /** Returns the value of a collection's root record, in a scratch buffer. */
 export function collectionRoot(value: Collection, expireAtMs: number): Buffer {
   const { object } = value
-  const { pages, trees } = object
+  const { pages } = object
   writer.reset()
   writer.byte(pages === null ? INLINE : IN_PAGES)
   writer.byte(object.encoding)
@@ -122,33 +160,33 @@ export function collectionRoot(value: Collection, expireAtMs: number): Buffer {
     writer.uint32(pages.nextNumber)
   }
   writer.bytes(value.encodeHeader?.() ?? '')
-  let count = trees.length
-  while (count > 1 && trees[count - 1] === undefined) count--
-  writer.byte(count)
-  for (let index = 0; index < count; index++) encodeTree(at(trees, index), pages)
+  if (pages === null) object.writeInline(writer)
+  else writeTreesInPages(object.trees, pages)
   return writeCollectionRoot(value.kind, writer.content, expireAtMs)
 }
 
-function encodeTree(tree: Tree, pages: Pages | null): void {
-  const { root } = tree
-  if (pages === null) {
-    assert(typeof root !== 'number' && root.level === 0, 'an inline tree is a leaf')
-    assert(tree.count === root.length, 'an inline leaf holds all elements of its tree')
-    encodePage(writer, root)
-    return
+function writeTreesInPages(trees: readonly (Tree | undefined)[], pages: Pages): void {
+  let count = trees.length
+  while (count > 1 && trees[count - 1] === undefined) count--
+  writer.byte(count)
+  for (let index = 0; index < count; index++) {
+    const tree = at(trees, index)
+    const { root } = tree
+    const number = typeof root === 'number' ? root : root.number
+    assert(number > 0 && number < pages.nextNumber, 'the root of a tree is a page of its object')
+    assert(typeof root === 'number' || root.total === tree.count, 'the counts of a root add up to that of its tree')
+    writer.uint32(number)
+    writer.varint(tree.count)
   }
-  const number = typeof root === 'number' ? root : root.number
-  assert(number > 0 && number < pages.nextNumber, 'the root of a tree is a page of its object')
-  assert(typeof root === 'number' || root.total === tree.count, 'the counts of a root add up to that of its tree')
-  writer.uint32(number)
-  writer.varint(tree.count)
 }
 
 /** Returns the value that a root record holds. Throws DamageError. */
 export function readCollection(db: OwnerDatabase, root: Root): Collection {
   const type = classOf(root.kind)
-  const reader = new PageReader(root.payload)
-  const object = new TreeObject(db, type.layouts)
+  const { payload } = root
+  if (mayBePacked(type, payload)) return readPacked(db, type, payload)
+  const reader = new PageReader(payload)
+  const object = new TreeObject(db, type.layouts, null)
   const form = reader.byte()
   if (form !== INLINE && form !== IN_PAGES) throw new DamageError('root record: a collection of an unknown form')
   object.encoding = reader.byte()
@@ -159,23 +197,23 @@ export function readCollection(db: OwnerDatabase, root: Root): Collection {
   const header = reader.bytes()
   const count = reader.byte()
   if (count > type.layouts.length) throw new DamageError('root record: more trees than its type has')
-  for (let index = 0; index < count; index++) readTree(reader, object, index)
+  for (let index = 0; index < count; index++) {
+    if (form === INLINE) object.readInline(reader, index)
+    else object.setTree(index, reader.uint32(), reader.varint())
+  }
   if (reader.left > 0) throw new DamageError('root record: bytes after its end')
   return new type(object, header)
 }
 
-function readTree(reader: PageReader, object: TreeObject, index: number): void {
-  const { pages } = object
-  object.pages = null // prevents `tree` from making a page
-  const tree = object.tree(index)
-  object.pages = pages
-  if (pages === null) {
-    const root = decodeNode(reader, tree)
-    if (root.level !== 0) throw new DamageError('root record: an inline tree has more than one leaf')
-    tree.root = root
-    tree.count = root.length
-  } else {
-    tree.root = reader.uint32()
-    tree.count = reader.varint()
-  }
+/** True if a root holds a whole collection of an encoding that stays packed. */
+function mayBePacked({ layouts, firstUnpacked, kind }: CollectionClass<Collection>, payload: Buffer): boolean {
+  if (payload[FORM_AT] !== INLINE || payload[HEADER_INLINE_AT] !== 0 || must(payload[ENCODING_AT]) >= firstUnpacked) return false
+  return isWholePacked(payload, PACKED_AT, layouts, packedTrees(kind))
+}
+
+/** Returns a collection without decoding its elements. */
+function readPacked(db: OwnerDatabase, type: CollectionClass<Collection>, payload: Buffer): Collection {
+  const object = new TreeObject(db, type.layouts, payload.latin1Slice(PACKED_AT))
+  object.encoding = must(payload[ENCODING_AT])
+  return new type(object, '')
 }

@@ -20,6 +20,8 @@ import { FIELD_VALUES, FieldValue, type Layout, NO_VALUES, type TreeValue } from
 import type { TreeObject } from '../tree/object.ts'
 import type { Tree } from '../tree/tree.ts'
 import type { Collection } from './collection.ts'
+import { type ElementCursor, elementsOf } from './packed-cursor.ts'
+import { MAX_ELEMENT_HEAD_BYTES, packedEditor, packedSize } from './packed-editor.ts'
 
 /** The values of `TreeObject.encoding`. On disk: never renumber. */
 const LISTPACK = 0
@@ -40,16 +42,23 @@ export const MAX_DEADLINE_FIELD_BYTES = MAX_BYTES_LENGTH - DEADLINE_BYTES
 export class Hash implements Collection {
   static readonly kind = KIND_HASH
   static readonly layouts: readonly Layout[] = [FIELDS, DEADLINES]
-  readonly kind = KIND_HASH
+  static readonly firstUnpacked = HASHTABLE
   readonly object: TreeObject
-  readonly fields: Tree
   /** The earliest deadline of its fields in ms since the epoch; 0 if none has one. */
   nextDeadlineMs: number
 
   constructor(object: TreeObject, header: Bytes) {
     this.object = object
-    this.fields = object.tree(0)
     this.nextDeadlineMs = header === '' ? 0 : readDeadline(header)
+  }
+
+  get kind(): number {
+    return KIND_HASH
+  }
+
+  /** The tree of the fields. Makes a packed hash inline. */
+  get fields(): Tree {
+    return this.object.tree(0)
   }
 
   encodeHeader(): Bytes {
@@ -58,12 +67,13 @@ export class Hash implements Collection {
 
   /** The number of fields, including expired fields that are not deleted yet. */
   get size(): number {
-    return this.fields.count
+    const { packed } = this.object
+    return packed === null ? this.fields.count : packedSize(packed)
   }
 
   /** The number of fields that are not expired. */
   get liveSize(): number {
-    return this.fields.count - this.dueCount
+    return this.size - this.dueCount
   }
 
   /** The number of expired fields. */
@@ -90,17 +100,40 @@ export class Hash implements Collection {
 
   /** Marks the hash permanently as too large for a listpack. Called after a change. */
   becomeHashtable(): void {
+    if (this.object.packed !== null) this.object.unpack()
     this.object.encoding = HASHTABLE
+  }
+
+  /** Returns a cursor over the fields in order, with their stored values. */
+  cursor(): ElementCursor {
+    return elementsOf(this.object)
+  }
+
+  /** Returns the field of a rank, with its stored value. */
+  fieldAt(rank: number): { readonly field: Bytes; readonly stored: TreeValue } {
+    const { packed } = this.object
+    if (packed === null) {
+      const { fields } = this
+      fields.seek(rank)
+      return { field: fields.key, stored: fields.value }
+    }
+    packedEditor.open(packed)
+    packedEditor.seek(rank)
+    return { field: packedEditor.key, stored: packedEditor.fieldValue }
   }
 
   /** Returns a live field's value. */
   get(field: Bytes): Bytes | undefined {
+    const { packed } = this.object
+    if (packed !== null) return packedEditor.read(packed).get(field)
     const value = this.fields.get(field)
     if (typeof value !== 'object') return value as Bytes | undefined
     return this.checkLive(field, value) ? value.value : undefined
   }
 
   has(field: Bytes): boolean {
+    const { packed } = this.object
+    if (packed !== null) return packedEditor.read(packed).has(field)
     if (!this.fields.find(field)) return false
     const { value } = this.fields
     return typeof value !== 'object' || this.checkLive(field, value)
@@ -108,6 +141,8 @@ export class Hash implements Collection {
 
   /** Returns a live field's deadline, 0 if it has none; undefined if there is no such field. */
   deadlineOf(field: Bytes): number | undefined {
+    const { packed } = this.object
+    if (packed !== null) return packedEditor.read(packed).has(field) ? 0 : undefined
     const value = this.fields.get(field)
     if (typeof value !== 'object') return value === undefined ? undefined : 0
     return this.checkLive(field, value) ? value.expireAtMs : undefined
@@ -124,6 +159,11 @@ export class Hash implements Collection {
 
   /** Sets a field, without a deadline. Returns true if it is new. */
   set(field: Bytes, value: Bytes): boolean {
+    const { packed } = this.object
+    if (packed !== null) {
+      const isNew = this.setPacked(packed, field, value)
+      if (isNew !== null) return isNew
+    }
     const { fields } = this
     if (!fields.find(field)) {
       fields.insert(field, value)
@@ -137,6 +177,8 @@ export class Hash implements Collection {
 
   /** Gives a field another value and keeps its deadline. */
   update(field: Bytes, value: Bytes): void {
+    const { packed } = this.object
+    if (packed !== null && this.setPacked(packed, field, value) !== null) return
     const { fields } = this
     if (!fields.find(field)) {
       fields.insert(field, value)
@@ -148,6 +190,8 @@ export class Hash implements Collection {
 
   /** Deletes a field. Returns false if it did not exist. The hash may be empty afterwards. */
   delete(field: Bytes): boolean {
+    const { packed } = this.object
+    if (packed !== null) return this.deletePacked(packed, field)
     const { fields } = this
     if (!fields.find(field)) return false
     const { value } = fields
@@ -201,6 +245,27 @@ export class Hash implements Collection {
     this.noteExpired(names)
     keyspace.changes = changes
     return count
+  }
+
+  /** Sets a field of a packed hash. Returns true if it is new; null if there is no room for it. */
+  private setPacked(packed: Bytes, field: Bytes, value: Bytes): boolean | null {
+    const { object } = this
+    packedEditor.open(packed)
+    const isFound = packedEditor.find(field)
+    const growth = isFound ? packedEditor.growthOf(value) : field.length + value.length + MAX_ELEMENT_HEAD_BYTES
+    if (growth > 0 && !object.mayGrow(growth)) return null
+    if (isFound) packedEditor.replaceField(value)
+    else packedEditor.insertField(field, value)
+    object.repack(packedEditor.close())
+    return !isFound
+  }
+
+  private deletePacked(packed: Bytes, field: Bytes): boolean {
+    packedEditor.open(packed)
+    if (!packedEditor.find(field)) return false
+    packedEditor.remove()
+    this.object.repack(packedEditor.close())
+    return true
   }
 
   /** Returns true if the field is live. Deletes an expired one, or leaves it hidden. */

@@ -32,6 +32,10 @@ export interface SearchOptions {
 export function searchList(list: List, value: Bytes, options: SearchOptions): number[] {
   if (options.count <= 0 || list.size === 0) return []
   const search = new ListSearch(list, value, options)
+  if (list.object.packed !== null) {
+    search.values(list.slice(0, list.size), 0)
+    return search.found
+  }
   search.node(list.elements.rootNode(), 0)
   list.isSearched = true
   return search.found
@@ -108,14 +112,19 @@ class ListSearch {
   }
 
   private leaf(leaf: TreeNode, before: number): void {
-    const { value, found } = this
     const values = leaf.values as Bytes[]
-    const first = Math.max(0, this.low - before)
-    const last = Math.min(values.length, this.high - before)
     if (leaf.filter === null && this.filtersLeft > 0 && leaf.pages !== null && values.length >= MIN_FILTERED_ELEMENTS) {
       this.filtersLeft--
       addFilter(leaf)
     }
+    this.values(values, before)
+  }
+
+  /** Searches values; `before` is the number of elements before them. */
+  values(values: readonly Bytes[], before: number): void {
+    const { value, found } = this
+    const first = Math.max(0, this.low - before)
+    const last = Math.min(values.length, this.high - before)
     if (this.isForward) {
       for (let i = values.indexOf(value, first); i >= 0 && i < last && !this.isDone; i = values.indexOf(value, i + 1)) {
         if (this.skip > 0) this.skip--

@@ -11,6 +11,8 @@ import { BYTES_VALUES, type Layout } from '../tree/node.ts'
 import type { TreeObject } from '../tree/object.ts'
 import type { Tree } from '../tree/tree.ts'
 import type { Collection } from './collection.ts'
+import { type ElementCursor, PackedCursor } from './packed-cursor.ts'
+import { MAX_ELEMENT_HEAD_BYTES, packedEditor, packedHeadBytes, packedSize } from './packed-editor.ts'
 
 /** The values of `TreeObject.encoding`. On disk: never renumber. */
 const LISTPACK = 0
@@ -40,19 +42,27 @@ export type ListEnd = 'left' | 'right'
 export class List implements Collection {
   static readonly kind = KIND_LIST
   static readonly layouts: readonly Layout[] = [{ isKeyed: false, values: BYTES_VALUES }]
-  readonly kind = KIND_LIST
+  static readonly firstUnpacked = QUICKLIST
   readonly object: TreeObject
-  readonly elements: Tree
   /** True once the list has been searched for a value: the next search leaves filters. */
   isSearched = false
 
   constructor(object: TreeObject, _header: Bytes) {
     this.object = object
-    this.elements = object.tree(0)
+  }
+
+  get kind(): number {
+    return KIND_LIST
+  }
+
+  /** The tree of the elements. Makes a packed list inline. */
+  get elements(): Tree {
+    return this.object.tree(0)
   }
 
   get size(): number {
-    return this.elements.count
+    const { packed } = this.object
+    return packed === null ? this.elements.count : packedSize(packed)
   }
 
   get encodingName(): Bytes {
@@ -60,12 +70,26 @@ export class List implements Collection {
   }
 
   at(index: number): Bytes {
-    return this.elements.valueAt(index) as Bytes
+    const { packed } = this.object
+    if (packed === null) return this.elements.valueAt(index) as Bytes
+    packedEditor.open(packed)
+    packedEditor.seek(index)
+    return packedEditor.key
+  }
+
+  /** Returns a cursor over the elements, which starts with this index. */
+  cursor(index = 0, direction: 'forward' | 'backward' = 'forward'): ElementCursor {
+    const { packed } = this.object
+    if (packed === null) return this.elements.cursor(index, direction)
+    const elements = packedEditor.read(packed).keys()
+    return new PackedCursor(elements, elements, index, direction)
   }
 
   /** Returns the elements from `from` to before `to`. */
   slice(from: number, to: number): Bytes[] {
     if (from >= to) return []
+    const { packed } = this.object
+    if (packed !== null) return packedEditor.read(packed).slice(from, to)
     const { elements } = this
     elements.seek(from)
     const leaf = elements.leaf
@@ -76,23 +100,46 @@ export class List implements Collection {
   }
 
   push(end: ListEnd, value: Bytes, limits: ListLimits): void {
-    this.insert(end === 'left' ? 0 : this.elements.count, value, limits)
+    this.insert(end === 'left' ? 0 : this.size, value, limits)
   }
 
   insert(index: number, value: Bytes, limits: ListLimits): void {
-    const { elements, object } = this
-    elements.seek(index)
-    elements.leaf?.filter?.add(value)
-    elements.insert('', value)
+    const { object } = this
+    const { packed } = object
+    if (packed === null || !object.mayGrow(value.length + MAX_ELEMENT_HEAD_BYTES)) this.insertInTree(index, value)
+    else {
+      packedEditor.open(packed)
+      packedEditor.seek(index)
+      packedEditor.insert(value)
+      object.repack(packedEditor.close())
+    }
     if (object.encoding === LISTPACK) this.leaveListpackIfLarge(limits)
   }
 
+  private insertInTree(index: number, value: Bytes): void {
+    const { elements } = this
+    elements.seek(index)
+    elements.leaf?.filter?.add(value)
+    elements.insert('', value)
+  }
+
   pop(end: ListEnd, limits: ListLimits): Bytes {
+    const { packed } = this.object
+    if (packed !== null) return this.popPacked(packed, end)
     const { elements } = this
     elements.seek(end === 'left' ? 0 : elements.count - 1)
     const value = elements.value as Bytes
     elements.remove()
     this.becomeListpackIfSmall(limits)
+    return value
+  }
+
+  private popPacked(packed: Bytes, end: ListEnd): Bytes {
+    packedEditor.open(packed)
+    packedEditor.seek(end === 'left' ? 0 : packedEditor.size - 1)
+    const value = packedEditor.key
+    packedEditor.remove()
+    this.object.repack(packedEditor.close())
     return value
   }
 
@@ -108,16 +155,42 @@ export class List implements Collection {
   }
 
   set(index: number, value: Bytes, limits: ListLimits): void {
-    const { elements, object } = this
-    elements.seek(index)
-    elements.leaf?.filter?.add(value)
-    elements.replace(value)
+    const { object } = this
+    const { packed } = object
+    if (packed === null || !this.setPacked(packed, index, value)) this.setInTree(index, value)
     if (object.encoding === LISTPACK) this.leaveListpackIfLarge(limits)
     else this.becomeListpackIfSmall(limits)
   }
 
+  private setInTree(index: number, value: Bytes): void {
+    const { elements } = this
+    elements.seek(index)
+    elements.leaf?.filter?.add(value)
+    elements.replace(value)
+  }
+
+  /** Replaces an element of a packed list. Returns false if the list would be too large. */
+  private setPacked(packed: Bytes, index: number, value: Bytes): boolean {
+    const { object } = this
+    packedEditor.open(packed)
+    packedEditor.seek(index)
+    const growth = packedEditor.growthOf(value)
+    if (growth > 0 && !object.mayGrow(growth + MAX_ELEMENT_HEAD_BYTES)) return false
+    packedEditor.replaceElement(value)
+    object.repack(packedEditor.close())
+    return true
+  }
+
   removeRange(from: number, to: number, limits: ListLimits): void {
     if (from >= to) return
+    const { packed } = this.object
+    if (packed !== null) {
+      packedEditor.open(packed)
+      packedEditor.seek(from)
+      packedEditor.remove(to - from)
+      this.object.repack(packedEditor.close())
+      return
+    }
     this.elements.removeRange(from, to)
     this.becomeListpackIfSmall(limits)
   }
@@ -137,7 +210,10 @@ export class List implements Collection {
 
   /** Called after a change that may have made the list too large for a listpack. */
   private leaveListpackIfLarge(limits: ListLimits): void {
-    if (!this.fits(limits.number('list-max-listpack-size'), 1)) this.object.encoding = QUICKLIST
+    const { object } = this
+    if (this.fits(limits.number('list-max-listpack-size'), 1)) return
+    if (object.packed !== null) object.unpack()
+    object.encoding = QUICKLIST
   }
 
   /**
@@ -150,7 +226,7 @@ export class List implements Collection {
 
   /** True if the list takes at most 1/`divisor` of a listpack's limit. */
   private fits(limit: number, divisor: number): boolean {
-    const { count } = this.elements
+    const { size: count } = this
     const isCounted = limit >= 0
     const most = isCounted ? SAFETY_BYTES : KIBIBYTE << Math.min(1 - limit, 6)
     if (isCounted && count > Math.trunc(Math.max(limit, 1) / divisor)) return false
@@ -162,6 +238,8 @@ export class List implements Collection {
    * True if the elements take at most this many bytes. Reads no page after the limit is exceeded.
    */
   private isAtMost(bytes: number): boolean {
+    const { packed } = this.object
+    if (packed !== null) return packed.length - packedHeadBytes(this.size) <= bytes
     const { elements } = this
     const root = elements.rootNode()
     if (root.level === 0) return root.encodedBytes <= bytes

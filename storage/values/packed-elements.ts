@@ -3,10 +3,10 @@
  * values/collection.ts and tree/page-codec.ts have the grammar. Only the first tree is read: fields
  * and values, elements of a list, members, members and scores.
  */
-import { assert } from '../../base/assert.ts'
+import { assert, at } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { FLAGS_AT, FORM_AT, FORM_PAGES, HEADER_INLINE_AT, KIND_AT, readUint64 } from '../records/records.ts'
-import { BYTES_VALUES, FIELD_VALUES, SCORE_VALUES } from '../tree/node.ts'
+import { BYTES_VALUES, FIELD_VALUES, type Layout, NO_VALUES, SCORE_VALUES, type TreeValue } from '../tree/node.ts'
 
 // hot: reads of packed collections run here, once for each byte or element
 
@@ -83,6 +83,45 @@ export class PackedElements {
     return values
   }
 
+  /** Returns all keys in order; of a list, its elements. */
+  keys(): Bytes[] {
+    const keys: Bytes[] = []
+    this.position = this.start
+    for (let left = this.size; left > 0; left--) {
+      const length = this.varint()
+      keys.push(this.bytes.latin1Slice(this.position, this.position + length))
+      this.position += length
+    }
+    return keys
+  }
+
+  /** Returns all values, of a set none. REQUIRES: `keys` came before, and there are keys. */
+  values(): TreeValue[] {
+    const values: TreeValue[] = []
+    const kind = this.layout >> VALUES_SHIFT
+    if (kind === NO_VALUES) return values
+    const isScored = kind === SCORE_VALUES
+    for (let left = this.size; left > 0; left--) {
+      if (isScored) {
+        values.push(this.bytes.readDoubleLE(this.position))
+        this.position += SCORE_BYTES
+        continue
+      }
+      const length = this.varint() >>> 1
+      values.push(this.bytes.latin1Slice(this.position, this.position + length))
+      this.position += length
+    }
+    return values
+  }
+
+  /** The offset of the second tree of a sorted set. */
+  get secondTreeAt(): number {
+    assert(this.layout === (KEYED | (SCORE_VALUES << VALUES_SHIFT)), 'only a sorted set has a second tree')
+    this.position = this.start
+    for (let left = this.size; left > 0; left--) this.skipBytes()
+    return this.position + this.size * SCORE_BYTES
+  }
+
   private indexOf(key: Bytes): number {
     const { bytes, size } = this
     const wanted = key.length
@@ -138,4 +177,51 @@ export function inlineTreeAt(buffer: Buffer, start: number, kind: number, nowMs:
   }
   const isWhole = buffer[payload + FORM_AT] !== FORM_PAGES && buffer[payload + HEADER_INLINE_AT] === 0
   return isWhole ? payload + HEADER_INLINE_AT + 2 : -1
+}
+
+/** True if bytes are `count` inline trees of these layouts, from an offset to their end. */
+export function isWholePacked(bytes: Buffer, from: number, layouts: readonly Layout[], count: number): boolean {
+  if (bytes[from] !== count) return false
+  let offset = from + 1
+  for (let index = 0; index < count; index++) {
+    const { isKeyed, values } = at(layouts, index)
+    if (bytes[offset] !== 0 || bytes[offset + 1] !== ((isKeyed ? KEYED : 0) | (values << VALUES_SHIFT))) return false
+    offset = endOfTree(bytes, offset + 2, values)
+    if (offset < 0) return false
+  }
+  return offset === bytes.length
+}
+
+/** The read position of `isWholePacked`. */
+let position = 0
+
+/** Returns the offset after a tree's elements, or -1 if they are cut short. */
+function endOfTree(bytes: Buffer, from: number, values: number): number {
+  position = from
+  const size = readLength(bytes)
+  if (size < 0 || !skipContents(bytes, size, 0)) return -1
+  if (values === FIELD_VALUES && !skipContents(bytes, size, 1)) return -1
+  return values === SCORE_VALUES ? position + size * SCORE_BYTES : position
+}
+
+/** Passes contents with their lengths, which are shifted. Returns false if they are cut short. */
+function skipContents(bytes: Buffer, count: number, shift: 0 | 1): boolean {
+  for (let left = count; left > 0; left--) {
+    const length = readLength(bytes)
+    if (length < 0 || (length & shift) !== 0) return false
+    position += length >> shift
+  }
+  return position <= bytes.length
+}
+
+/** Reads a varint of up to three bytes; -1 if it is cut short or longer. */
+function readLength(bytes: Buffer): number {
+  let value = 0
+  for (let shift = 0; shift < 21; shift += 7) {
+    const byte = bytes[position++]
+    if (byte === undefined) return -1
+    value |= (byte & 0x7f) << shift
+    if (byte < 0x80) return value
+  }
+  return -1
 }

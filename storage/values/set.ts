@@ -11,6 +11,8 @@ import { type Layout, NO_VALUES } from '../tree/node.ts'
 import type { TreeObject } from '../tree/object.ts'
 import type { Tree } from '../tree/tree.ts'
 import type { Collection } from './collection.ts'
+import { type ElementCursor, PackedCursor } from './packed-cursor.ts'
+import { MAX_ELEMENT_HEAD_BYTES, packedEditor, packedSize } from './packed-editor.ts'
 
 /** The values of `TreeObject.encoding`. On disk: never renumber. */
 const INTSET = 0
@@ -36,17 +38,25 @@ export interface SetLimits {
 export class SetValue implements Collection {
   static readonly kind = KIND_SET
   static readonly layouts: readonly Layout[] = [{ isKeyed: true, values: NO_VALUES }]
-  readonly kind = KIND_SET
+  static readonly firstUnpacked = HASHTABLE
   readonly object: TreeObject
-  readonly members: Tree
 
   constructor(object: TreeObject, _header: Bytes) {
     this.object = object
-    this.members = object.tree(0)
+  }
+
+  get kind(): number {
+    return KIND_SET
+  }
+
+  /** The tree of the members. Makes a packed set inline. */
+  get members(): Tree {
+    return this.object.tree(0)
   }
 
   get size(): number {
-    return this.members.count
+    const { packed } = this.object
+    return packed === null ? this.members.count : packedSize(packed)
   }
 
   get encodingName(): Bytes {
@@ -54,37 +64,96 @@ export class SetValue implements Collection {
   }
 
   has(member: Bytes): boolean {
-    return this.members.find(member)
+    const { packed } = this.object
+    return packed === null ? this.members.find(member) : packedEditor.read(packed).has(member)
+  }
+
+  /** Returns a cursor over the members in order, which starts with this rank. */
+  cursor(rank = 0, direction: 'forward' | 'backward' = 'forward'): ElementCursor {
+    const { packed } = this.object
+    if (packed === null) return this.members.cursor(rank, direction)
+    return new PackedCursor(packedEditor.read(packed).keys(), undefined, rank, direction)
+  }
+
+  /** Returns the member of a rank. */
+  memberAt(rank: number): Bytes {
+    const { packed } = this.object
+    if (packed === null) return this.members.keyAt(rank)
+    packedEditor.open(packed)
+    packedEditor.seek(rank)
+    return packedEditor.key
   }
 
   /** Adds a member. Returns true if it is new. */
   add(member: Bytes, limits: SetLimits): boolean {
-    const { members, object } = this
+    const { packed } = this.object
+    if (packed !== null) {
+      const isNew = this.addPacked(packed, member, limits)
+      if (isNew !== null) return isNew
+    }
+    const { members } = this
     if (members.find(member)) return false
     members.insert(member)
-    if (object.encoding !== HASHTABLE) object.encoding = this.grownBy(member, limits)
+    this.noteAdded(member, limits)
     return true
   }
 
   /** Adds a member that comes after all others. */
   append(member: Bytes, limits: SetLimits): void {
-    const { members, object } = this
-    members.append(member)
-    if (object.encoding !== HASHTABLE) object.encoding = this.grownBy(member, limits)
+    this.members.append(member)
+    this.noteAdded(member, limits)
   }
 
   /** Deletes a member. Returns false if it did not exist. */
   delete(member: Bytes): boolean {
-    return this.members.delete(member)
+    const { packed } = this.object
+    if (packed === null) return this.members.delete(member)
+    packedEditor.open(packed)
+    if (!packedEditor.find(member)) return false
+    packedEditor.remove()
+    this.object.repack(packedEditor.close())
+    return true
   }
 
   /** Removes and returns the member of a rank. */
   takeAt(rank: number): Bytes {
+    const { packed } = this.object
+    if (packed !== null) return this.takePacked(packed, rank)
     const { members } = this
     members.seek(rank)
     const { key } = members
     members.remove()
     return key
+  }
+
+  /** Adds to a packed set. Returns true if the member is new; null if there is no room for it. */
+  private addPacked(packed: Bytes, member: Bytes, limits: SetLimits): boolean | null {
+    const { object } = this
+    packedEditor.open(packed)
+    if (packedEditor.find(member)) return false
+    if (!object.mayGrow(member.length + MAX_ELEMENT_HEAD_BYTES)) return null
+    packedEditor.insert(member)
+    object.repack(packedEditor.close())
+    this.noteAdded(member, limits)
+    return true
+  }
+
+  private takePacked(packed: Bytes, rank: number): Bytes {
+    packedEditor.open(packed)
+    packedEditor.seek(rank)
+    const { key } = packedEditor
+    packedEditor.remove()
+    this.object.repack(packedEditor.close())
+    return key
+  }
+
+  /** Updates the encoding after a member has been added. */
+  private noteAdded(member: Bytes, limits: SetLimits): void {
+    const { object } = this
+    if (object.encoding === HASHTABLE) return
+    const encoding = this.grownBy(member, limits)
+    if (encoding === HASHTABLE && object.packed !== null) object.unpack()
+    object.encoding = encoding
   }
 
   /** Returns the encoding after a member has been added. */
@@ -99,7 +168,7 @@ export class SetValue implements Collection {
 
   private longest(): number {
     let bytes = 0
-    for (const cursor = this.members.cursor(0); cursor.next(); ) bytes = Math.max(bytes, cursor.key.length)
+    for (const cursor = this.cursor(); cursor.next(); ) bytes = Math.max(bytes, cursor.key.length)
     return bytes
   }
 }

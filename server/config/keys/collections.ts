@@ -1,7 +1,8 @@
 /**
- * Configuration keys of collections and of their payloads. All collections are trees here. As in
- * Redis, these keys decide the answer of OBJECT ENCODING, where XTRIM ~ trims, and the form of a
- * value in DUMP. They also decide when SSCAN, HSCAN and ZSCAN return everything at once.
+ * Configuration keys of collections and of their payloads. A collection within these limits that
+ * takes at most 2 KiB is kept packed, as one string of bytes; others are trees. As in Redis, the
+ * keys decide the answer of OBJECT ENCODING, where XTRIM ~ trims, and the form of a value in DUMP.
+ * They also decide when SSCAN, HSCAN and ZSCAN return everything at once.
  */
 import type { Bytes } from '../../../base/bytes.ts'
 import type { KeyOfRow } from '../key.ts'
@@ -12,23 +13,29 @@ type CollectionRow = readonly [name: Bytes, kind: Kind, initial: Bytes, help: st
 const count = integer(0, MAX_INT64)
 
 const ROWS = [
-  ['hash-max-listpack-entries', count, '512', 'hashes with at most this many fields report encoding listpack', 'hash-max-ziplist-entries'],
+  [
+    'hash-max-listpack-entries',
+    count,
+    '512',
+    'hashes with at most this many fields report encoding listpack, packed up to 2 kb',
+    'hash-max-ziplist-entries',
+  ],
   ['hash-max-listpack-value', memory(0), '64', 'and only if none of their fields and values is longer than this', 'hash-max-ziplist-value'],
   [
     'list-max-listpack-size',
     integer(-(2 ** 31), MAX_INT32),
     '-2',
-    'lists with at most this many elements report encoding listpack; -1 to -5 mean 4, 8, 16, 32 and 64 kb instead',
+    'lists with at most this many elements report encoding listpack, packed up to 2 kb; -1 to -5 mean 4, 8, 16, 32 and 64 kb instead',
     'list-max-ziplist-size',
   ],
-  ['set-max-intset-entries', count, '512', 'sets with at most this many integers report encoding intset'],
-  ['set-max-listpack-entries', count, '128', 'sets with at most this many members report encoding listpack'],
+  ['set-max-intset-entries', count, '512', 'sets with at most this many integers report encoding intset, packed up to 2 kb'],
+  ['set-max-listpack-entries', count, '128', 'sets with at most this many members report encoding listpack, packed up to 2 kb'],
   ['set-max-listpack-value', memory(0), '64', 'and only if none of their members is longer than this'],
   [
     'zset-max-listpack-entries',
     count,
     '128',
-    'sorted sets with at most this many members report encoding listpack',
+    'sorted sets with at most this many members report encoding listpack, packed up to 2 kb',
     'zset-max-ziplist-entries',
   ],
   ['zset-max-listpack-value', memory(0), '64', 'and only if none of their members is longer than this', 'zset-max-ziplist-value'],

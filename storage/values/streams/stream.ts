@@ -27,6 +27,7 @@ export class Stream {
     { isKeyed: true, values: BYTES_VALUES },
     { isKeyed: true, values: BYTES_VALUES },
   ]
+  static readonly firstUnpacked = 0
   readonly kind = KIND_STREAM
   readonly object: TreeObject
   readonly entries: Tree

@@ -27,15 +27,20 @@ function elementsOf(tree: Tree): Element[] {
 
 /** The whole content of a collection as text. */
 export function collectionText(value: Collection): Bytes {
-  const trees = value.object.trees.map((tree) => (tree === undefined ? [] : elementsOf(tree)))
+  const trees = treesOf(value.object).map((tree) => (tree === undefined ? [] : elementsOf(tree)))
   while (trees.at(-1)?.length === 0) trees.pop()
   const numbers = (_name: string, each: unknown) => (typeof each === 'number' ? String(each) : each)
   return JSON.stringify([value.kind, value.encodeHeader?.() ?? '', trees], numbers)
 }
 
+/** The trees of an object; those of a copy if it is packed, so that it stays packed. */
+function treesOf(object: TreeObject): readonly (Tree | undefined)[] {
+  return object.packed === null ? object.trees : object.copyFor(object.db).trees
+}
+
 /** The resident pages of an object. */
-export function residentNodes({ pages, trees }: TreeObject): TreeNode[] {
-  return pages === null ? [] : nodesBelow(trees.map((tree) => tree?.root ?? 0))
+export function residentNodes({ pages, madeTrees }: TreeObject): TreeNode[] {
+  return pages === null ? [] : nodesBelow(madeTrees.map((tree) => tree?.root ?? 0))
 }
 
 /** The resident nodes among these and below them. */
