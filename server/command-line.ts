@@ -5,12 +5,15 @@
  *   haypile check DIR [--cut | --new-identity]         verify a data directory, its server stopped
  *   haypile import SOURCE (--dir DIR | --to URL)       bring in the data of a Redis or haypile
  *   haypile export FILE (--dir DIR | --from URL)       write the data of a server to a file
- *   haypile help [all | check | import | export], --help, --version
+ *   haypile coordinator --etcd URL,...                 keep the map of a cluster
+ *   haypile cluster ACTION --etcd URL,...              create, show and change a cluster
+ *   haypile help [all | check | import ...], --help, --version
  *
  * Exit statuses are in docs/command-line.md.
  */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { Repair } from '../storage/check/check.ts'
+import { addCluster, addCoordinator, type ClusterActions } from './cluster-words.ts'
 import { Config } from './config/config.ts'
 import { ConfigError, type Item } from './config/file.ts'
 import { separatedFlags } from './config/flags.ts'
@@ -23,9 +26,9 @@ import { machineOfProgram } from './process/heap.ts'
 /** The command line or the configuration is wrong. */
 const USAGE_STATUS = 2
 /** The subcommands beside serving; configuration keys are not for them. */
-const TOOLS: readonly string[] = ['check', 'import', 'export']
+const TOOLS: readonly string[] = ['check', 'import', 'export', 'coordinator', 'cluster']
 
-export interface CommandLineActions {
+export interface CommandLineActions extends ClusterActions {
   readonly version: string
   /** Starts a server. The caller reports its errors. */
   start(config: Config): Promise<void>
@@ -66,16 +69,17 @@ export async function runCommandLine(words: readonly string[], actions: CommandL
   const setStatus = (status: number) => {
     exitCode = status
   }
-  const check = addCheck(program, flags, actions, setStatus)
-  const importer = addImport(program, flags, actions, setStatus)
-  const exporter = addExport(program, flags, actions, setStatus)
+  const tools: Readonly<Record<string, Command>> = {
+    check: addCheck(program, flags, actions, setStatus),
+    import: addImport(program, flags, actions, setStatus),
+    export: addExport(program, flags, actions, setStatus),
+    coordinator: addCoordinator(program, actions, setStatus),
+    cluster: addCluster(program, actions, setStatus),
+  }
   try {
     const topic = isTool ? undefined : helpTopic(plain)
     if (topic === undefined) await program.parseAsync(plain, { from: 'user' })
-    else if (topic === 'check') output.out(check.helpInformation())
-    else if (topic === 'import') output.out(importer.helpInformation())
-    else if (topic === 'export') output.out(exporter.helpInformation())
-    else output.out(topic === 'all' ? fullHelp(machine) : shortHelp(machine))
+    else output.out(tools[topic]?.helpInformation() ?? (topic === 'all' ? fullHelp(machine) : shortHelp(machine)))
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_STATUS
     if (!(error instanceof ConfigError)) throw error

@@ -7,11 +7,11 @@ import { errorText } from '../base/error-text.ts'
 import { HAYPILE_VERSION } from '../commands/contract/version.ts'
 import { runCheck } from './check-command.ts'
 import { type CommandLineActions, runCommandLine } from './command-line.ts'
-import type { Config } from './config/config.ts'
+import { Config } from './config/config.ts'
 import { logIneffective } from './config/warnings.ts'
 import type { ExchangeOutput } from './exchange/import-command.ts'
 import { createLogger, type Logger } from './logging/log.ts'
-import { collectSooner, fitCacheToHeap, logSmallDefault, restartIfHeapIsSmall } from './process/heap.ts'
+import { collectSooner, fitCacheToHeap, logSmallDefault, machineOfProgram, restartIfHeapIsSmall } from './process/heap.ts'
 import { followProcessTitle } from './process/title.ts'
 import { banner, hasColours, wantsBanner } from './terminal.ts'
 
@@ -105,6 +105,23 @@ const exportPrivately: CommandLineActions['export'] = async (file, options) => {
   return runExport(file, options, processOutput)
 }
 
+/** The words of AUTH for the nodes of a cluster, as redis-cli takes them. */
+function nodeCredentials(): readonly string[] {
+  const { REDISCLI_AUTH: password = '' } = process.env
+  return password === '' ? [] : [password]
+}
+
+const coordinate: CommandLineActions['coordinator'] = async (place) => {
+  const { runCoordinator } = await import('./coordinator/coordinator-command.ts')
+  const log = openLog(new Config({ machine: machineOfProgram() }))
+  return runCoordinator({ ...place, credentials: nodeCredentials() }, log)
+}
+
+const operate: CommandLineActions['cluster'] = async (place, request, output) => {
+  const { runCluster } = await import('./coordinator/cluster-command.ts')
+  return runCluster({ ...place, credentials: nodeCredentials() }, request, output === 'json', processOutput)
+}
+
 const processOutput: ExchangeOutput = {
   out: (text) => process.stdout.write(text),
   error: (text) => process.stderr.write(text),
@@ -126,5 +143,7 @@ const status = await runCommandLine(process.argv.slice(2), {
   check: checkPrivately,
   import: importPrivately,
   export: exportPrivately,
+  coordinator: coordinate,
+  cluster: operate,
 })
 if (status !== 0) process.exitCode = status

@@ -162,7 +162,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   server: folder(
     "The program and the embedded server; its parts assembled, a node's life; start with `node`, `assemble`",
     'base commands commands/acl commands/contract commands/execution commands/functions commands/pubsub ' +
-      'commands/scripting server/config server/exchange server/exchange/targets server/info server/logging server/loop server/metrics server/network ' +
+      'commands/scripting server/cluster-map server/config server/coordinator server/exchange server/exchange/targets server/info server/logging server/loop server/metrics server/network ' +
       'server/process server/threads server/wiring storage storage/check storage/records',
   ),
   'server/cluster-map': folder('The map of a cluster: its text, its keys in etcd, the reports of nodes', ''),
@@ -171,6 +171,10 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base commands/contract commands/parsing replication/protocol server/config/keys server/process storage storage/keyspace',
   ),
   'server/config/keys': folder('Every configuration key, by subject', 'base server/cluster-map server/config server/etcd server/process'),
+  'server/coordinator': folder(
+    '`haypile coordinator` and `haypile cluster`: elections, failover, the map; start with `coordinator`',
+    'base server/cluster-map server/etcd storage/binlog',
+  ),
   'server/etcd': folder('A client of etcd: keys, transactions, leases, watches over its JSON gateway; start with `etcd`', 'base'),
   'server/exchange': folder(
     '`haypile import` and `haypile export`: their words, progress and reports; start with `parts`',

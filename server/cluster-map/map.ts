@@ -11,22 +11,22 @@
  */
 
 /** Hash slots of a cluster, as in Redis. */
-const SLOT_COUNT = 16_384
+export const SLOT_COUNT = 16_384
 const FORMAT = 1
 const MAX_NODES = 1000
 const MAX_TEXT_LENGTH = 1024 * 1024
 const MAX_HOST_LENGTH = 255
 
-interface MapNode {
+export interface MapNode {
   readonly id: string
   readonly host: string
   readonly port: number
 }
 
 /** The first and the last slot. */
-type SlotRange = readonly [number, number]
+export type SlotRange = readonly [number, number]
 
-interface MapShard {
+export interface MapShard {
   readonly master: MapNode
   readonly replicas: readonly MapNode[]
   /** In ascending order, without overlap. */
@@ -80,7 +80,7 @@ export function mapOf(text: string): ClusterMap {
 }
 
 /** Throws MapError if two entries of a map contradict each other. */
-function requireConsistent({ shards }: ClusterMap): void {
+export function requireConsistent({ shards }: ClusterMap): void {
   const nodes = shards.flatMap((shard) => nodesOf(shard))
   if (nodes.length > MAX_NODES) throw new MapError(`a map has at most ${MAX_NODES} nodes`)
   requireDistinct(
@@ -106,7 +106,7 @@ function requireDistinct(words: readonly string[], what: string): void {
   }
 }
 
-const nodesOf = ({ master, replicas }: MapShard): readonly MapNode[] => [master, ...replicas]
+export const nodesOf = ({ master, replicas }: MapShard): readonly MapNode[] => [master, ...replicas]
 
 /** The place of a node in the map. */
 export interface NodePlace {
@@ -133,7 +133,7 @@ export function setNodesText({ shards }: ClusterMap): string {
   return lines.join('\n')
 }
 
-const rangeText = ([first, last]: SlotRange): string => (first === last ? String(first) : `${first}-${last}`)
+export const rangeText = ([first, last]: SlotRange): string => (first === last ? String(first) : `${first}-${last}`)
 
 function shardOf(value: unknown): MapShard {
   const { master, replicas, slots, handover } = fieldsOf(value, 'a shard')
@@ -159,7 +159,7 @@ function nodeOf(value: unknown): MapNode {
 }
 
 /** Returns a host name or address. Throws MapError. */
-function requireHost(host: unknown): string {
+export function requireHost(host: unknown): string {
   if (typeof host !== 'string' || host.length > MAX_HOST_LENGTH || !/^[A-Za-z0-9:._%-]+$/.test(host))
     throw new MapError('a host is no name or address')
   return host

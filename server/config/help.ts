@@ -25,7 +25,9 @@ const USAGE = `Usage: haypile [file] [--name value ...]              serve; flag
        haypile check DIR [--cut | --new-identity]     verify a data directory that no server has open
        haypile import SOURCE (--dir DIR | --to URL)   bring in the data of a Redis or a haypile
        haypile export FILE (--dir DIR | --from URL)   write the data of a server to a file for Redis
-       haypile help [all | check | import | export]   this help, every configuration key, a subcommand
+       haypile coordinator --etcd URL,...             keep the map of a cluster, replace masters that fail
+       haypile cluster ACTION --etcd URL,...          create, show and change a cluster
+       haypile help [all | check | import ...]        this help, every configuration key, a subcommand
        haypile --version
 
 A Redis-compatible key-value server with its data on disk.

@@ -41,6 +41,11 @@ const NOT_RUN: Readonly<Record<string, string>> = {
     'examples: test/interop/exchange/exchange.test.ts imports and exports',
   '{"db":0,"key":"user:1","type":"hash","value":[["name","Ada"],["visits","3",1893456000000]],"expireAt":1893456000000}':
     'the form of a line: test/server/exchange/json-lines.test.ts',
+  'haypile coordinator --etcd http://10.0.0.1:2379,http://10.0.0.2:2379,http://10.0.0.3:2379 --cluster shop':
+    'examples: test/interop/cluster/faults.test.ts runs these commands',
+  'haypile cluster create 10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379 --replicas 2 --etcd http://10.0.0.1:2379 --cluster shop':
+    'examples: test/interop/cluster/faults.test.ts runs these commands',
+  'map 1, coordinator control-1:4711': 'the form of an answer: test/interop/cluster/faults.test.ts',
   '{"entries":[["1-1",["field","value"]]],"lastId":"1-1","maxDeletedId":"0-0","entriesAdded":1,':
     'the form of a stream: test/server/exchange/json-lines.test.ts',
   'haypile export ./dump.rdb --dir ./data': 'examples: test/interop/exchange/exchange.test.ts imports and exports',
@@ -119,8 +124,16 @@ test('the example of a command is copied from a source', () => {
 })
 
 /** Commands that sentences name without their required arguments. */
-const NAMED_ONLY = new Set(['ready', 'check', 'import', 'import SOURCE', 'export', 'export FILE'])
-const ACTIONS = { version: '1', start: async () => {}, check: async () => 0, import: async () => 0, export: async () => 0 }
+const NAMED_ONLY = new Set(['ready', 'check', 'import', 'import SOURCE', 'export', 'export FILE', 'coordinator', 'cluster'])
+const ACTIONS = {
+  version: '1',
+  start: async () => {},
+  check: async () => 0,
+  import: async () => 0,
+  export: async () => 0,
+  coordinator: async () => 0,
+  cluster: async () => 0,
+}
 
 test('the commands named inside of sentences exist', async () => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> }

@@ -30,6 +30,14 @@ async function run(...words: string[]) {
       imported = { file, ...options }
       return 5
     },
+    coordinator: async (place) => {
+      imported = place
+      return 6
+    },
+    cluster: async (place, request, output) => {
+      imported = { ...place, request, output }
+      return 7
+    },
     output: {
       out(text) {
         out += text
@@ -236,6 +244,25 @@ test('export takes its file, its directory, a format and a version', async () =>
 
 test('version prints the version', async () => {
   assert.is((await run('--version')).out, 'haypile 1.2.3\n')
+})
+
+test('a coordinator and the actions of a cluster take the place of the cluster', async () => {
+  const coordinator = await run('coordinator', '--etcd', 'http://a:1', '--cluster', 'shop')
+  assert.equal([coordinator.exitCode, coordinator.imported], [6, { etcd: 'http://a:1', cluster: 'shop' }])
+  const created = await run('cluster', 'create', 'a:1', 'b:2', '--replicas', '0', '--etcd', 'http://a:1', '--json')
+  const request = { action: 'create', nodes: ['a:1', 'b:2'], replicas: 0 }
+  assert.equal([created.exitCode, created.imported], [7, { etcd: 'http://a:1', cluster: 'haypile', request, output: 'json' }])
+  const added = await run('cluster', 'add-replica', 'b:2', 'a:1', '--etcd', 'http://a:1')
+  assert.equal((added.imported as { request: object }).request, { action: 'add-replica', node: 'b:2', of: 'a:1' })
+  for (const words of [
+    ['coordinator'],
+    ['cluster'],
+    ['cluster', 'status'],
+    ['cluster', 'status', '--etcd', 'http://a:1', '--cluster', 'a/b'],
+    ['cluster', 'create', '--etcd', 'http://a:1'],
+    ['cluster', 'grow', '--etcd', 'http://a:1'],
+  ])
+    assert.is((await run(...words)).exitCode, 2, words.join(' '))
 })
 
 test.run()
