@@ -123,9 +123,13 @@ const READ_ACCESS: readonly KeyAccess[] = ['RO', 'access']
 const OVERWRITE_ACCESS: readonly KeyAccess[] = ['OW', 'update']
 const READ_WRITE_ACCESS: readonly KeyAccess[] = ['RW', 'access', 'update']
 
+/** The options of SET that give the key a deadline. */
+const DEADLINE_OPTIONS = ['pxat', 'ex', 'px', 'exat'] as const
+
 /** True if a request sets its keys whatever they were: it reads nothing of them. */
-export function overwritesBlindly({ name }: Command, { length }: readonly Bytes[]): boolean {
-  return (name === 'set' && length === 3) || name === 'mset'
+export function overwritesBlindly({ name }: Command, args: readonly Bytes[]): boolean {
+  if (name === 'set') return args.length === 3 || (args.length === 5 && DEADLINE_OPTIONS.some((option) => isToken(args[3], option)))
+  return name === 'mset' || name === 'setex' || name === 'psetex'
 }
 
 /** SET also reads its key if GET is given. */

@@ -60,6 +60,10 @@ function setWithOptions(context: Context, args: Args): Reply {
   const { condition, mustReturnOld: get, expiry } = setOptionsOf(context, args)
   const { db } = context
   const [, key, value] = args
+  if (condition === null && !get && typeof expiry === 'number') {
+    setUntil(context, key, value, expiry)
+    return OK
+  }
   const entry = get ? db.read(key) : db.find(key)
   const before = get && entry !== undefined ? stringReply(requireString(entry)) : null
   if (condition === (entry === undefined ? 'xx' : 'nx')) return before
@@ -86,8 +90,9 @@ function setUntil(context: Context, key: Bytes, value: Bytes, deadlineMs: number
     context.notify(EVENT_EXPIRED, 'expired', key)
     return
   }
-  const entry = db.find(key)
-  if (entry === undefined) db.setDeadline(db.create(key, value), deadlineMs)
+  // Only LevelDB knows if an unknown key exists, and the command need not know.
+  const entry = db.isUnknown(key) ? undefined : db.find(key)
+  if (entry === undefined) db.setDeadline(db.set(key, value), deadlineMs)
   else {
     db.replace(entry, value)
     db.setDeadline(entry, deadlineMs)

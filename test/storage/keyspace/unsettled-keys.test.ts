@@ -49,6 +49,40 @@ test('SET and MSET of keys on disk read nothing, and DBSIZE counts each key once
   await checkStored(engine.disk.kill(() => 0).records)
 })
 
+test('SET with a deadline, SETEX and PSETEX of keys on disk read nothing, also in a pipeline and in a replay', async () => {
+  const volatile = Array.from({ length: 30 }, (_, i): Bytes[] => ['SET', `v${i}`, 'old', 'PX', '900000'])
+  const engine = await coldEngine([...sets(50), ...volatile])
+  const { keyspace } = engine.storage
+  const requests: Bytes[][] = [
+    ...Array.from({ length: 10 }, (_, i): Bytes[] => ['SET', `k${i}`, 'new', 'EX', '1000']),
+    ...Array.from({ length: 10 }, (_, i): Bytes[] => ['SETEX', `v${i}`, '1000', 'new']),
+    ...Array.from({ length: 10 }, (_, i): Bytes[] => ['PSETEX', `fresh${i}`, '1000000', 'new']),
+    ['SET', 'v20', 'new'],
+  ]
+  assert.is(new Prefetcher(keyspace, engine.executor.runtimes).start(0, requests), null)
+  for (const words of requests) engine.write(...words)
+  assert.equal([keyspace.diskReads, keyspace.unsettled.count], [0, 31])
+  engine.write('SETEX', 'k0', '2000', 'newer')
+  assert.equal([engine.run('TTL', 'k0'), engine.run('TTL', 'v0'), engine.run('TTL', 'v20')], [2000, 1000, -1])
+  assert.equal([keyspace.database(0).keyCount, keyspace.database(0).volatileCount], [90, 49])
+  checkMemory(keyspace)
+  const again = await Engine.open(engine.disk.kill(() => 0))
+  assert.equal([again.run('GET', 'k0'), again.run('TTL', 'v9'), again.run('TTL', 'v20')], ['newer', 1000, -1])
+  assert.equal([again.storage.keyspace.database(0).keyCount, again.storage.keyspace.database(0).volatileCount], [90, 49])
+  checkMemory(again.storage.keyspace)
+  await again.storage.close('save')
+  await checkStored(again.disk.kill(() => 0).records)
+})
+
+test('SET with a deadline and NX, XX, GET or KEEPTTL looks at the key', async () => {
+  const engine = await coldEngine(sets(50))
+  assert.is(engine.write('SET', 'k1', 'new', 'EX', '1000', 'NX'), null)
+  assert.is(engine.write('SET', 'absent', 'new', 'EX', '1000', 'XX'), null)
+  assert.is(engine.write('SET', 'k2', 'new', 'EX', '1000', 'GET'), 'old')
+  assert.is(engine.storage.keyspace.unsettled.count, 0)
+  assert.is(engine.storage.keyspace.database(0).keyCount, 50)
+})
+
 test('a command that asks for the key itself gets the new one without a read', async () => {
   const engine = await coldEngine(sets(50))
   engine.write('SET', 'k1', 'new')
@@ -263,7 +297,8 @@ class Model {
       run('DEL', key)
       twin.delete(key)
     } else if (choice < 70) {
-      run('SET', key, value, 'PX', '1000000')
+      if (choice % 2 === 0) run('SET', key, value, 'PX', '1000000')
+      else run('SETEX', key, '1000', value)
       twin.set(key, value)
     } else if (choice < 75) run('PEXPIRE', key, '2000000')
     else if (choice < 80) {
