@@ -136,9 +136,10 @@ const setters = [
  * ms.
  */
 function deadlineReply(context: Context, key: Bytes, answer: (deadlineMs: number) => number): number {
-  const entry = observe(context, key)
-  if (entry === undefined) return -2
-  return entry.expireAtMs === 0 ? -1 : answer(entry.expireAtMs)
+  const found = context.db.observePacked(key) ?? observe(context, key)
+  if (found === undefined) return -2
+  const { expireAtMs } = found
+  return expireAtMs === 0 ? -1 : answer(expireAtMs)
 }
 
 const left = (context: Context, deadlineMs: number) => Math.max(0, deadlineMs - context.nowMs)

@@ -8,7 +8,7 @@ import type { Database } from '../../storage/keyspace/database.ts'
 import type { Entry } from '../../storage/keyspace/entry.ts'
 import { EVENT_GENERIC, EVENT_NEW } from '../../storage/keyspace/key-events.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
-import { typeNameOf } from '../../storage/scan/walk.ts'
+import { typeNameOf, typeNameOfKind } from '../../storage/scan/walk.ts'
 import { copyCollection } from '../../storage/values/collection.ts'
 import { Rope } from '../../storage/values/rope.ts'
 import { Stream } from '../../storage/values/streams/stream.ts'
@@ -32,6 +32,11 @@ export function observe({ keyspace, db }: Context, key: Bytes): Entry | undefine
   if (entry === undefined) db.missed(key)
   else keyspace.hits++
   return entry
+}
+
+/** True if a key exists. Counts as a hit or a miss, but not as a use of the key. */
+function observeExistence(context: Context, key: Bytes): boolean {
+  return context.db.observePacked(key) !== null || observe(context, key) !== undefined
 }
 
 /** The database that a word names. Throws for an invalid index. */
@@ -102,7 +107,7 @@ const exists = command({
     let found = 0
     for (let i = 1; i < args.length; i++) {
       context.keyspace.eviction.makeRoom()
-      if (observe(context, must(args[i])) !== undefined) found++
+      if (observeExistence(context, must(args[i]))) found++
     }
     return found
   },
@@ -119,6 +124,8 @@ const type = command({
   flags: ['readonly', 'fast'],
   keys: firstKey('RO'),
   run(context, args) {
+    const packed = context.db.observePacked(args[1])
+    if (packed !== null) return new SimpleString(typeNameOfKind(packed.kind))
     const value = observe(context, args[1])?.value ?? null
     return new SimpleString(value === null ? 'none' : typeNameOf(value))
   },

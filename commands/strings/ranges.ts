@@ -7,7 +7,7 @@ import type { Context } from '../contract/context.ts'
 import { clientError } from '../contract/errors.ts'
 import type { Reply } from '../contract/reply.ts'
 import { requireClampedInteger } from '../parsing/args.ts'
-import { requireString, requireStringLength, sliceReply, stringOrEmpty } from '../parsing/typed-access.ts'
+import { readString, requireString, requireStringLength, sliceReply, stringOrEmpty } from '../parsing/typed-access.ts'
 
 interface ByteRange {
   readonly start: number
@@ -43,7 +43,7 @@ const strlen = command({
   arity: 2,
   flags: ['readonly', 'fast'],
   keys: firstKey('RO'),
-  run: ({ db }, args) => stringOrEmpty(db.read(args[1])).length,
+  run: ({ db }, args) => readString(db, args[1])?.length ?? 0,
 })
 
 const append = command({
@@ -81,7 +81,7 @@ const append = command({
 function readRange({ db }: Context, args: Args): Reply {
   const first = requireClampedInteger(args[2])
   const last = requireClampedInteger(args[3])
-  const value = stringOrEmpty(db.read(args[1]))
+  const value = readString(db, args[1]) ?? ''
   const range = rangeWithin(first, last, value.length)
   return range === null ? '' : sliceReply(value, range.start, range.end)
 }

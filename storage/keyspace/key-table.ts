@@ -138,6 +138,20 @@ export class KeyTable {
   }
 
   /**
+   * Finds a live packed key for a command that does not need its value, and counts a hit but no
+   * use. Returns the packed keys with their place at it; null if the key has to be looked up.
+   */
+  observePacked(key: Bytes): PackedKeys | null {
+    const { keyspace, packed } = this
+    if (this.keyCountAtMost === this.residentCount || this.entries.get(key) !== undefined || !packed.find(key)) return null
+    const { expireAtMs } = packed
+    if ((expireAtMs !== 0 && expireAtMs <= keyspace.nowMs) || packed.mayExpireInside) return null
+    packed.noteUse()
+    keyspace.hits++
+    return packed
+  }
+
+  /**
    * Reads the way to the values of keys into the processor's cache. `elements[i]` is the element of
    * the collection at `keys[i]` that is looked up, or empty, or the rank of a sorted set's member.
    * Changes nothing.

@@ -13,9 +13,10 @@
  * key can leave memory at any time.
  */
 import type { Bytes } from '../../base/bytes.ts'
-import { KIND_STRING, readRoot } from '../records/records.ts'
+import { KIND_STRING, readRoot, rootDueAtOf, rootKind } from '../records/records.ts'
 import { PackedIndex, SEGMENT_SLOTS } from '../residents/packed-index.ts'
 import { END, NO_RECORD, PackedSlabs, SlabCursor } from '../residents/packed-slabs.ts'
+import { readCheckedRoot } from '../values/collection.ts'
 import { inlineTreeAt, PackedElements } from '../values/packed-elements.ts'
 import { hashOf } from './key-hash.ts'
 
@@ -95,6 +96,23 @@ export class PackedKeys {
   /** True if the content at the place is a string. */
   get isPlain(): boolean {
     return (this.slabs.note(this.index.address) & IS_PLAIN) !== 0
+  }
+
+  /** The kind of the value at the place (records.ts). */
+  get kind(): number {
+    return this.isPlain ? KIND_STRING : rootKind(this.record)
+  }
+
+  /** The deadline of the key at the place in ms since the epoch; 0 means none. */
+  get expireAtMs(): number {
+    return this.isPlain ? 0 : readCheckedRoot(this.record).expireAtMs
+  }
+
+  /** True if the value at the place may expire before its key: fields of a hash. */
+  get mayExpireInside(): boolean {
+    if (this.isPlain) return false
+    const root = readCheckedRoot(this.record)
+    return root.expireAtMs !== rootDueAtOf(root)
   }
 
   /** The string at the place. */

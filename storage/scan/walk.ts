@@ -100,7 +100,8 @@ export function typeNameOf(value: Value): TypeName {
   return typeof value === 'string' || value instanceof Rope ? 'string' : typeNameOfKind(value.kind)
 }
 
-function typeNameOfKind(kind: number): TypeName {
+/** Returns the type of a root record's kind, as TYPE names it. */
+export function typeNameOfKind(kind: number): TypeName {
   const name = TYPE_NAMES[kind]
   if (name === undefined) throw new Error(`no type of kind ${kind}`)
   return name

@@ -7,6 +7,8 @@ import { must } from '../../../base/assert.ts'
 import { hashOf } from '../../../storage/keyspace/key-hash.ts'
 import { UseCounter } from '../../../storage/keyspace/last-use.ts'
 import { PACKED_OVERHEAD_BYTES, PackedKeys } from '../../../storage/keyspace/packed-keys.ts'
+import type { Hash } from '../../../storage/values/hash.ts'
+import type { List } from '../../../storage/values/list.ts'
 import { seeded } from '../../support/generators/seed.ts'
 import { Disk, Engine } from '../../support/harness/engine.ts'
 import { checkMemory } from '../../support/harness/engine-invariants.ts'
@@ -174,6 +176,46 @@ test('packed strings and collections are read where they are; other commands mak
   assert.is(keyspace.diskReads, reads, 'everything is in memory')
   assert.is(db.packed.count, 0)
   checkMemory(keyspace)
+})
+
+test('commands that do not need the value of a packed key leave it packed, and see its deadlines', async () => {
+  const engine = await packedEngine()
+  const { keyspace } = engine.storage
+  const db = keyspace.database(0)
+  const { hits, misses } = keyspace
+  assert.is(engine.run('EXISTS', 'string', 'volatile', 'hash', 'missing'), 3)
+  for (const [key, type] of [
+    ['string', 'string'],
+    ['volatile', 'string'],
+    ['hash', 'hash'],
+    ['list', 'list'],
+  ] as const) {
+    assert.is(String(engine.run('TYPE', key)), type)
+  }
+  assert.equal([engine.run('PTTL', 'volatile'), engine.run('TTL', 'string'), engine.run('TTL', 'missing')], [60_000, -1, -2])
+  assert.equal([engine.run('STRLEN', 'string'), engine.run('GETRANGE', 'string', '1', '2')], [5, 'al'])
+  assert.equal([keyspace.hits - hits, keyspace.misses - misses], [11, 2])
+  assert.is(db.packed.count, 4)
+  keyspace.setClock(keyspace.nowMs + 60_000)
+  assert.is(engine.run('EXISTS', 'volatile'), 0)
+  checkMemory(keyspace)
+})
+
+test('a packed collection that is changed has no trees until it exceeds a limit', async () => {
+  const engine = await packedEngine()
+  const db = engine.storage.keyspace.database(0)
+  const collectionAt = (key: string) => must(db.peek(key)).value as Hash | List
+  const isPacked = (key: string) => collectionAt(key).object.packed !== null
+  engine.write('HSET', 'hash', 'g', 'w')
+  engine.write('RPUSH', 'list', 'c')
+  assert.equal([isPacked('hash'), isPacked('list')], [true, true])
+  assert.equal([engine.run('HLEN', 'hash'), engine.run('LRANGE', 'list', '0', '-1')], [2, ['a', 'b', 'c']])
+  assert.is(collectionAt('hash').encodingName, 'listpack')
+  engine.write('HSET', 'hash', 'h', 'x'.repeat(5000))
+  assert.equal([isPacked('hash'), engine.run('HGET', 'hash', 'g')], [false, 'w'])
+  checkMemory(engine.storage.keyspace)
+  await engine.checkpoint()
+  checkMemory(engine.storage.keyspace)
 })
 
 test('SET of a packed string does not read it, and keeps its counter', async () => {

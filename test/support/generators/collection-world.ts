@@ -75,7 +75,7 @@ class World<V> {
         { inlineBytes: 60, pageBytes: 100, pageElements: 5 },
         { inlineBytes: 200, pageBytes: 400, pageElements: 30 },
       ]),
-      config: { 'hash-max-listpack-entries': limit, 'set-max-listpack-entries': limit, 'zset-max-listpack-entries': limit, 'hll-sparse-max-bytes': limit * 10 }, // biome-ignore format: one line
+      config: { 'hash-max-listpack-entries': limit, 'set-max-listpack-entries': limit, 'zset-max-listpack-entries': limit, 'list-max-listpack-size': pick([4, 40, -2]), 'hash-max-listpack-value': pick([16, 64]), 'hll-sparse-max-bytes': limit * 10 }, // biome-ignore format: one line
     }
   }
 
@@ -194,14 +194,20 @@ class World<V> {
 
   private disturb({ disk, storage }: Engine): void {
     const { integer } = this.chance
-    const action = integer(20)
-    if (action < 3) storage.binlog.sync()
+    const action = integer(22)
+    if (action > 19) this.packSome(storage)
+    else if (action < 3) storage.binlog.sync()
     else if (action === 3) disk.files.holdSyncs()
     else if (action < 6) disk.files.releaseSyncs()
     else if (action === 6) disk.records.holdWrites()
     else if (action < 10) disk.records.releaseWrites()
     else if (action === 10) storage.checkpointer.request().catch(() => {})
     else if (action === 11 && integer(3) === 0) disk.records.failWrites({ after: integer(2), landsAtReopen: integer(2) === 0 })
+  }
+
+  /** Packs clean entries, used or not, as far as the hand comes. */
+  private packSome({ keyspace }: Engine['storage']): void {
+    for (const { residents } of keyspace.databases) residents.packSome(this.chance.integer(40), keyspace.landedGeneration)
   }
 
   private unit(engine: Engine): void {
