@@ -15,6 +15,7 @@ import type { KeyEventPublisher } from '../commands/pubsub/key-event-publisher.t
 import type { PubSub } from '../commands/pubsub/pub-sub.ts'
 import type { Scripting } from '../commands/scripting/scripting.ts'
 import type { Storage } from '../storage/storage.ts'
+import { SlotSweeper } from './cluster/slot-sweeper.ts'
 import type { Config } from './config/config.ts'
 import { followStorageSettings, followUseSettings } from './config/settings.ts'
 import { infoText } from './info/info.ts'
@@ -38,6 +39,7 @@ import { Monitors } from './network/monitors.ts'
 import { type LifeCycle, serverPort } from './server-port.ts'
 import { SocketThreads } from './threads/socket-threads.ts'
 import { ClusterFacade } from './wiring/cluster-facade.ts'
+import { clusterNode } from './wiring/cluster-start.ts'
 import { clientHooks, executorHooks, requestGates } from './wiring/executor-hooks.ts'
 import type { Forward } from './wiring/forward.ts'
 import { startFunctions } from './wiring/functions-start.ts'
@@ -86,6 +88,8 @@ export interface NodeParts extends Omit<Foundations, 'exit'> {
   readonly migrations: Migrations
   readonly blockedTimer: BlockedTimer
   readonly cron: Cron
+  /** Null unless this is a node of a cluster. */
+  readonly slotSweeper: SlotSweeper | null
 }
 
 /**
@@ -100,7 +104,16 @@ export interface Later extends NodeParts {
 type Core = Omit<NodeParts, keyof Outside>
 type Outside = Pick<
   NodeParts,
-  'clients' | 'storagePort' | 'replicationPort' | 'acceptor' | 'listener' | 'socketThreads' | 'migrations' | 'blockedTimer' | 'cron'
+  | 'clients'
+  | 'storagePort'
+  | 'replicationPort'
+  | 'acceptor'
+  | 'listener'
+  | 'socketThreads'
+  | 'migrations'
+  | 'blockedTimer'
+  | 'cron'
+  | 'slotSweeper'
 >
 
 export function assemble(foundations: Foundations, later: Forward<Later>): NodeParts {
@@ -124,7 +137,8 @@ function assembleCore(foundations: Foundations, later: Forward<Later>): Core {
   const garbagePauses = new GarbagePauses(config, latency)
   const statistics = new Statistics(keyspace, () => latency.resetHistograms())
   const monitors = new Monitors(clock)
-  const cluster = new ClusterFacade({ config, storage, state })
+  const node = clusterNode(config, random, later)
+  const cluster = new ClusterFacade({ config, storage, state, node })
   const port = serverPort(
     {
       log,
@@ -208,7 +222,9 @@ function assembleOutside(core: Core, later: Forward<Later>): Outside {
   const migrations = new Migrations((target, events) => connectTo(config, 'tls-cluster', target, events))
   const blockedTimer = new BlockedTimer(executor.blockedClients, turn, clock)
   const cron = new Cron({ config, clock, storage, turn, gates, statistics, clients, storagePort, state })
-  return { clients, storagePort, replicationPort, acceptor, listener, socketThreads, migrations, blockedTimer, cron }
+  const { node } = core.cluster
+  const slotSweeper = node === null ? null : new SlotSweeper({ node, storage, executor, turn, clock, log })
+  return { clients, storagePort, replicationPort, acceptor, listener, socketThreads, migrations, blockedTimer, cron, slotSweeper }
 }
 
 /** Applies the settings of parts that do not know the configuration, now and after each change. */

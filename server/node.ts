@@ -22,6 +22,7 @@ import { FileBudget, systemFiles } from './process/open-files.ts'
 import { warnOfPredictableHashes } from './process/string-hashes.ts'
 import type { LifeCycle } from './server-port.ts'
 import { accessControl } from './wiring/access-control.ts'
+import { startCluster } from './wiring/cluster-start.ts'
 import { startFencing } from './wiring/fencing-start.ts'
 import { Forward } from './wiring/forward.ts'
 import { listenAsConfigured, listenOnThreads } from './wiring/listen.ts'
@@ -172,11 +173,12 @@ export class Node implements LifeCycle {
   }
 
   private async load(): Promise<void> {
-    const { config, log, storage, executor, state, storagePort, cron } = this.parts
+    const { config, log, storage, executor, state, storagePort, cron, cluster } = this.parts
     const recovery = await storage.recover(replayer(executor, storage.keyspace))
     state.recoveredKeys = storage.keyspace.keyCount
     startReplication(this.parts)
     startFencing(this.parts)
+    startCluster(cluster.node, log)
     this.setLoading(false)
     storagePort.sample()
     cron.start()
@@ -208,7 +210,7 @@ export class Node implements LifeCycle {
 
   private async shutDown(wanted: 'save' | 'nosave', how: 'graceful' | 'immediate'): Promise<boolean> {
     const { listener, socketThreads, migrations, cron, blockedTimer, garbagePauses, state, clients } = this.parts
-    const { log, storage, executor, turn, gates } = this.parts
+    const { log, storage, executor, turn, gates, slotSweeper } = this.parts
     if (how === 'graceful' && !(await this.drain.run())) {
       this.closing = null
       return false
@@ -218,6 +220,7 @@ export class Node implements LifeCycle {
     listener.close()
     socketThreads.stopListening()
     migrations.close()
+    await slotSweeper?.close()
     turn.end()
     gates.isClosing = true
     gates.refresh()

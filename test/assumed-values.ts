@@ -8,6 +8,7 @@
  */
 export const HOT_ASSUMPTIONS: Readonly<Record<string, number>> = {
   'base/copy-bytes.ts': 1,
+  'commands/cluster/routing.ts': 1,
   'commands/execution/admission.ts': 1,
   'commands/hyperloglogs/hyperloglog.ts': 1,
   'commands/hyperloglogs/sketch-access.ts': 2,

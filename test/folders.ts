@@ -135,7 +135,8 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   'commands/pubsub': folder('Channels, and keyspace events as messages', 'base commands/contract commands/parsing storage/keyspace'),
   'commands/scripting': folder(
     'EVAL and SCRIPT, FUNCTION and FCALL; running Lua in slices',
-    'base commands/acl commands/contract commands/execution commands/functions commands/parsing lua lua/libraries ' + 'storage/keyspace',
+    'base commands/cluster commands/acl commands/contract commands/execution commands/functions commands/parsing lua lua/libraries ' +
+      'storage/keyspace',
   ),
   'commands/functions': folder(
     'Libraries of functions: loading, registering, DUMP and RESTORE',
@@ -147,7 +148,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
     'base commands/contract commands/parsing commands/transactions storage/keyspace',
   ),
   'commands/cluster': folder(
-    'Hash slots, and what a client of a Redis Cluster asks',
+    'Hash slots, the map of a cluster, routing by it, and what a client of a Redis Cluster asks',
     'base commands/contract commands/parsing storage/keyspace storage/scan',
   ),
   'commands/introspection': folder('COMMAND, derived from the declarations', 'base commands/contract commands/parsing'),
@@ -161,7 +162,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   server: folder(
     "The program and the embedded server; its parts assembled, a node's life; start with `node`, `assemble`",
-    'base commands commands/acl commands/contract commands/execution commands/functions commands/pubsub ' +
+    'base server/cluster commands commands/acl commands/contract commands/execution commands/functions commands/pubsub ' +
       'commands/scripting server/cluster-map server/config server/coordinator server/exchange server/exchange/targets server/info server/logging server/loop server/metrics server/network ' +
       'server/process server/threads server/wiring storage storage/check storage/records',
   ),
@@ -191,6 +192,10 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       'server/exchange/sources server/process server/wiring storage/directory storage/exchange storage/records',
   ),
   'server/fencing': folder('The lease of a master in a cluster, without which it refuses writes', 'base server/cluster-map server/etcd'),
+  'server/cluster': folder(
+    'A node of a cluster: its stored map, its role, and sweeping slots that have left',
+    'base commands/cluster commands/contract commands/execution server/loop storage storage/directory storage/keyspace storage/records storage/scan',
+  ),
   'server/info': folder(
     'INFO: a table of fields for each section',
     'base commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting replication ' +
@@ -221,7 +226,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   ),
   'server/wiring': folder(
     'Parts joined to each other: replication, scripts, ACL, storage, sockets',
-    'base commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting ' +
+    'base commands/cluster server/cluster commands/acl commands/contract commands/execution commands/functions commands/pubsub commands/scripting ' +
       'lua lua/libraries replication replication/protocol replication/redis-master server/cluster-map server/config server/etcd server/fencing server/loop server/metrics ' +
       'server/network server/process server/protocol server/threads storage storage/binlog storage/directory storage/keyspace ' +
       'storage/records storage/recovery',

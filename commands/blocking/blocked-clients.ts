@@ -188,6 +188,14 @@ export class BlockedClients implements KeyWaiters {
     }
   }
 
+  /** Fails the clients for which `reasonOf` returns a text. */
+  failWhere(reasonOf: (blocked: BlockedClient) => Bytes | null): void {
+    for (const blocked of [...this.byClient.values()]) {
+      const reason = reasonOf(blocked)
+      if (reason !== null) this.fail(blocked, reason)
+    }
+  }
+
   /** Removes a client that has disconnected; returns true if it was blocked. */
   forget(client: object): boolean {
     const blocked = this.byClient.get(client)

@@ -184,6 +184,8 @@ const reset = command({
     session.replyMode = 'on'
     session.isEvictionExempt = false
     session.mustNotTouch = false
+    session.isAsking = false
+    session.isReadingReplica = false
     server.acl.beginSession(session)
     return new SimpleString('RESET')
   },

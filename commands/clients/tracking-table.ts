@@ -81,6 +81,11 @@ export class TrackingTable {
     return readers
   }
 
+  /** Returns the chosen keys. O(keys). */
+  keysWhere(isChosen: (key: Bytes) => boolean): Bytes[] {
+    return this.all.map(({ key }) => key).filter(isChosen)
+  }
+
   /** Returns a random key. REQUIRES: the table is not empty. */
   randomKey(): Bytes {
     return must(this.all[Math.floor(this.random() * this.all.length)]).key

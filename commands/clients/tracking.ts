@@ -167,6 +167,12 @@ export class Tracking implements TrackingPort, KeyObserver {
       )
   }
 
+  /** Notifies the readers of the chosen keys as if these had changed. */
+  forgetKeys(isChosen: (key: Bytes) => boolean): void {
+    if (!this.isActive) return
+    for (const key of this.table.keysWhere(isChosen)) this.notifyReaders(this.table.removeKey(key) ?? [], key)
+  }
+
   onReplace(): void {
     this.isAllChanged = true
   }

@@ -1,46 +1,72 @@
 /**
  * CLUSTER, READONLY, READWRITE, ASKING: commands for clients of a Redis Cluster. With
  * `cluster-enabled no` they answer as a Redis without cluster mode, and programs that check for a
- * cluster continue. With `emulated` this node says that it owns all slots. What would change a
- * cluster is refused: there is nothing to change.
+ * cluster continue. With `emulated` this node says that it owns all slots. With `yes` it follows
+ * the map that CLUSTERX sets (clusterx.ts). Subcommands that would change a map in another way are
+ * refused.
  */
 import { must } from '../../base/assert.ts'
-import type { Bytes } from '../../base/bytes.ts'
+import { type Bytes, lowerCase } from '../../base/bytes.ts'
 import { SLOTS, slotOf } from '../../base/hash-slots.ts'
 import type { Steps } from '../../storage/scan/steps.ts'
 import { type Command, type CommandFlag, command } from '../contract/command.ts'
 import type { Context } from '../contract/context.ts'
-import { clientError } from '../contract/errors.ts'
+import { clientError, syntaxError } from '../contract/errors.ts'
 import { OK, type Reply, Verbatim } from '../contract/reply.ts'
-import { requireInteger } from '../parsing/args.ts'
+import type { Session } from '../contract/session.ts'
+import { isToken, requireInteger } from '../parsing/args.ts'
 import { helpReply } from '../parsing/help.ts'
 import { loadingIfClosed } from '../parsing/loading-error.ts'
+import { nodeOf, requireCluster, requireSlot } from './cluster-node-of.ts'
+import { clusterx } from './clusterx.ts'
 import { keysOfSlot } from './slot-keys.ts'
-import { clusterInfo, nodesLine, shards, slotRanges } from './topology.ts'
+import { slotStats } from './slot-stats.ts'
+import { clusterInfo, nodesLines, replicaLines, shards, slotRanges } from './topology.ts'
 
 type ClusterRun = (context: Context, args: readonly Bytes[]) => Reply
 type ClusterWalk = (context: Context, args: readonly Bytes[]) => Steps<Reply>
-
-function requireCluster({ server }: Context): void {
-  if (server.cluster.mode === 'disabled') throw clientError('ERR This instance has cluster support disabled')
-}
 
 function unknownNode(name: Bytes) {
   return clientError(`ERR Unknown node ${name}`)
 }
 
-/** Answers a question about the named node, which has to be this one. */
-function ofMyself(reply: Reply): ClusterRun {
-  return ({ server }, args) => {
-    const name = must(args[2])
-    if (name !== server.cluster.nodeId) throw unknownNode(name)
-    return reply
-  }
+/** Throws ClientError unless a node is in the cluster. */
+function requireKnown({ server: { cluster } }: Context, id: Bytes): void {
+  if (id !== cluster.nodeId && cluster.node?.map.find(id) === undefined) throw unknownNode(id)
 }
 
-/** The subcommands that an emulated cluster answers; it refuses the others. */
+const replicas: ClusterRun = (context, args) => {
+  const { cluster } = context.server
+  const id = must(args[2])
+  requireKnown(context, id)
+  if (cluster.node?.map.find(id)?.masterId != null) throw clientError('ERR The specified node is not a master')
+  return replicaLines(cluster, context.session, id)
+}
+
+/** The subcommands that nodes and emulated clusters answer; most others are refused. */
+const RUNS: Readonly<Record<string, ClusterRun>> = {
+  'count-failure-reports': (context, args) => {
+    requireKnown(context, must(args[2]))
+    return 0
+  },
+  countkeysinslot: ({ db }, args) => db.keysInSlot(slotArgument(must(args[2]), 'ERR Invalid slot')),
+  help: () => helpReply('cluster', HELP),
+  info: ({ server }) => new Verbatim('txt', clusterInfo(server.cluster)),
+  keyslot: (_context, args) => slotOf(must(args[2])),
+  links: () => [],
+  myid: ({ server }) => server.cluster.nodeId,
+  myshardid: ({ server }) => server.cluster.shardId,
+  nodes: ({ server, session }) => new Verbatim('txt', nodesLines(server.cluster, session)),
+  replicas,
+  saveconfig: () => OK,
+  shards: ({ server, session }) => shards(server.cluster, session),
+  slaves: replicas,
+  'slot-stats': slotStats,
+  slots: ({ server, session }) => slotRanges(server.cluster, session),
+}
+
+/** Subcommands of an emulated cluster. */
 const EMULATED: Readonly<Record<string, ClusterRun>> = {
-  'count-failure-reports': ofMyself(0),
   failover: () => {
     throw clientError('ERR You should send CLUSTER FAILOVER to a replica')
   },
@@ -49,20 +75,43 @@ const EMULATED: Readonly<Record<string, ClusterRun>> = {
       ? clientError("ERR I tried hard but I can't forget myself...")
       : unknownNode(must(args[2]))
   },
-  countkeysinslot: ({ db }, args) => db.keysInSlot(slotArgument(must(args[2]), 'ERR Invalid slot')),
-  help: () => helpReply('cluster', HELP),
-  info: () => new Verbatim('txt', clusterInfo()),
-  keyslot: (_context, args) => slotOf(must(args[2])),
-  links: () => [],
-  myid: ({ server }) => server.cluster.nodeId,
-  myshardid: ({ server }) => server.cluster.shardId,
-  nodes: ({ server: { cluster }, session }) => new Verbatim('txt', nodesLine(cluster, cluster.endpointFor(session))),
-  replicas: ofMyself([]),
-  saveconfig: () => OK,
-  shards: ({ server: { cluster }, session }) => shards(cluster, cluster.endpointFor(session)),
-  slaves: ofMyself([]),
-  slots: ({ server: { cluster }, session }) => slotRanges(cluster, cluster.endpointFor(session)),
 }
+
+/** Subcommands of a node that follows a map. */
+const MAPPED: Readonly<Record<string, ClusterRun>> = {
+  reset(context, args) {
+    const how = args.length === 2 || isToken(args[2], 'soft') ? 'soft' : isToken(args[2], 'hard') ? 'hard' : null
+    if (how === null || args.length > 3) throw syntaxError()
+    const isReplica = context.server.replication.isReplica
+    if (!isReplica && context.keyspace.keyCount > 0)
+      throw clientError("ERR CLUSTER RESET can't be called with master nodes containing keys")
+    nodeOf(context).reset(how)
+    return OK
+  },
+  /** NODE is refused: the owners of slots come with the map. */
+  setslot(context, args) {
+    setSlot(context, requireSlot(must(args[2])), args)
+    return OK
+  },
+}
+
+function setSlot(context: Context, slot: number, args: readonly Bytes[]): void {
+  const node = nodeOf(context)
+  const [how, id] = [lowerCase(must(args[3])), args[4]]
+  if (how === 'stable' && args.length === 4) node.closeSlot(slot)
+  else if ((how === 'migrating' || how === 'importing') && id !== undefined && args.length === 5) {
+    const isOwn = node.map.ownerOf(slot)?.id === context.server.cluster.nodeId
+    if (how === 'migrating' && !isOwn) throw clientError(`ERR I'm not the owner of hash slot ${slot}`)
+    if (how === 'importing' && isOwn) throw clientError(`ERR I'm already the owner of hash slot ${slot}`)
+    const peer = node.map.find(id)
+    if (peer === undefined) throw clientError(`ERR I don't know about node ${id}`)
+    if (peer.masterId !== null) throw clientError('ERR Target node is not a master')
+    node.openSlot(slot, how, id)
+  } else if (how === 'node' && args.length === 5) throw clientError(`ERR CLUSTER SETSLOT NODE is not possible: ${OTHER_WAY}`)
+  else throw clientError('ERR Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP')
+}
+
+const OTHER_WAY = 'nodes take the owners of slots from their map, which CLUSTERX SETNODES or CLUSTERX SETSLOT sets'
 
 /** Subcommands that look through the keys of the selected database. */
 const WALKS: Readonly<Record<string, ClusterWalk>> = {
@@ -84,11 +133,13 @@ function slotArgument(word: Bytes, text: Bytes): number {
 }
 
 function runOf(name: string): ClusterRun {
-  const run = EMULATED[name]
   return (context, args) => {
     requireCluster(context)
+    const isEmulated = context.server.cluster.node === null
+    const run = RUNS[name] ?? (isEmulated ? EMULATED : MAPPED)[name]
     if (run !== undefined) return run(context, args)
-    throw clientError(`ERR CLUSTER ${name.toUpperCase()} is not possible in an emulated cluster: this node owns all slots`)
+    const reason = isEmulated ? 'in an emulated cluster: this node owns all slots' : `here: ${OTHER_WAY}`
+    throw clientError(`ERR CLUSTER ${name.toUpperCase()} is not possible ${reason}`)
   }
 }
 
@@ -146,6 +197,14 @@ const SUBCOMMANDS: readonly (readonly [string, string, number, readonly CommandF
   ],
   ['shards', '', 2, READ_FLAGS, '7.0.0', 'Returns the mapping of cluster slots to shards.'],
   ['slaves', 'node-id', 3, ADMIN_FLAGS, '3.0.0', 'Lists the replica nodes of a master node.'],
+  [
+    'slot-stats',
+    '<SLOTSRANGE start-slot end-slot | ORDERBY metric [LIMIT limit] [ASC | DESC]>',
+    -4,
+    READ_FLAGS,
+    '8.0.0',
+    'Returns an array of slot usage statistics for slots assigned to the current node.',
+  ],
   ['slots', '', 2, READ_FLAGS, '3.0.0', 'Returns the mapping of cluster slots to nodes.'],
 ]
 
@@ -194,10 +253,13 @@ const cluster = command({
   ),
 })
 
-/** There is no other node to be redirected to. */
-function acknowledge(context: Context): Reply {
-  requireCluster(context)
-  return OK
+/** Sets how the requests of a client are routed from now on. */
+function routing(change: (session: Session) => void): ClusterRun {
+  return (context) => {
+    requireCluster(context)
+    if (context.server.cluster.node !== null) change(context.session)
+    return OK
+  }
 }
 
 const readonly = command({
@@ -210,7 +272,9 @@ const readonly = command({
   categories: ['connection'],
   arity: 1,
   flags: ['loading', 'stale', 'fast'],
-  run: acknowledge,
+  run: routing((session) => {
+    session.isReadingReplica = true
+  }),
 })
 
 const readwrite = command({
@@ -223,7 +287,9 @@ const readwrite = command({
   categories: ['connection'],
   arity: 1,
   flags: ['loading', 'stale', 'fast'],
-  run: acknowledge,
+  run: routing((session) => {
+    session.isReadingReplica = false
+  }),
 })
 
 const asking = command({
@@ -236,7 +302,9 @@ const asking = command({
   categories: ['connection'],
   arity: 1,
   flags: ['fast'],
-  run: acknowledge,
+  run: routing((session) => {
+    session.isAsking = true
+  }),
 })
 
-export const clusterCommands: readonly Command[] = [cluster, readonly, readwrite, asking]
+export const clusterCommands: readonly Command[] = [cluster, clusterx, readonly, readwrite, asking]

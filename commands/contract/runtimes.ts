@@ -5,6 +5,7 @@
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import type { Command, CommandFlag } from './command.ts'
+import { findBitfieldKeys, findSetKeys } from './key-finder.ts'
 import type { CommandTable } from './table.ts'
 
 export interface CommandRuntime {
@@ -34,6 +35,10 @@ export interface CommandRuntime {
   readonly exact: number
   /** The position of the first key; 0 if the command has none, or none at a fixed position. */
   readonly firstKey: number
+  /** The position of the only word that a cluster places in a slot; 0 if there may be others. */
+  readonly soleKey: number
+  /** True if a cluster places words of the command in slots: keys, and shard channels. */
+  readonly hasPlacedWords: boolean
   /** The distance between keys up to the end of the request; 0 if there is one key only. */
   readonly keyStep: number
   /**
@@ -53,6 +58,8 @@ export interface CommandCounters {
 
 /** Spellings of names kept for the next request; a client may send any mix of cases. */
 const MAX_SPELLINGS = 2000
+/** Finders of keys that look at the options for the access only. */
+const KEEPS_POSITION: ReadonlySet<Command['findKeys']> = new Set([findSetKeys, findBitfieldKeys])
 const FOR_TRANSACTIONS = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset'])
 const SUBSCRIBING = ['subscribe', 'psubscribe', 'ssubscribe', 'unsubscribe', 'punsubscribe', 'sunsubscribe']
 const FOR_SUBSCRIBERS = new Set([...SUBSCRIBING, 'ping', 'quit', 'reset'])
@@ -109,6 +116,8 @@ function runtimeOf(command: Command, statistics: CommandCounters): CommandRuntim
     minimum: Math.abs(command.arity),
     exact: command.arity > 0 ? command.arity : -1,
     ...keyPositions(command),
+    soleKey: soleKeyOf(command),
+    hasPlacedWords: command.keys !== undefined || command.findKeys !== undefined,
     element: command.element === 'least' ? -1 : (command.element ?? 0),
     statistics,
   }
@@ -120,6 +129,13 @@ function keyPositions({ keys }: Command): Pick<CommandRuntime, 'firstKey' | 'key
   if (spec === undefined || !('index' in spec.begin && 'last' in spec.find) || spec.access.includes('not_key'))
     return { firstKey: 0, keyStep: 0 }
   return { firstKey: spec.begin.index, keyStep: spec.find.last === 0 ? 0 : spec.find.step }
+}
+
+/** Returns the position of the only word that the command's specs place in a slot; 0 if none. */
+function soleKeyOf({ keys, findKeys }: Command): number {
+  const [spec, ...others] = keys ?? []
+  if (spec === undefined || others.length > 0 || (findKeys !== undefined && !KEEPS_POSITION.has(findKeys))) return 0
+  return 'index' in spec.begin && 'last' in spec.find && spec.find.last === 0 ? spec.begin.index : 0
 }
 
 /** The command of a request that names none. */

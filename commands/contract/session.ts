@@ -28,6 +28,10 @@ export class SessionState {
   isMonitoring = false
   /** True for the session that runs a script's commands. */
   isScript = false
+  /** True from ASKING to the next request, or to the end of the next transaction. */
+  isAsking = false
+  /** True from READONLY to READWRITE. */
+  isReadingReplica = false
   /** Null without subscriptions. */
   subscriptions: SessionSubscriptions | null = null
   /** CLIENT TRACKING state; null when off. */

@@ -4,7 +4,7 @@
  */
 import { must } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
-import { crossSlotRefusal } from '../cluster/one-slot.ts'
+import { clusterRefusal } from '../cluster/routing.ts'
 import { unknownSubcommand, wrongArity } from '../contract/errors.ts'
 import { SimpleString } from '../contract/reply.ts'
 import { Request } from '../contract/request.ts'
@@ -61,9 +61,9 @@ export class Admission {
       const denial = this.denialOf(request)
       if (denial !== null) return this.refuse(request, denial)
     }
-    if (this.server.cluster.mustUseOneSlot) {
-      const refusal = crossSlotRefusal(request)
-      if (refusal !== null) return this.refuseCrossSlot(request, refusal)
+    if (this.server.cluster.mustJudge) {
+      const refusal = clusterRefusal(this.server.cluster, this.keyspace, request)
+      if (refusal !== null) return this.redirect(request, refusal)
     }
     if (client.subscriptions !== null && client.resp === 2 && !runtime.isForSubscribers)
       return this.refuse(request, onlyForSubscribers(runtime.command.name))
@@ -91,8 +91,8 @@ export class Admission {
     return 'done'
   }
 
-  /** Refuses a request with keys in several slots. The refusal of an EXEC has this text alone. */
-  private refuseCrossSlot(request: Request, text: Bytes): Outcome {
+  /** Refuses a request for its slots. The refusal of an EXEC has this text alone. */
+  private redirect(request: Request, text: Bytes): Outcome {
     const { runtime, client } = request
     if (runtime.command.name !== 'exec') return this.refuse(request, text)
     endTransaction(client, this.units.watches)

@@ -27,9 +27,10 @@ const dbsize = command({
   flags: ['readonly', 'fast'],
   tips: ['request_policy:all_shards', 'response_policy:agg_sum'],
   ...countingKeys,
-  *steps({ keyspace, session }) {
+  *steps({ keyspace, session, server: { cluster } }) {
     yield* settleKeys(keyspace)
-    return keyspace.database(session.database).keyCount
+    const db = keyspace.database(session.database)
+    return cluster.hidesKeysOf(db) ? cluster.shownKeysOf(db) : db.keyCount
   },
 })
 

@@ -24,6 +24,7 @@ import { isToken, Options, requireSafeInteger } from '../parsing/args.ts'
 import { type Glob, globOf } from '../parsing/glob.ts'
 import { loadingIfClosed } from '../parsing/loading-error.ts'
 import { readAs, stringOf, stringReply } from '../parsing/typed-access.ts'
+import { shownKeys } from './scan.ts'
 
 const DEFAULT_COUNT = 10
 const READ_VALUE: readonly KeyAccess[] = ['RO', 'access']
@@ -75,14 +76,15 @@ interface KeyScan extends PikaScanOptions {
 }
 
 /** Returns `[next, [key ...]]`, or keys and values alternating. */
-function* scanKeys({ db }: Context, range: KeyRange, order: Order, scan: KeyScan): Steps<Reply> {
+function* scanKeys(context: Context, range: KeyRange, order: Order, scan: KeyScan): Steps<Reply> {
+  const { db } = context
   const found: Reply[] = []
   let left = scan.count
   let rest: KeyRange | null = range
   // The step size grows, so that keys of other types are skipped by the thousand.
   for (let count = Math.min(WALK_KEYS, left + 1); rest !== null; count = Math.min(WALK_KEYS, count * 4)) {
     const step: WalkStep = yield* order === 'forward' ? walk(db, rest, count) : walkBack(db, rest, count)
-    for (const { key, type } of step.keys) {
+    for (const { key, type } of shownKeys(context, step.keys)) {
       if (type !== scan.type) continue
       if (left-- <= 0) return [key, found]
       if (scan.matches !== null && !scan.matches(key)) continue

@@ -77,7 +77,8 @@ export function rangeOf(pattern: Bytes | null, from: Bytes): KeyRange {
 }
 
 /** The one key that a literal pattern matches, in the form that a walk returns. */
-function lookUp(db: Database, key: Bytes): readonly WalkedKey[] {
+function lookUp({ db, server }: Context, key: Bytes): readonly WalkedKey[] {
+  if (server.cluster.hides(key)) return []
   const entry = db.lookup(key)
   if (entry === undefined || entry.value === null || isPast(entry)) return []
   return [{ key, expireAtMs: entry.expireAtMs, type: typeNameOf(entry.value) }]
@@ -131,7 +132,7 @@ const scan = command({
     const from = startOf(context, cursor)
     server.storage.expireBeforeWalk()
     if (pattern !== null && isLiteral(pattern)) {
-      const found = lookUp(db, literalPrefix(pattern)).filter((walked) => walked.key >= from && isOfType(walked.type, type))
+      const found = lookUp(context, literalPrefix(pattern)).filter((walked) => walked.key >= from && isOfType(walked.type, type))
       return ['0', found.map(({ key }) => key)]
     }
     const glob = matchesAll(pattern) ? null : globOf(must(pattern))
@@ -141,7 +142,7 @@ const scan = command({
     let next: Bytes | null = range.from
     for (let left = count; left > 0 && next !== null; left -= WALK_KEYS) {
       const step = yield* loadingIfClosed(walk(db, range, Math.min(left, WALK_KEYS), server.scanCursors.ahead, detail))
-      addMatches(found, step.keys, glob, type)
+      addMatches(found, shownKeys(context, step.keys), glob, type)
       next = step.next
       if (next !== null) range = { ...range, from: next }
     }
@@ -149,6 +150,11 @@ const scan = command({
     return [next === null ? '0' : server.scanCursors.issue(db.id, next), found]
   },
 })
+
+/** Returns the keys without those that a node of a cluster hides. */
+export function shownKeys({ db, server: { cluster } }: Context, keys: readonly WalkedKey[]): readonly WalkedKey[] {
+  return cluster.node === null || !cluster.hidesKeysOf(db) ? keys : keys.filter(({ key }) => !cluster.hides(key))
+}
 
 function isOfType(type: TypeName | null, wanted: Bytes | null): boolean {
   return wanted === null || type === wanted
@@ -173,12 +179,13 @@ const keysMatching = command({
   arity: 2,
   flags: ['readonly'],
   tips: ['request_policy:all_shards', 'nondeterministic_output_order'],
-  *steps({ db }, args) {
+  *steps(context, args) {
+    const { db } = context
     const pattern = args[1]
-    if (isLiteral(pattern)) return lookUp(db, literalPrefix(pattern)).map(({ key }) => key)
+    if (isLiteral(pattern)) return lookUp(context, literalPrefix(pattern)).map(({ key }) => key)
     const glob = matchesAll(pattern) ? null : globOf(pattern)
     const found: Bytes[] = []
-    yield* loadingIfClosed(walkAll(db, rangeOf(pattern, ''), (keys) => addMatches(found, keys, glob, null), 'names'))
+    yield* loadingIfClosed(walkAll(db, rangeOf(pattern, ''), (keys) => addMatches(found, shownKeys(context, keys), glob, null), 'names'))
     return found
   },
 })
@@ -199,14 +206,16 @@ const randomkey = command({
   arity: 1,
   flags: ['readonly'],
   tips: ['request_policy:all_shards', 'nondeterministic_output', 'response_policy:special'],
-  steps({ db, server }) {
-    server.storage.expireBeforeWalk()
-    return loadingIfClosed(randomKey(db, server.random))
+  steps(context) {
+    context.server.storage.expireBeforeWalk()
+    return loadingIfClosed(randomKey(context))
   },
 })
 
 /** A live key, or null if there is none. */
-function* randomKey(db: Database, random: Random): Steps<Bytes | null> {
+function* randomKey(context: Context): Steps<Bytes | null> {
+  const { db, server } = context
+  const { random, cluster } = server
   for (let tries = RANDOM_TRIES; tries > 0 && db.keyCountAtMost > 0 && db.droppedIn === 0; tries--) {
     const drawn = random() * db.keyCountAtMost
     const key =
@@ -215,12 +224,13 @@ function* randomKey(db: Database, random: Random): Steps<Bytes | null> {
         : drawn < db.keysInMemory
           ? randomPacked(db, random)
           : yield* seekRandom(db, random)
-    if (key !== null) return key
+    if (key !== null && !cluster.hides(key)) return key
   }
   // Nearly all keys are past their deadline, or pages crowd them out. A walk finds any live key.
   for (let next: Bytes | null = ''; next !== null; ) {
     const step: WalkStep = yield* walk(db, { from: next }, WALK_KEYS)
-    if (step.keys.length > 0) return pick(step.keys, random).key
+    const keys = shownKeys(context, step.keys)
+    if (keys.length > 0) return pick(keys, random).key
     next = step.next
   }
   return null

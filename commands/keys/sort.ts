@@ -30,7 +30,7 @@ interface SortOptions extends Sorting {
   readonly destination: Bytes | null
 }
 
-function sortOptions(args: Args, access: 'read' | 'write', mayLookUp: () => boolean): SortOptions {
+function sortOptions(args: Args, access: 'read' | 'write', denialOf: (option: string) => Bytes | null): SortOptions {
   const options = new Options(args, 2)
   const get: SortPattern[] = []
   let kind: Sorting['kind'] = 'numeric'
@@ -50,10 +50,10 @@ function sortOptions(args: Args, access: 'read' | 'write', mayLookUp: () => bool
     else if (options.take('by')) {
       by = sortPatternOf(options.value())
       if (!by.hasStar) isSorted = false
-      else if (!mayLookUp()) throw notPermitted('BY')
+      else requireLookUp(denialOf('BY'))
     } else if (options.take('get')) {
       get.push(sortPatternOf(options.value()))
-      if (!mayLookUp()) throw notPermitted('GET')
+      requireLookUp(denialOf('GET'))
     } else throw syntaxError()
   }
   return { kind, order, by, isSorted, offset, count, get, destination }
@@ -75,11 +75,19 @@ function select({ db }: Context, entry: Entry | undefined, options: SortOptions)
  * BY and GET look up keys that no word of the request names, so they require a user who may read
  * every key.
  */
-const notPermitted = (option: string) => clientError(`ERR ${option} option of SORT denied due to insufficient ACL permissions.`)
+function requireLookUp(denial: Bytes | null): void {
+  if (denial !== null) throw clientError(denial)
+}
 
 function sortKey(context: Context, args: Args, access: 'read' | 'write'): Reply {
-  const { user } = context.session
-  const options = sortOptions(args, access, () => user.mayReadAllKeys(access === 'write' ? sort : sortRo, args))
+  const { server, session } = context
+  const { user } = session
+  const options = sortOptions(args, access, (option) => {
+    // The patterns may name keys of any slot.
+    if (server.cluster.node !== null) return `ERR ${option} option of SORT denied in Cluster mode.`
+    if (user.mayReadAllKeys(access === 'write' ? sort : sortRo, args)) return null
+    return `ERR ${option} option of SORT denied due to insufficient ACL permissions.`
+  })
   const elements = select(context, context.db.read(args[1]), options)
   if (options.destination !== null) return store(context, elements, options.get, options.destination)
   if (options.get.length === 0) return elements

@@ -95,6 +95,18 @@ export class PubSub implements PubSubPort {
     }
   }
 
+  /** Ends the subscriptions to the chosen shard channels, and tells the subscribers. */
+  leaveShards(isChosen: (channel: Bytes) => boolean): void {
+    for (const [channel, sessions] of [...this.shards]) {
+      if (!isChosen(channel)) continue
+      for (const session of [...sessions]) {
+        const left = (session.subscriptions?.shard.size ?? 1) - 1
+        this.unsubscribe(session, 'shard', channel)
+        session.push(new Message(['sunsubscribe', channel, left]))
+      }
+    }
+  }
+
   /** Delivers a message to all subscribers; returns the number of deliveries. */
   publish(channel: Bytes, payload: Bytes): number {
     if (this.isMuted) return 0

@@ -18,9 +18,10 @@ const invalidPort = () => clientError('ERR Invalid master port')
 
 /**
  * Port 0 is accepted, as in Redis: the node is a replica without a master for now. Unlike Redis, an
- * invalid host name is refused.
+ * invalid host name is refused. A node of a cluster takes its role from its map.
  */
 function follow(name: Bytes, { server, session, units }: Context, args: Args): Reply {
+  if (server.cluster.node !== null) throw clientError('ERR REPLICAOF not allowed in cluster mode.')
   const isForced = args.length === 4
   if (args.length > 4 || (isForced && !isToken(args[3], 'force'))) throw wrongArity(name)
   if (isToken(args[1], 'no') && isToken(args[2], 'one')) {

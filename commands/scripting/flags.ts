@@ -9,6 +9,9 @@ import { splitInline } from '../parsing/inline-words.ts'
 export interface ScriptFlags {
   readonly mustNotWrite: boolean
   readonly mayRunStale: boolean
+  /** True if a node of a cluster must not run it. */
+  readonly isForNoCluster: boolean
+  readonly mayCrossSlots: boolean
 }
 
 /** All flags that Redis knows, in its order. */
@@ -17,7 +20,12 @@ export const SCRIPT_FLAGS: readonly Bytes[] = ['no-writes', 'allow-oom', 'allow-
 const FLAGS_EQUAL = 'flags='
 
 export function flagsOf(names: readonly Bytes[]): ScriptFlags {
-  return { mustNotWrite: names.includes('no-writes'), mayRunStale: names.includes('allow-stale') }
+  return {
+    mustNotWrite: names.includes('no-writes'),
+    mayRunStale: names.includes('allow-stale'),
+    isForNoCluster: names.includes('no-cluster'),
+    mayCrossSlots: names.includes('allow-cross-slot-keys'),
+  }
 }
 
 /** Returns the flags that a script declares; null without a declaration or for an invalid one. */

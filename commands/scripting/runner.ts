@@ -13,9 +13,11 @@
 import { must, rethrowAssertion } from '../../base/assert.ts'
 import type { Bytes } from '../../base/bytes.ts'
 import { errorText } from '../../base/error-text.ts'
+import { slotOf } from '../../base/hash-slots.ts'
 import type { FunctionReference, LuaMachine, RunState } from '../../lua/machine.ts'
 import type { LuaStack } from '../../lua/stack.ts'
 import type { Keyspace } from '../../storage/keyspace/keyspace.ts'
+import { scriptRefusal, slotOfRequest } from '../cluster/routing.ts'
 import type { Context } from '../contract/context.ts'
 import { clientError } from '../contract/errors.ts'
 import type { ServerPort } from '../contract/ports.ts'
@@ -67,6 +69,10 @@ export interface RunnerOptions {
 }
 
 const NO_WRITES = 'ERR Write commands are not allowed from read-only scripts.'
+const NO_CLUSTER_SCRIPT = "ERR Can not run script on cluster, 'no-cluster' flag is set."
+const CROSS_SLOT = 'ERR Script attempted to access keys that do not hash to the same slot'
+/** The position of the first key in a request that runs a script. */
+const FIRST_KEY = 3
 const STALE = 'ERR Can not execute the command on a stale replica'
 /** Functions get this text too, as in Redis. */
 const KILLED = 'Script killed by user with SCRIPT KILL...'
@@ -88,6 +94,8 @@ export class ScriptRunner implements ScriptHost {
    * half-way.
    */
   private hasBegunWriting = false
+  /** The slot of the keys so far, on a node of a cluster; null before the first key. */
+  private slot: number | null = null
   private readonly client = new ScriptClient()
   private server: ServerPort | null = null
   /** Scripts may call commands with the flag `noscript` (DEBUG SET-DISABLE-DENY-SCRIPTS). */
@@ -105,6 +113,7 @@ export class ScriptRunner implements ScriptHost {
 
   /** Runs a script for the context's session. Returns SUSPENDED if it continues in later turns. */
   run(context: Context, call: ScriptCall): Reply {
+    if (call.flags?.isForNoCluster === true && context.server.cluster.node !== null) throw clientError(NO_CLUSTER_SCRIPT)
     const refusal = this.options.refusalOf(call.flags, call.isReadOnly ? 'reading' : 'writing')
     if (refusal !== null) throw clientError(refusal)
     const { keyspace } = this.options
@@ -113,6 +122,8 @@ export class ScriptRunner implements ScriptHost {
     this.client.become(context.session)
     this.mayWrite = !call.isReadOnly && call.flags?.mustNotWrite !== true
     this.hasBegunWriting = false
+    this.slot = null
+    if (call.keyCount > 0 && context.server.cluster.node !== null) this.slot = slotOf(must(call.request[FIRST_KEY]))
     this.clockMs = keyspace.nowMs
     this.startedMs = this.options.executor().clock.startMs
     this.changesBefore = keyspace.changes
@@ -173,9 +184,24 @@ export class ScriptRunner implements ScriptHost {
       if (refusal !== null) return this.countedError(refusal)
       this.hasBegunWriting = true
     }
+    if (server.cluster.mustJudge) {
+      const refusal = this.clusterRefusal(server, request)
+      if (refusal !== null) return this.countedError(refusal)
+    }
     const reply = executor.runPart(request)
     this.running?.machine.noteTime(executor.clock.partStartMs)
     return reply
+  }
+
+  /** Returns why this node does not run a command of the script for its slot; null if it does. */
+  private clusterRefusal({ cluster }: ServerPort, request: Request): Bytes | null {
+    const refusal = scriptRefusal(cluster, this.options.keyspace, must(this.client.caller), request)
+    const { flags } = must(this.running)
+    if (refusal !== null || cluster.node === null || flags === null || flags.mayCrossSlots) return refusal
+    const slot = slotOfRequest(request)
+    if (slot === null) return null
+    this.slot ??= slot
+    return this.slot === slot ? null : CROSS_SLOT
   }
 
   log(level: ScriptLogLevel, message: Bytes): void {

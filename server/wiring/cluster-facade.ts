@@ -1,7 +1,11 @@
-/** The node's place in a cluster, as commands see it: `cluster-enabled emulated`. */
+/** The node's place in a cluster, as commands see it. */
+import type { Bytes } from '../../base/bytes.ts'
+import { SLOTS } from '../../base/hash-slots.ts'
 import type { ClusterEndpoint, ClusterPort } from '../../commands/contract/cluster.ts'
 import type { Session } from '../../commands/contract/session.ts'
+import type { Database } from '../../storage/keyspace/database.ts'
 import type { Storage } from '../../storage/storage.ts'
+import type { ClusterNode } from '../cluster/cluster-node.ts'
 import type { Config } from '../config/config.ts'
 import type { NodeState } from './node-state.ts'
 
@@ -9,29 +13,38 @@ import type { NodeState } from './node-state.ts'
 const BUS_PORT_OFFSET = 10_000
 const MAX_PORT = 65_535
 
+/** The mode for each value of cluster-enabled. */
+const MODES = { no: 'disabled', yes: 'nodes', emulated: 'emulated' } as const satisfies Record<string, ClusterPort['mode']>
+
 interface FacadeParts {
   readonly config: Config
   readonly storage: Pick<Storage, 'binlog' | 'identity' | 'isReady'>
   readonly state: Pick<NodeState, 'runId' | 'port' | 'tlsPort'>
+  /** Null unless cluster-enabled is yes. */
+  readonly node: ClusterNode | null
 }
 
-/** A cluster in which this node owns all slots, or none. */
+/** A cluster of several nodes, one in which this node owns all slots, or none. */
 export class ClusterFacade implements ClusterPort {
   readonly mode: ClusterPort['mode']
   mustUseOneSlot = false
+  mustJudge = false
+  readonly node: ClusterNode | null
   private readonly parts: FacadeParts
 
   constructor(parts: FacadeParts) {
     this.parts = parts
-    this.mode = parts.config.text('cluster-enabled') === 'emulated' ? 'emulated' : 'disabled'
+    this.node = parts.node
+    this.mode = MODES[parts.config.text('cluster-enabled')]
     parts.config.observe('cluster-require-one-slot', (isRequired) => {
-      this.mustUseOneSlot = isRequired && this.mode !== 'disabled'
+      this.mustUseOneSlot = this.mode === 'nodes' || (isRequired && this.mode !== 'disabled')
+      this.mustJudge = this.mustUseOneSlot
     })
   }
 
-  /** The id of this run: no other node refers to it. */
+  /** In an emulated cluster the id of this run: no other node refers to it. */
   get nodeId(): string {
-    return this.parts.state.runId
+    return this.node?.id ?? this.parts.state.runId
   }
 
   /** The id of the history, which a master and its replicas share. */
@@ -42,6 +55,22 @@ export class ClusterFacade implements ClusterPort {
   get offset(): number {
     const { storage } = this.parts
     return storage.isReady ? storage.binlog.end.offset : 0
+  }
+
+  hidesKeysOf(db: Database): boolean {
+    if (this.node === null) return false
+    for (let slot = 0; slot < SLOTS; slot++) if (this.node.hidesSlot(slot) && db.keysInSlot(slot) > 0) return true
+    return false
+  }
+
+  shownKeysOf(db: Database): number {
+    let sum = 0
+    for (let slot = 0; slot < SLOTS; slot++) if (this.node?.hidesSlot(slot) !== true) sum += db.keysInSlot(slot)
+    return sum
+  }
+
+  hides(key: Bytes): boolean {
+    return this.node?.hides(key) === true
   }
 
   /** Without an announced address it is the one that the session's client has connected to. */

@@ -1,27 +1,15 @@
-/** Configuration keys of the cluster that this node says it is. */
-import { lowerCase } from '../../../base/bytes.ts'
+/** Configuration keys of the cluster to which this node belongs, or that it says it is. */
 import type { ConfigKey } from '../key.ts'
-import { ConfigRefused, choice, flag, integer, oneWord, requireChoice, text } from '../kinds.ts'
-
-const NO_CLUSTER = 'this version has no cluster mode of several nodes; emulated makes one node say that it owns all slots'
-
-const clusterMode = oneWord<'no' | 'emulated'>(
-  'no, emulated',
-  (word) => {
-    if (lowerCase(word) === 'yes') throw new ConfigRefused(NO_CLUSTER)
-    return requireChoice(lowerCase(word), ['no', 'emulated'])
-  },
-  (value) => value,
-)
+import { choice, flag, integer, text } from '../kinds.ts'
 
 export const clusterKeys = [
   {
     name: 'cluster-enabled',
     section: 'cluster',
-    kind: clusterMode,
+    kind: choice('no', 'yes', 'emulated'),
     default: 'no',
     changes: 'at-start',
-    help: 'emulated: the node says that it owns all slots, for clients that speak only to clusters',
+    help: 'yes: a node of a cluster, which serves the slots of its map; emulated: the node says that it owns all slots, for clients that speak only to clusters',
   },
   {
     name: 'cluster-require-one-slot',
@@ -30,6 +18,14 @@ export const clusterKeys = [
     default: 'no',
     changes: 'any-time',
     help: 'refuse commands, transactions and scripts with keys in several slots, as a Redis cluster does; only with cluster-enabled',
+  },
+  {
+    name: 'cluster-require-full-coverage',
+    section: 'cluster',
+    kind: flag,
+    default: 'yes',
+    changes: 'any-time',
+    help: 'a node of a cluster serves nothing while a slot has no owner in its map',
   },
   {
     name: 'cluster-announce-ip',

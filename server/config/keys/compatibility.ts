@@ -162,15 +162,14 @@ const others = inert('accepted for files and clients that set it', [
   ['tls-prefer-server-ciphers', flag, 'no'],
 ])
 
-/** Keys without effect, since there is no cluster of several nodes; see cluster-enabled. */
-const cluster = inert('belongs to a cluster of several nodes, which does not exist here', [
+/** Keys without effect, since nodes of a cluster do not talk to each other; see cluster-enabled. */
+const cluster = inert('belongs to the gossip of a Redis Cluster, which does not exist here', [
   ['cluster-config-file', text, 'nodes.conf', null, 'at-start'],
   ['cluster-port', integer(0, 65535), '0', null, 'at-start'],
   ['cluster-node-timeout', long, '15000'],
   ['cluster-replica-validity-factor', whole, '10', 'cluster-slave-validity-factor'],
   ['cluster-migration-barrier', whole, '1'],
   ['cluster-allow-replica-migration', flag, 'yes'],
-  ['cluster-require-full-coverage', flag, 'yes'],
   ['cluster-replica-no-failover', flag, 'no', 'cluster-slave-no-failover'],
   ['cluster-allow-reads-when-down', flag, 'no'],
   ['cluster-allow-pubsubshard-when-down', flag, 'yes'],

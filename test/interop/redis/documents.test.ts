@@ -35,6 +35,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   defaults: 'of HAProxy: test/interop/redis/haproxy.test.ts runs it',
   'const strlen = command({': 'an example of code: it has to stand in the sources',
   'data/': 'names of files',
+  'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 10.0.0.1 6379 master - 0-5460': 'a map: test/integration/cluster.test.ts sets such ones',
   'haypile [file] [--name value ...]              serve': 'a grammar: it has to be what haypile help says',
   'haypile import /var/lib/redis/dump.rdb --dir ./data': 'examples: test/interop/exchange/exchange.test.ts imports and exports',
   'haypile import dump.rdb --dir ./data                 # also an AOF, or redis://host':

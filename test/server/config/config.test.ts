@@ -273,10 +273,6 @@ test('a listener sees all new values of a change', () => {
 })
 
 test('settings that this server does not support are refused at start', () => {
-  assert.is(
-    failure(() => made(['cluster-enabled', 'yes'])),
-    `cluster-enabled "yes": this version has no cluster mode of several nodes; emulated makes one node say that it owns all slots`,
-  )
   assert.match(
     failure(() => made(['replica-read-only', 'no'])),
     /another binlog than its master/,

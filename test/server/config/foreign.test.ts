@@ -37,7 +37,6 @@ test('such keys at values that ask for nothing cause no warning', () => {
 
 test('keys that promise a missing feature are refused with a reason', () => {
   const refused: [line: string, why: RegExp][] = [
-    ['cluster-enabled yes', /no cluster mode of several nodes/],
     ['rename-command CONFIG ""', /users \(ACL\)/],
     ['rename-command : FLUSHDB 360flushdb', /users \(ACL\)/],
     ['loadmodule /usr/lib/x.so a b', /no modules/],

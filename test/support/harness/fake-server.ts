@@ -7,7 +7,7 @@ import type { Bytes } from '../../../base/bytes.ts'
 import type { Random } from '../../../base/clock.ts'
 import { Acl } from '../../../commands/acl/acl.ts'
 import { openDefaultUser } from '../../../commands/acl/user.ts'
-import type { ClusterEndpoint, ClusterPort } from '../../../commands/contract/cluster.ts'
+import type { ClusterEndpoint, ClusterNodePort, ClusterPort } from '../../../commands/contract/cluster.ts'
 import type { Command } from '../../../commands/contract/command.ts'
 import type {
   ClientsPort,
@@ -41,9 +41,11 @@ import type {
   TrySyncRequest,
 } from '../../../replication/protocol/messages.ts'
 import { newHandshake, type PsyncRequest, type RedisHandshake } from '../../../replication/protocol/psync.ts'
+import { ClusterNode } from '../../../server/cluster/cluster-node.ts'
 import { Config } from '../../../server/config/config.ts'
 import { LatencyMonitor } from '../../../server/metrics/latency.ts'
 import { Slowlog } from '../../../server/metrics/slowlog.ts'
+import type { Database } from '../../../storage/keyspace/database.ts'
 import { ScanCursors } from '../../../storage/scan/scan-cursors.ts'
 import { ManualClock } from './manual-clock.ts'
 
@@ -268,6 +270,7 @@ class FakeMigrations implements MigrationPort {
 class FakeCluster implements ClusterPort {
   mode: ClusterPort['mode'] = 'disabled'
   mustUseOneSlot = false
+  node: ClusterNodePort | null = null
   readonly nodeId = 'a'.repeat(40)
   readonly shardId = 'b'.repeat(40)
   readonly offset = 7
@@ -279,6 +282,22 @@ class FakeCluster implements ClusterPort {
     busPort: 16_379,
     hostname: '',
     preferred: 'ip',
+  }
+
+  get mustJudge(): boolean {
+    return this.mustUseOneSlot
+  }
+
+  hidesKeysOf(): boolean {
+    return this.node !== null
+  }
+
+  shownKeysOf(db: Database): number {
+    return db.keyCount
+  }
+
+  hides(key: Bytes): boolean {
+    return this.node instanceof ClusterNode && this.node.hides(key)
   }
 
   endpointFor(): ClusterEndpoint {
