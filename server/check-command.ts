@@ -3,8 +3,9 @@
  * terminal.
  */
 import { statSync } from 'node:fs'
-import { SingleBar } from 'cli-progress'
+import type { SingleBar } from 'cli-progress'
 import { realFiles } from '../base/files.ts'
+import { lazyPackage } from '../base/lazy-package.ts'
 import { checkDirectory, type Repair } from '../storage/check/check.ts'
 import type { CheckProgress } from '../storage/check/report.ts'
 import { LevelRecords } from '../storage/records/level-records.ts'
@@ -84,7 +85,8 @@ class PhaseBar {
     if (phase !== this.phase) {
       this.stop()
       this.phase = phase
-      this.bar = new SingleBar({ format: `${phase.padEnd(8)} {bar} {percentage}% {value}/{total} {eta_formatted}`, stream: process.stderr })
+      const { SingleBar: Bar } = lazyPackage<typeof import('cli-progress')>('cli-progress')
+      this.bar = new Bar({ format: `${phase.padEnd(8)} {bar} {percentage}% {value}/{total} {eta_formatted}`, stream: process.stderr })
       this.bar.start(total, done)
     } else {
       this.bar?.setTotal(total)

@@ -2,8 +2,9 @@
  * The progress of an import or export on standard error: a bar on a terminal, else a line each ten
  * seconds.
  */
-import { SingleBar } from 'cli-progress'
+import type { SingleBar } from 'cli-progress'
 import type { Clock } from '../../base/clock.ts'
+import { lazyPackage } from '../../base/lazy-package.ts'
 
 const LINE_MS = 10_000
 const BAR_MS = 100
@@ -73,7 +74,8 @@ export class Progress {
       const amount = total === null ? '' : '{bar} {percentage}% '
       const eta = total === null ? '' : ' {eta_formatted}'
       const format = `${action} ${amount}{keys} keys, {rate} keys/s${eta}`
-      this.bar = new SingleBar({ format, stream: process.stderr, etaBuffer: unit === 'bytes' ? 100 : 1000 })
+      const { SingleBar: Bar } = lazyPackage<typeof import('cli-progress')>('cli-progress')
+      this.bar = new Bar({ format, stream: process.stderr, etaBuffer: unit === 'bytes' ? 100 : 1000 })
       this.bar.start(total ?? 1, 0, payload)
     }
     this.bar.update(Math.min(this.done, total ?? 0), payload)

@@ -11,9 +11,9 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type DestinationStream, pino } from 'pino'
-import { prettyFactory } from 'pino-pretty'
 import { must, rethrowAssertion } from '../../base/assert.ts'
 import { errorText } from '../../base/error-text.ts'
+import { lazyPackage } from '../../base/lazy-package.ts'
 import type { Log } from '../../base/log.ts'
 import type { Config } from '../config/config.ts'
 import { hasColours } from '../terminal.ts'
@@ -108,6 +108,7 @@ function countDropped(file: ReturnType<typeof pino.destination>, report: (lines:
 
 /** Formats each line synchronously; pino-pretty's own stream would write it later. */
 function prettyStream(destination: DestinationStream, colorize: boolean): DestinationStream {
+  const { prettyFactory } = lazyPackage<typeof import('pino-pretty')>('pino-pretty')
   const format = prettyFactory({ colorize, ignore: 'pid', translateTime: 'SYS:HH:MM:ss.l', singleLine: true })
   return { write: (line) => destination.write(format(line)) }
 }
