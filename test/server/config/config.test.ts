@@ -119,8 +119,10 @@ const IMMUTABLE_IN_REDIS = [
   'enable-protected-configs io-threads io-threads-do-reads logfile pidfile rdbchecksum replicaof server_cpulist set-proc-title',
   'slaveof socket-mark-id supervised syslog-enabled syslog-facility syslog-ident tcp-backlog unixsocket unixsocketperm',
 ].flatMap((line) => line.split(' '))
+/** Keys that Redis does not have, and that say which cluster a node belongs to. */
+const MEMBERSHIP = ['cluster-etcd', 'cluster-lease-ms', 'cluster-name']
 
-test('CONFIG SET takes the value in force of every key, except those that are immutable in Redis', () => {
+test('CONFIG SET takes the value in force of every key, except those that are immutable in Redis or tie the node to a cluster', () => {
   const config = made()
   config.load([
     ['port', '7000'],
@@ -129,7 +131,7 @@ test('CONFIG SET takes the value in force of every key, except those that are im
   ])
   const before = config.match(['*'])
   const refused = before.filter((pair) => failure(() => config.set([pair])) !== 'no error').map(([name]) => name)
-  assert.equal(refused.sort(), IMMUTABLE_IN_REDIS.toSorted())
+  assert.equal(refused.sort(), [...IMMUTABLE_IN_REDIS, ...MEMBERSHIP].sort())
   assert.equal(config.match(['*']), before)
 })
 
