@@ -5,8 +5,9 @@
  * process running has failed.
  *
  * HAYPILE_OTHER_NODES names other Node programs, separated by colons. What runs in one process runs
- * with each of them, too, and the tests of clients' sockets run with the last of them and
- * io-threads 2. The total includes both.
+ * with each of them, too, rooms of plain JavaScript with the last one. Fast files share a process
+ * there, since loading the modules takes longer than the tests. The tests of clients' sockets run
+ * with the last one and io-threads 2. The total includes all of these.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,7 +20,8 @@ import { outcomeOf } from './support/servers/file-outcome.ts'
 import { endGroup } from './support/servers/process-group.ts'
 
 interface Run {
-  readonly file: string
+  /** Several files share a process. */
+  readonly files: readonly string[]
   /** A Node program. */
   readonly node: string
   /** Its version; empty for the one that runs this program. */
@@ -35,10 +37,16 @@ const FILE_TIMEOUT_MS = 1_800_000
  * does that fails in the middle.
  */
 const END_TIMEOUT_MS = 30_000
+/** Fast files that share a process with another Node. */
+const FILES_A_BATCH = 24
 /** Files that start servers and other programs wait most of their time: two run to a core. */
 const MAX_LANES = 4
 /** Files that run with one Node only: they take long, and what depends on Node is in the others. */
 const WITH_ONE_NODE = /^(integration|interop|crash|simulation)\/|^storage\/recovery\/recovery-properties|^tidy/
+/** Rooms that use JavaScript alone: they run with the default Node and the last of the others. */
+const WITHOUT_NODE = /^(commands|lua|model|rdb|storage\/(tree|values))\//
+/** Files that need a process of their own, since they look at what keeps it alive. */
+const NOT_BATCHED = /^storage\/directory\/swap-races\./
 
 /**
  * Files that run again, with the last of the other Nodes, on servers whose sockets have threads of
@@ -68,22 +76,37 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 /** All runs, the longest first. */
 function runs(): Run[] {
-  const seconds = ({ file }: Run) => SLOW_FILES[file.replace(/\.test\.js$/, '')] ?? 1
-  const made: Run[] = files.map((file) => ({ file, node: process.execPath, version: '', ioThreads: '' }))
+  const secondsOf = (file: string) => SLOW_FILES[file.replace(/\.test\.js$/, '')] ?? 1
+  const seconds = (run: Run) => run.files.reduce((sum, file) => sum + secondsOf(file), 0)
+  const alone = (all: readonly string[]) => all.map((file) => [file])
+  const made: Run[] = alone(files).map((each) => ({ files: each, node: process.execPath, version: '', ioThreads: '' }))
   const others = otherNodes.split(':').filter((path) => path !== '')
   for (const node of others) {
     const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()
-    made.push(...files.filter((file) => !WITH_ONE_NODE.test(file)).map((file) => ({ file, node, version, ioThreads: '' })))
-    if (node !== others.at(-1)) continue
-    made.push(...files.filter((file) => WITH_IO_THREADS.test(file)).map((file) => ({ file, node, version, ioThreads: '2' })))
+    const isLast = node === others.at(-1)
+    const repeated = files.filter((file) => !WITH_ONE_NODE.test(file) && (isLast || !WITHOUT_NODE.test(file)))
+    const isAlone = (file: string) => secondsOf(file) > 1 || NOT_BATCHED.test(file)
+    const groups = [...alone(repeated.filter(isAlone)), ...batchesOf(repeated.filter((file) => !isAlone(file)))]
+    made.push(...groups.map((each) => ({ files: each, node, version, ioThreads: '' })))
+    if (!isLast) continue
+    const threaded = alone(files.filter((file) => WITH_IO_THREADS.test(file)))
+    made.push(...threaded.map((each) => ({ files: each, node, version, ioThreads: '2' })))
   }
-  return made.sort((a, b) => seconds(b) - seconds(a) || (a.file < b.file ? -1 : 1))
+  return made.sort((a, b) => seconds(b) - seconds(a) || (String(a.files) < String(b.files) ? -1 : 1))
 }
 
-/** Runs one file and adds up its counts. */
-async function run({ file, node, version, ioThreads }: Run): Promise<void> {
+/** Returns the files in batches of about the same size. */
+function batchesOf(fast: readonly string[]): string[][] {
+  const count = Math.ceil(fast.length / FILES_A_BATCH)
+  const size = Math.ceil(fast.length / count)
+  return Array.from({ length: count }, (_, index) => fast.slice(index * size, (index + 1) * size))
+}
+
+/** Runs the files of one process and adds up their counts. */
+async function run({ files: each, node, version, ioThreads }: Run): Promise<void> {
   const started = Date.now()
-  const child = spawn(node, ['--enable-source-maps', join(root, file)], {
+  const paths = each.map((file) => join(root, file))
+  const child = spawn(node, ['--enable-source-maps', ...(paths.length === 1 ? paths : [join(root, 'batch.js'), ...paths])], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, NODE_ENV: 'test', ...(ioThreads === '' ? {} : { HAYPILE_IO_THREADS: ioThreads }) },
     detached: true, // in a process group of its own
@@ -110,7 +133,8 @@ async function run({ file, node, version, ioThreads }: Run): Promise<void> {
   groups.delete(group)
   await closed // all output is here
   for (const line of left) output += `\nleft running: ${line}\n`
-  const name = [version, file, ioThreads === '' ? '' : `io-threads ${ioThreads}`].filter((part) => part !== '').join(' ')
+  const last = each.length === 1 ? '' : `... ${each.at(-1)}`
+  const name = [version, each[0], last, ioThreads === '' ? '' : `io-threads ${ioThreads}`].filter((part) => part !== '').join(' ')
   report(name, output, status === 0 && left.length === 0, Date.now() - started)
 }
 
