@@ -18,6 +18,7 @@ export class TreeCursor {
   value: TreeValue = undefined
   private readonly tree: Tree
   private readonly step: 1 | -1
+  private readonly isKeyed: boolean
   private leaf: TreeNode | null
   private index: number
   private version: number
@@ -30,6 +31,7 @@ export class TreeCursor {
   constructor(tree: Tree, rank: number, direction: 'forward' | 'backward') {
     this.tree = tree
     this.step = direction === 'forward' ? 1 : -1
+    this.isKeyed = tree.layout.isKeyed
     this.version = tree.version
     const before = tree.object.db.keyspace.diskReads
     tree.seek(Math.max(0, rank))
@@ -45,10 +47,11 @@ export class TreeCursor {
     if (this.version !== this.tree.version) this.findAgain()
     for (let { leaf } = this; leaf !== null; leaf = this.moveOn(leaf)) {
       const { index } = this
-      if (index >= 0 && index < leaf.length) {
+      const { keys, values } = leaf
+      if (index >= 0 && index < (this.isKeyed ? keys.length : values.length)) {
         this.isStarted = true
-        this.key = leaf.keys[index] as Bytes
-        this.value = leaf.values[index]
+        this.key = keys[index] as Bytes
+        this.value = values[index]
         this.index = index + this.step
         return true
       }
