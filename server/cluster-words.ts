@@ -9,11 +9,23 @@ interface NamedCluster {
   readonly cluster: string
 }
 
+/** The options of `haypile cluster start`. */
+interface LocalWords {
+  readonly shards: number
+  readonly replicas: number
+  readonly dir: string
+  readonly port: number
+  readonly cluster: string
+  readonly etcd?: string
+}
+
 export interface ClusterActions {
   /** Runs a coordinator until a signal. Resolves with the exit status. */
   coordinator(place: NamedCluster): Promise<number>
   /** Does what an operator asks for. Resolves with the exit status. */
   cluster(place: NamedCluster, request: ClusterRequest, output: 'text' | 'json'): Promise<number>
+  /** Runs a cluster on this machine until a signal. Resolves with the exit status. */
+  localCluster(words: LocalWords): Promise<number>
 }
 
 type PlaceFlags = NamedCluster & { readonly json?: true }
@@ -69,7 +81,23 @@ export function addCluster(program: Command, actions: ClusterActions, setStatus:
   }))
   for (const name of ['move-slots', 'rebalance'])
     add(`${name} [words...]`, 'not in this version: slots cannot be moved', () => ({ action: 'move-slots' }))
+  cluster
+    .command('start')
+    .description('run a whole cluster on this machine, for development and for many cores')
+    .helpOption('-h, --help', 'print this help')
+    .option('--shards <number>', 'masters', wholeNumber, 3)
+    .option('--replicas <number>', 'replicas of each master', wholeNumber, 0)
+    .option('--dir <directory>', 'where the data and the logs of all nodes are', './data')
+    .option('--port <number>', 'the first of consecutive ports', portNumber, 7000)
+    .option('--etcd <endpoints>', 'an etcd that runs already; otherwise one is started')
+    .option('--cluster <name>', 'the name of the cluster', clusterName, 'haypile')
+    .action(async (words: LocalWords) => setStatus(await actions.localCluster(words)))
   return cluster
+}
+
+function portNumber(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 65_000) throw new InvalidArgumentError('not a port from 1 to 65000.')
+  return Number(text)
 }
 
 function clusterName(text: string): string {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `haypile` program. */
 import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { endOnFailure } from '../base/assert.ts'
 import { systemClock } from '../base/clock.ts'
 import { errorText } from '../base/error-text.ts'
@@ -122,6 +123,13 @@ const operate: CommandLineActions['cluster'] = async (place, request, output) =>
   return runCluster({ ...place, credentials: nodeCredentials() }, request, output === 'json', processOutput)
 }
 
+const runLocally: CommandLineActions['localCluster'] = async ({ shards, replicas, dir, port, cluster, etcd }) => {
+  const { runLocalCluster } = await import('./coordinator/start-command.ts')
+  const log = openLog(new Config({ machine: machineOfProgram() }))
+  const program = [process.execPath, process.argv[1] ?? '']
+  return runLocalCluster({ shards, replicas, directory: resolve(dir), port, etcd: etcd ?? null, cluster, program }, log, processOutput)
+}
+
 const processOutput: ExchangeOutput = {
   out: (text) => process.stdout.write(text),
   error: (text) => process.stderr.write(text),
@@ -145,5 +153,6 @@ const status = await runCommandLine(process.argv.slice(2), {
   export: exportPrivately,
   coordinator: coordinate,
   cluster: operate,
+  localCluster: runLocally,
 })
 if (status !== 0) process.exitCode = status

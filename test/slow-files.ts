@@ -58,6 +58,7 @@ export const SLOW_FILES: Readonly<Record<string, number>> = {
   'interop/replication/tls': 12,
   'interop/redis/migrate': 12,
   'interop/cluster/lease': 12,
+  'interop/cluster/start': 12,
   'lua/string-search': 11,
   'crash/replication-kill': 10,
   'integration/clients/clock-readings': 10,

@@ -31,7 +31,7 @@ export function openCluster({ etcd, cluster, credentials }: ClusterPlace) {
 }
 
 /** Starts a coordinator. Returns what ends it. */
-function startCoordinator(place: ClusterPlace, log: Log): { close(): Promise<void> } {
+export function startCoordinator(place: ClusterPlace, log: Log): { close(): Promise<void> } {
   const { etcd, keys, ask } = openCluster(place)
   const coordinator = new Coordinator({ etcd, keys, ask, name: `${hostname()}:${process.pid}`, clock: systemClock, log })
   coordinator.start()

@@ -83,6 +83,9 @@ if (haveTools('Faults of a cluster', 'etcd')) {
     await assertKept(successor, writer.confirmed)
     assert.is(await fullSyncs(successor), 0, 'the other replica continued')
     assert.is((await cluster.map()).version, 2)
+    await master.launch()
+    await until('the old master to follow', async () => (await fieldOf(master, 'master_link_status')) === 'up')
+    await cluster.becomeWell()
     await cluster.stop()
   })
 

@@ -46,6 +46,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
     'examples: test/interop/cluster/faults.test.ts runs these commands',
   'haypile cluster create 10.0.0.1:6379 10.0.0.2:6379 10.0.0.3:6379 --replicas 2 --etcd http://10.0.0.1:2379 --cluster shop':
     'examples: test/interop/cluster/faults.test.ts runs these commands',
+  'haypile cluster start --shards 3 --replicas 1 --dir ./data --port 7000': 'an example: test/interop/cluster/start.test.ts runs it',
   'map 1, coordinator control-1:4711': 'the form of an answer: test/interop/cluster/faults.test.ts',
   '{"entries":[["1-1",["field","value"]]],"lastId":"1-1","maxDeletedId":"0-0","entriesAdded":1,':
     'the form of a stream: test/server/exchange/json-lines.test.ts',
@@ -134,6 +135,7 @@ const ACTIONS = {
   export: async () => 0,
   coordinator: async () => 0,
   cluster: async () => 0,
+  localCluster: async () => 0,
 }
 
 test('the commands named inside of sentences exist', async () => {

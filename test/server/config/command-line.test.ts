@@ -38,6 +38,10 @@ async function run(...words: string[]) {
       imported = { ...place, request, output }
       return 7
     },
+    localCluster: async (words) => {
+      imported = words
+      return 8
+    },
     output: {
       out(text) {
         out += text
@@ -254,7 +258,10 @@ test('a coordinator and the actions of a cluster take the place of the cluster',
   assert.equal([created.exitCode, created.imported], [7, { etcd: 'http://a:1', cluster: 'haypile', request, output: 'json' }])
   const added = await run('cluster', 'add-replica', 'b:2', 'a:1', '--etcd', 'http://a:1')
   assert.equal((added.imported as { request: object }).request, { action: 'add-replica', node: 'b:2', of: 'a:1' })
+  const local = await run('cluster', 'start', '--shards', '4', '--port', '8000')
+  assert.equal([local.exitCode, local.imported], [8, { shards: 4, replicas: 0, dir: './data', port: 8000, cluster: 'haypile' }])
   for (const words of [
+    ['cluster', 'start', '--port', '70000'],
     ['coordinator'],
     ['cluster'],
     ['cluster', 'status'],

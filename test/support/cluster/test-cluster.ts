@@ -7,7 +7,7 @@ import { type ClusterMap, mapOf } from '../../../server/cluster-map/map.ts'
 import { RunningServer, runProgram, until } from '../servers/running-server.ts'
 import { EtcdServers } from './etcd-servers.ts'
 
-const MAIN = fileURLToPath(new URL('../../../server/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../../program/main.js', import.meta.url))
 const NAME = 'test'
 const keys = clusterKeys(NAME)
 
@@ -151,4 +151,4 @@ export class TestCluster {
   }
 }
 
-const MODE = 'emulated'
+const MODE = 'yes'
