@@ -1,9 +1,12 @@
 /** The map of a cluster as text: what is written is read, and hostile texts are refused. */
-import * as fc from 'fast-check'
+import fc from 'fast-check'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type ClusterMap, MapError, mapOf, placeOf, setNodesText, textOfMap } from '../../../server/cluster-map/map.ts'
 import { reportOf } from '../../../server/cluster-map/node-report.ts'
+import { seeded } from '../../support/generators/seed.ts'
+
+const { seed } = seeded('cluster-map')
 
 const id = (digit: string) => digit.repeat(40)
 const [A, B, C] = ['a', 'b', 'c'].map((digit, i) => ({ id: id(digit), host: `10.0.0.${i + 1}`, port: 6379 })) as [Node, Node, Node]
@@ -99,6 +102,7 @@ test('no text makes reading a map or a report fail in another way', () => {
       reads(mapOf, text)
       reads(reportOf, text)
     }),
+    { seed },
   )
 })
 
