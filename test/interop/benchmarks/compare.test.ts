@@ -65,7 +65,7 @@ if (haveTools('bench:compare', 'redis-server', 'redis-benchmark')) {
     assert.is(format, 'haypile-compare-1')
     assert.type(environment.loadAverage, 'number')
     assert.equal(servers.length, 2)
-    assert.is(hot.length, 20)
+    assert.is(hot.length, 21)
     for (const row of hot) {
       assert.equal(
         row.servers.map(({ label }: { label: string }) => label),

@@ -44,12 +44,13 @@ function word({ integer }: Seeded): string {
   return Array.from({ length }, () => String.fromCharCode(integer(integer(2) === 0 ? 256 : 4))).join('')
 }
 
-/** True while more elements are removed than added. */
+/** True while more elements are removed than added, and not the reverse. */
 let isShrinking = false
 
 /** Draws one of the actions; those that add elements come first, up to `adding`. */
 function drawAction({ integer }: Seeded, adding: number, all: number): number {
-  return isShrinking && integer(4) > 0 ? adding + integer(all - adding) : integer(all)
+  if (integer(4) === 0) return integer(all)
+  return isShrinking ? adding + integer(all - adding) : integer(adding)
 }
 
 /** Changes one type at random. The words are drawn before, so that both forms get the same. */
@@ -139,7 +140,7 @@ function changeBoth<T extends Collection>(type: CollectionClass<T>, change: Chan
   let value = newCollection(db, type)
   let twin = unpackedCopy(db, type, value)
   for (let step = 0; step < STEPS; step++) {
-    if (step % 100 === 0) isShrinking = seed.integer(2) === 0
+    isShrinking = step % 200 >= 100
     const before = value.object.packed
     const apply = change(value, seed)
     assert.equal(apply(value), apply(twin), `step ${step}`)
