@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { Cluster } from 'ioredis'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { freePort, until } from '../../support/servers/running-server.ts'
+import { firstOfFreePorts, until } from '../../support/servers/running-server.ts'
 import { haveTools } from '../tools.ts'
 
 const MAIN = fileURLToPath(new URL('../../../program/main.js', import.meta.url))
@@ -42,7 +42,8 @@ async function start(port: number, directory: string) {
 if (haveTools('haypile cluster start', 'etcd')) {
   test('a cluster is made by one command, keeps its data over a restart, and leaves no process behind', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'haypile-start-'))
-    const port = await freePort()
+    // Two nodes, and the two ports of etcd.
+    const port = await firstOfFreePorts(4)
     for (const expected of [null, 'x']) {
       const cluster = await start(port, directory)
       const client = new Cluster([{ host: '127.0.0.1', port }], { clusterRetryStrategy: () => 50 })

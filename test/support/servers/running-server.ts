@@ -20,6 +20,8 @@ const POLL_MS = 10
 /** The io-threads of all servers of the tests; test/run.ts sets it. */
 const { HAYPILE_IO_THREADS } = process.env
 const IO_THREADS = HAYPILE_IO_THREADS === undefined ? {} : { 'io-threads': HAYPILE_IO_THREADS }
+/** The warm-up takes a fifth of a start, and has a test of its own. */
+const TEST_FLAGS = { 'warm-up': 'no', ...IO_THREADS }
 
 export interface ServerOptions {
   /** Configuration flags, as in `{ appendfsync: 'always' }`. */
@@ -60,6 +62,26 @@ export function freePort(): Promise<number> {
       const { port } = server.address() as net.AddressInfo
       server.close(() => resolve(port))
     })
+  })
+}
+
+/**
+ * Returns the first of consecutive ports that were free a moment ago. They lie below the ports that
+ * the system gives to connections, since a program takes them again after a restart.
+ */
+export async function firstOfFreePorts(count: number): Promise<number> {
+  for (;;) {
+    const first = 20_000 + Math.floor(Math.random() * 10_000)
+    const free = await Promise.all(Array.from({ length: count }, (_, offset) => isFree(first + offset)))
+    if (free.every(Boolean)) return first
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = net.createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 }
 
@@ -167,7 +189,7 @@ export class RunningServer {
   /** Starts the process and waits until it answers. */
   async launch(): Promise<void> {
     if (this.child !== null) throw new Error('it is running')
-    const flags = Object.entries({ ...IO_THREADS, ...this.options.flags }).flatMap(([name, value]) => [`--${name}`, String(value)])
+    const flags = Object.entries({ ...TEST_FLAGS, ...this.options.flags }).flatMap(([name, value]) => [`--${name}`, String(value)])
     const words = [...(this.options.words ?? []), '--port', String(this.port), '--dir', this.directory, ...flags]
     const { openFiles } = this.options
     const limited = openFiles === undefined ? [] : ['sh', '-c', `ulimit -n ${openFiles} && exec "$0" "$@"`]
