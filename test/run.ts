@@ -1,13 +1,13 @@
 /**
- * Runs the test files whose paths contain one of the arguments (all of them without), each in a
- * process of its own, and ends with a line `N passed, N failed`. A file that ends with another
- * status than 0, runs fewer tests than it declares, prints no total, overruns its time or leaves a
- * process running has failed.
+ * Runs the test files whose paths contain one of the arguments, each in a process of its own, and
+ * ends with a line `N passed, N failed`. Without arguments it runs all of them, and fast files
+ * share a process, since loading the modules takes longer than their tests. A process that ends
+ * with another status than 0, runs fewer tests than it declares, prints no total, overruns its time
+ * or leaves a process running has failed.
  *
  * HAYPILE_OTHER_NODES names other Node programs, separated by colons. What runs in one process runs
- * with each of them, too, rooms of plain JavaScript with the last one. Fast files share a process
- * there, since loading the modules takes longer than the tests. The tests of clients' sockets run
- * with the last one and io-threads 2. The total includes all of these.
+ * with each of them, too, rooms of plain JavaScript with the last one. The tests of clients'
+ * sockets run with the last one and io-threads 2. The total includes all of these.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -37,7 +37,7 @@ const FILE_TIMEOUT_MS = 1_800_000
  * does that fails in the middle.
  */
 const END_TIMEOUT_MS = 30_000
-/** Fast files that share a process with another Node. */
+/** Fast files that share a process. */
 const FILES_A_BATCH = 24
 /** Files that start servers and other programs wait most of their time: two run to a core. */
 const MAX_LANES = 4
@@ -45,8 +45,8 @@ const MAX_LANES = 4
 const WITH_ONE_NODE = /^(integration|interop|crash|simulation)\/|^storage\/recovery\/recovery-properties|^tidy/
 /** Rooms that use JavaScript alone: they run with the default Node and the last of the others. */
 const WITHOUT_NODE = /^(commands|lua|model|rdb|storage\/(tree|values))\//
-/** Files that need a process of their own, since they look at what keeps it alive. */
-const NOT_BATCHED = /^storage\/directory\/swap-races\./
+/** Files that have a process of their own, since they start servers and programs. */
+const NOT_BATCHED = /^(integration|interop|crash|simulation)\//
 
 /**
  * Files that run again, with the last of the other Nodes, on servers whose sockets have threads of
@@ -79,15 +79,15 @@ function runs(): Run[] {
   const secondsOf = (file: string) => SLOW_FILES[file.replace(/\.test\.js$/, '')] ?? 1
   const seconds = (run: Run) => run.files.reduce((sum, file) => sum + secondsOf(file), 0)
   const alone = (all: readonly string[]) => all.map((file) => [file])
-  const made: Run[] = alone(files).map((each) => ({ files: each, node: process.execPath, version: '', ioThreads: '' }))
+  const isAlone = (file: string) => wanted.length > 0 || NOT_BATCHED.test(file) || secondsOf(file) > 1
+  const grouped = (all: readonly string[]) => [...alone(all.filter(isAlone)), ...batchesOf(all.filter((file) => !isAlone(file)))]
+  const made: Run[] = grouped(files).map((each) => ({ files: each, node: process.execPath, version: '', ioThreads: '' }))
   const others = otherNodes.split(':').filter((path) => path !== '')
   for (const node of others) {
     const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()
     const isLast = node === others.at(-1)
     const repeated = files.filter((file) => !WITH_ONE_NODE.test(file) && (isLast || !WITHOUT_NODE.test(file)))
-    const isAlone = (file: string) => secondsOf(file) > 1 || NOT_BATCHED.test(file)
-    const groups = [...alone(repeated.filter(isAlone)), ...batchesOf(repeated.filter((file) => !isAlone(file)))]
-    made.push(...groups.map((each) => ({ files: each, node, version, ioThreads: '' })))
+    made.push(...grouped(repeated).map((each) => ({ files: each, node, version, ioThreads: '' })))
     if (!isLast) continue
     const threaded = alone(files.filter((file) => WITH_IO_THREADS.test(file)))
     made.push(...threaded.map((each) => ({ files: each, node, version, ioThreads: '2' })))
