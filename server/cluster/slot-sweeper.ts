@@ -1,7 +1,8 @@
 /**
- * Deletes the keys of slots that have left this node, in the background. It walks over the names
- * of the keys, and deletes those that it finds in slices of half a millisecond, each in a turn of
- * its own. It rests while requests are gated, and where this node is a replica.
+ * Deletes the keys of slots that have left this node, in the background. The sweeper reads the
+ * names of all keys and deletes those of such slots. A slice of deletions takes half a millisecond
+ * and has a turn of its own. The sweeper rests while requests are gated, and while this node is a
+ * replica.
  *
  * The deletions are logged like those of expired keys. A replica of this node applies them at their
  * place in the log, as its data is that of its master at each offset. A replica that swept by its
@@ -41,8 +42,6 @@ export interface SweeperParts {
 
 /** Deletes the keys of slots that have left this node, in the background. */
 export class SlotSweeper {
-  /** The number of keys that were deleted. */
-  sweptKeys = 0
   private readonly parts: SweeperParts
   private running: Promise<void> | null = null
   private isClosed = false
@@ -154,7 +153,6 @@ export class SlotSweeper {
     keyspace.isExpiring = false
     keyspace.log.deleted(db.index, key)
     keyspace.event(EVENT_GENERIC, 'del', db.index, key)
-    this.sweptKeys++
   }
 
   private rest(): Promise<void> {

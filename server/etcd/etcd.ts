@@ -67,11 +67,6 @@ export class Etcd {
     this.gateway = new EtcdGateway(options)
   }
 
-  /** The endpoint that the next request goes to, for log lines. */
-  get endpoint(): string {
-    return this.gateway.endpoint
-  }
-
   /** Reads one key. */
   async find(key: string): Promise<{ readonly value: EtcdValue | null; readonly revision: number }> {
     const { values, revision } = await this.range({ key: encoded(key) })
@@ -84,8 +79,8 @@ export class Etcd {
   }
 
   /**
-   * Runs a transaction. After an `unreachable` error it may have been executed: a repetition with
-   * the same conditions then finds them unfulfilled.
+   * Runs a transaction. After an `unreachable` error etcd may have executed it. If it has, the
+   * conditions no longer hold, and the same transaction changes nothing when it is sent again.
    */
   async transact({ conditions, operations }: EtcdTransaction): Promise<TransactionResult> {
     const isReading = operations.every((operation) => 'read' in operation)
