@@ -166,7 +166,7 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
       'commands/scripting server/cluster-map server/config server/coordinator server/exchange server/exchange/targets server/info server/logging server/loop server/metrics server/network ' +
       'server/process server/threads server/wiring storage storage/check storage/records',
   ),
-  'server/cluster-map': folder('The map of a cluster: its text, its keys in etcd, the reports of nodes', ''),
+  'server/cluster-map': folder('The map of a cluster: its text, its keys in etcd, the reports of nodes', 'base'),
   'server/config': folder(
     'The configuration: values, kinds, files, rewriting',
     'base commands/contract commands/parsing replication/protocol server/config/keys server/process storage storage/keyspace',

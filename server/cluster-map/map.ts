@@ -9,9 +9,8 @@
  * each change that nodes must know. `handover` names the replica that is to take over from a
  * master that is alive. The text may come from anyone who can write to etcd: `mapOf` checks it all.
  */
+import { SLOTS } from '../../base/hash-slots.ts'
 
-/** Hash slots of a cluster, as in Redis. */
-export const SLOT_COUNT = 16_384
 const FORMAT = 1
 const MAX_NODES = 1000
 const MAX_TEXT_LENGTH = 1024 * 1024
@@ -65,18 +64,21 @@ const plainNode = ({ id, host, port }: MapNode): MapNode => ({ id, host, port })
 /** Reads a map. Throws MapError. */
 export function mapOf(text: string): ClusterMap {
   if (text.length > MAX_TEXT_LENGTH) throw new MapError('the map is too long')
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-    throw new MapError('the map is no JSON')
-  }
-  const { format, version, shards } = fieldsOf(parsed, 'the map')
+  const { format, version, shards } = fieldsOf(parsedJson(text, 'the map'), 'the map')
   if (format !== FORMAT) throw new MapError(`the map has format ${String(format)}, and this version reads ${FORMAT}`)
   const map = { version: integerIn(version, 1, Number.MAX_SAFE_INTEGER, 'version'), shards: itemsOf(shards, 'shards').map(shardOf) }
   requireConsistent(map)
   return map
+}
+
+/** Parses JSON. Throws MapError. */
+export function parsedJson(text: string, what: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    throw new MapError(`${what} is no JSON`)
+  }
 }
 
 /** Throws MapError if two entries of a map contradict each other. */
@@ -168,8 +170,8 @@ export function requireHost(host: unknown): string {
 function rangeOf(value: unknown): SlotRange {
   const ends = itemsOf(value, 'a range of slots')
   if (ends.length !== 2) throw new MapError('a range of slots has two ends')
-  const first = integerIn(ends[0], 0, SLOT_COUNT - 1, 'slot')
-  return [first, integerIn(ends[1], first, SLOT_COUNT - 1, 'slot')]
+  const first = integerIn(ends[0], 0, SLOTS - 1, 'slot')
+  return [first, integerIn(ends[1], first, SLOTS - 1, 'slot')]
 }
 
 function fieldsOf(value: unknown, what: string): Readonly<Record<string, unknown>> {

@@ -2,7 +2,7 @@
  * The report of a node with each renewal of its lease, as JSON in the key of the node.
  * The revision of the key proves the renewal; the content is for the choice of a successor.
  */
-import { isNodeId, MapError } from './map.ts'
+import { isNodeId, MapError, parsedJson } from './map.ts'
 
 export interface NodeReport {
   /** The process, which changes with each start. */
@@ -23,13 +23,7 @@ const MAX_LEASE_MS = 3_600_000
 
 /** Reads a report. Throws MapError. */
 export function reportOf(text: string): NodeReport {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(text)
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-    throw new MapError('the report of a node is no JSON')
-  }
+  const parsed = parsedJson(text, 'the report of a node')
   const report = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Partial<Record<keyof NodeReport, unknown>>
   const { runId, leaseMs, role, history, previousHistory, offset } = report
   const isId = (id: unknown): id is string => typeof id === 'string' && (id === '' || isNodeId(id))

@@ -2,6 +2,7 @@
  * `haypile cluster create | status | add-shard | add-replica | remove | failover`: the operator's
  * commands. They change the map in etcd; the coordinator and the nodes do the rest.
  */
+import { addressText } from '../../base/address-text.ts'
 import { rethrowAssertion } from '../../base/assert.ts'
 import { errorText } from '../../base/error-text.ts'
 import { type ClusterMap, MapError, type MapNode, mapOf, requireHost, textOfMap } from '../cluster-map/map.ts'
@@ -10,7 +11,7 @@ import { EtcdError } from '../etcd/etcd-error.ts'
 import type { CommandOutput } from './command-output.ts'
 import { type ClusterPlace, openCluster } from './coordinator-command.ts'
 import { isAt, newMap, withHandover, withoutNode, withReplica, withShard } from './map-changes.ts'
-import { infoFields, type NodeAddress, NodeFailure, NodeRefusal, nameOfNode } from './node-requests.ts'
+import { infoFields, type NodeAddress, NodeFailure, NodeRefusal } from './node-requests.ts'
 import { isHealthy, readStatus, statusLines } from './status.ts'
 
 const HANDOVER_TIMEOUT_MS = 30_000
@@ -105,7 +106,7 @@ async function newNodes({ ask, etcd, keys }: OpenedCluster, words: readonly stri
   const { values } = await etcd.findAll(keys.nodes)
   const nodes: MapNode[] = []
   for (const address of words.map(addressOfNode)) {
-    const name = nameOfNode(address)
+    const name = addressText(address)
     const [id, keyspace] = await ask(address, [
       ['CLUSTER', 'MYID'],
       ['INFO', 'keyspace'],

@@ -10,6 +10,7 @@
  * election and the key of the dead master to be as they were read. Nodes take their roles from
  * etcd, so a coordinator that is late or has been replaced cannot make two masters.
  */
+import { addressText } from '../../base/address-text.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Log } from '../../base/log.ts'
 import type { ClusterKeys } from '../cluster-map/keys.ts'
@@ -22,7 +23,7 @@ import { FollowedKeys } from '../etcd/followed-keys.ts'
 import { Election } from './election.ts'
 import { handOver } from './handover.ts'
 import { NodeLeases } from './node-leases.ts'
-import { type AskNode, infoFields, NodeFailure, nameOfNode } from './node-requests.ts'
+import { type AskNode, infoFields, NodeFailure } from './node-requests.ts'
 import { Pusher } from './pusher.ts'
 import { type Candidate, choose } from './succession.ts'
 
@@ -138,7 +139,7 @@ export class Coordinator {
       const outcome = await handOver(shard, { ask, warn: (text) => this.report(shard.master.id, text) })
       if (outcome === 'done') await this.promote(shard, this.memberOf(shard, shard.handover), stored, null)
       else if (outcome === 'refused') {
-        log.warn({ master: nameOfNode(shard.master) }, 'the handover is given up: the master stays')
+        log.warn({ master: addressText(shard.master) }, 'the handover is given up: the master stays')
         await this.save(
           { ...stored.map, shards: stored.map.shards.map((one) => (one === shard ? { ...one, handover: null } : one)) },
           stored,
@@ -151,7 +152,7 @@ export class Coordinator {
   /** Replaces a master whose lease is over, once every replica that lives has answered. */
   private async replaceMaster(shard: MapShard, stored: StoredMap): Promise<void> {
     const { master } = shard
-    const name = nameOfNode(master)
+    const name = addressText(master)
     const value = this.leases.keyOf(master.id)
     const report = this.leases.reportOf(master.id)
     if (value === null || report === null) {
@@ -203,8 +204,8 @@ export class Coordinator {
     if (!(await this.save({ version: stored.map.version + 1, shards }, stored, dead?.value ?? null))) return
     this.options.log.info(
       {
-        from: nameOfNode(shard.master),
-        to: nameOfNode(to),
+        from: addressText(shard.master),
+        to: addressText(to),
         version: stored.map.version + 1,
         reason: dead === null ? 'handover' : 'the lease of the master has ended',
       },

@@ -3,8 +3,9 @@
  * which loses no write. Each call does the next step; the replica may write once the map names it
  * as the master.
  */
+import { addressText } from '../../base/address-text.ts'
 import type { MapShard } from '../cluster-map/map.ts'
-import { type AskNode, infoFields, NodeFailure, NodeRefusal, nameOfNode } from './node-requests.ts'
+import { type AskNode, infoFields, NodeFailure, NodeRefusal } from './node-requests.ts'
 
 /** The limit for FAILOVER on the master. */
 const TIMEOUT_MS = 5000
@@ -26,7 +27,7 @@ export async function handOver(shard: MapShard, { ask, warn }: HandoverHost): Pr
     if (master.get('role') !== 'master' || master.get('master_failover_state') !== 'no-failover') return 'running'
     const [reply] = await ask(shard.master, [['FAILOVER', 'TO', target.host, String(target.port), 'TIMEOUT', String(TIMEOUT_MS)]])
     if (!(reply instanceof NodeRefusal)) return 'running'
-    warn(`${nameOfNode(shard.master)} refuses FAILOVER: ${reply.message}`)
+    warn(`${addressText(shard.master)} refuses FAILOVER: ${reply.message}`)
     return 'refused'
   } catch (error) {
     if (!(error instanceof NodeFailure)) throw error

@@ -1,15 +1,8 @@
 /** Changes of a map that an operator asks for. Each returns another map, or throws MapError. */
-import {
-  type ClusterMap,
-  MapError,
-  type MapNode,
-  type MapShard,
-  nodesOf,
-  requireConsistent,
-  SLOT_COUNT,
-  type SlotRange,
-} from '../cluster-map/map.ts'
-import { type NodeAddress, nameOfNode } from './node-requests.ts'
+import { addressText } from '../../base/address-text.ts'
+import { SLOTS } from '../../base/hash-slots.ts'
+import { type ClusterMap, MapError, type MapNode, type MapShard, nodesOf, requireConsistent, type SlotRange } from '../cluster-map/map.ts'
+import type { NodeAddress } from './node-requests.ts'
 
 /**
  * Returns the map of a new cluster. The first nodes become masters, and each next node a replica of
@@ -28,7 +21,7 @@ export function newMap(nodes: readonly MapNode[], replicas: number): ClusterMap 
 }
 
 function slotsOf(index: number, count: number): SlotRange {
-  const start = (shard: number) => Math.round((shard * SLOT_COUNT) / count)
+  const start = (shard: number) => Math.round((shard * SLOTS) / count)
   return [start(index), start(index + 1) - 1]
 }
 
@@ -50,8 +43,8 @@ export function withoutNode(map: ClusterMap, address: NodeAddress): ClusterMap {
     return changed(map, shard, { ...shard, replicas, handover: replicas.some(({ id }) => id === shard.handover) ? shard.handover : null })
   }
   if (shard.replicas.length > 0)
-    throw new MapError(`${nameOfNode(address)} is a master with replicas: let one take over first (haypile cluster failover)`)
-  if (shard.slots.length > 0) throw new MapError(`${nameOfNode(address)} is a master with slots, which cannot be moved in this version`)
+    throw new MapError(`${addressText(address)} is a master with replicas: let one take over first (haypile cluster failover)`)
+  if (shard.slots.length > 0) throw new MapError(`${addressText(address)} is a master with slots, which cannot be moved in this version`)
   return checked({ version: map.version + 1, shards: map.shards.filter((one) => one !== shard) })
 }
 
@@ -59,7 +52,7 @@ export function withoutNode(map: ClusterMap, address: NodeAddress): ClusterMap {
 export function withHandover(map: ClusterMap, to: NodeAddress): ClusterMap {
   const shard = shardAt(map, to)
   const target = shard.replicas.find((one) => isAt(one, to))
-  if (target === undefined) throw new MapError(`${nameOfNode(to)} is the master of its shard already`)
+  if (target === undefined) throw new MapError(`${addressText(to)} is the master of its shard already`)
   const handover: MapShard = { ...shard, handover: target.id }
   return { ...map, shards: map.shards.map((one) => (one === shard ? handover : one)) }
 }
@@ -68,7 +61,7 @@ export const isAt = (node: NodeAddress, { host, port }: NodeAddress) => node.hos
 
 function shardAt(map: ClusterMap, address: NodeAddress): MapShard {
   const shard = map.shards.find((one) => nodesOf(one).some((node) => isAt(node, address)))
-  if (shard === undefined) throw new MapError(`${nameOfNode(address)} is not in the map`)
+  if (shard === undefined) throw new MapError(`${addressText(address)} is not in the map`)
   return shard
 }
 

@@ -1,6 +1,8 @@
 /** Requests of a coordinator or an operator to a node: a connection for each list of commands. */
+
 import * as net from 'node:net'
 import RedisParser, { type ParsedReply } from 'redis-parser'
+import { addressText } from '../../base/address-text.ts'
 import { bytesOfText } from '../../base/bytes.ts'
 import { encodedLength, writeCommand } from '../../storage/binlog/command-codec.ts'
 
@@ -29,8 +31,6 @@ export interface NodeRequestOptions {
   readonly credentials: readonly string[]
 }
 
-export const nameOfNode = ({ host, port }: NodeAddress) => `${host.includes(':') ? `[${host}]` : host}:${port}`
-
 /** Returns a function that asks nodes. */
 export function nodeRequests({ timeoutMs, credentials }: NodeRequestOptions): AskNode {
   return (node, commands) => {
@@ -41,7 +41,7 @@ export function nodeRequests({ timeoutMs, credentials }: NodeRequestOptions): As
       const fail = (why: string) => {
         clearTimeout(limit)
         socket.destroy()
-        reject(new NodeFailure(`${nameOfNode(node)} ${why}`))
+        reject(new NodeFailure(`${addressText(node)} ${why}`))
       }
       const add = (reply: NodeReply) => {
         replies.push(reply)
@@ -50,7 +50,7 @@ export function nodeRequests({ timeoutMs, credentials }: NodeRequestOptions): As
         socket.destroy()
         const [first] = replies
         if (credentials.length > 0 && first instanceof NodeRefusal)
-          reject(new NodeFailure(`${nameOfNode(node)} refuses the password: ${first.message}`))
+          reject(new NodeFailure(`${addressText(node)} refuses the password: ${first.message}`))
         else resolve(credentials.length > 0 ? replies.slice(1) : replies)
       }
       const parser = new RedisParser({

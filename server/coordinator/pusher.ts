@@ -2,12 +2,13 @@
  * Brings the map to the nodes with CLUSTERX SETNODES, and repeats it until each of them has its
  * version. A node refuses older versions, so a late message does no harm.
  */
+import { addressText } from '../../base/address-text.ts'
 import { rethrowAssertion } from '../../base/assert.ts'
 import type { Clock } from '../../base/clock.ts'
 import { errorText } from '../../base/error-text.ts'
 import type { Log } from '../../base/log.ts'
 import { type ClusterMap, type MapNode, nodesOf, setNodesText } from '../cluster-map/map.ts'
-import { type AskNode, NodeFailure, NodeRefusal, nameOfNode } from './node-requests.ts'
+import { type AskNode, NodeFailure, NodeRefusal } from './node-requests.ts'
 
 /** A node that has the version is asked again after this time: it may have been replaced. */
 const ASK_AGAIN_MS = 5000
@@ -67,7 +68,7 @@ export class Pusher {
 
   private async bring(node: MapNode, state: PushState, map: ClusterMap): Promise<void> {
     const { ask, clock, log } = this.options
-    const name = nameOfNode(node)
+    const name = addressText(node)
     try {
       const [version] = await ask(node, [['CLUSTERX', 'VERSION']])
       if (version instanceof NodeRefusal) throw version

@@ -1,6 +1,7 @@
 /** The state of a cluster, from its map and the answers of its nodes. */
+import { addressText } from '../../base/address-text.ts'
 import { type ClusterMap, type MapNode, nodesOf, rangeText, type SlotRange } from '../cluster-map/map.ts'
-import { type AskNode, infoFields, NodeFailure, nameOfNode } from './node-requests.ts'
+import { type AskNode, infoFields, NodeFailure } from './node-requests.ts'
 
 interface NodeStatus {
   readonly id: string
@@ -40,7 +41,7 @@ export async function readStatus({ etcd, keys, ask }: StatusSource, { version, s
 }
 
 async function nodeStatus(ask: AskNode, node: MapNode, role: 'master' | 'replica'): Promise<NodeStatus> {
-  const known = { id: node.id, address: nameOfNode(node), role }
+  const known = { id: node.id, address: addressText(node), role }
   try {
     const [info] = await ask(node, [['INFO', 'replication', 'cluster']])
     const fields = infoFields(info)

@@ -7,6 +7,7 @@
  * fails, and its outcome is unknown: the caller reads what etcd has.
  */
 import * as http from 'node:http'
+import { addressText } from '../../base/address-text.ts'
 import { at, rethrowAssertion } from '../../base/assert.ts'
 import { type JsonObject, objectOf, textOf } from './answers.ts'
 import { EtcdError } from './etcd-error.ts'
@@ -25,7 +26,7 @@ export interface EtcdEndpoint {
 /** Reads `http://host:port,http://host:port`. Throws EtcdError with a line of text. */
 export function endpointsOf(text: string): readonly EtcdEndpoint[] {
   const endpoints = text.split(',').map((word) => endpointOf(word.trim()))
-  if (new Set(endpoints.map(nameOf)).size < endpoints.length) throw new EtcdError('refused', 'an endpoint of etcd is named twice')
+  if (new Set(endpoints.map(addressText)).size < endpoints.length) throw new EtcdError('refused', 'an endpoint of etcd is named twice')
   return endpoints
 }
 
@@ -39,8 +40,6 @@ function endpointOf(text: string): EtcdEndpoint {
 
 /** A URL drops the port 80 of `http:`, where it is named. */
 const portOf = (text: string) => (/:80\/?$/.test(text) ? 80 : DEFAULT_PORT)
-
-const nameOf = ({ host, port }: EtcdEndpoint) => `${host.includes(':') ? `[${host}]` : host}:${port}`
 
 export interface GatewayOptions {
   readonly endpoints: readonly EtcdEndpoint[]
@@ -67,11 +66,6 @@ export class EtcdGateway {
   /** REQUIRES: at least one endpoint. */
   constructor(options: GatewayOptions) {
     this.options = options
-  }
-
-  /** The endpoint that the next request goes to, for log lines. */
-  get endpoint(): string {
-    return nameOf(at(this.options.endpoints, this.index))
   }
 
   /** Throws EtcdError. */
@@ -113,7 +107,7 @@ export class EtcdGateway {
           end(error)
         }
       })
-      response.on('end', () => end(new EtcdError('unreachable', `${nameOf(endpoint)} has ended the stream`)))
+      response.on('end', () => end(new EtcdError('unreachable', `${addressText(endpoint)} has ended the stream`)))
       response.on('error', (error) => end(unreachable(endpoint, error)))
     })
     request.on('error', (error) => end(unreachable(endpoint, error)))
@@ -163,7 +157,7 @@ export class EtcdGateway {
       request.on('error', (error) => reject(unreachable(endpoint, error)))
       request.on('close', () => {
         clearTimeout(limit)
-        reject(new EtcdError('unreachable', `${nameOf(endpoint)} has closed the connection`))
+        reject(new EtcdError('unreachable', `${addressText(endpoint)} has closed the connection`))
       })
     })
   }
@@ -212,15 +206,16 @@ class JsonLines {
   }
 }
 
-const tooLong = (endpoint: EtcdEndpoint) => new EtcdError('refused', `${nameOf(endpoint)} has sent more than an answer of etcd can have`)
+const tooLong = (endpoint: EtcdEndpoint) =>
+  new EtcdError('refused', `${addressText(endpoint)} has sent more than an answer of etcd can have`)
 
 const silent = (endpoint: EtcdEndpoint, timeoutMs: number) =>
-  new EtcdError('unreachable', `${nameOf(endpoint)} has not answered within ${timeoutMs} ms`)
+  new EtcdError('unreachable', `${addressText(endpoint)} has not answered within ${timeoutMs} ms`)
 
 function unreachable(endpoint: EtcdEndpoint, error: NodeJS.ErrnoException): EtcdError {
   if (error instanceof EtcdError) return error
   const isUnsent = error.code === 'ECONNREFUSED' || error.code === 'ENOTFOUND' || error.code === 'EHOSTUNREACH'
-  return new EtcdError(isUnsent ? 'unsent' : 'unreachable', `${nameOf(endpoint)} cannot be reached: ${error.code ?? error.message}`)
+  return new EtcdError(isUnsent ? 'unsent' : 'unreachable', `${addressText(endpoint)} cannot be reached: ${error.code ?? error.message}`)
 }
 
 /** Returns an answer as an object. Throws EtcdError for an error of etcd, or what is no JSON. */
@@ -230,7 +225,7 @@ function answerOf(endpoint: EtcdEndpoint, text: string, status: number): JsonObj
     parsed = JSON.parse(text)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
-    throw new EtcdError('refused', `${nameOf(endpoint)} does not speak JSON (HTTP ${status}): is it etcd 3.4 or later?`)
+    throw new EtcdError('refused', `${addressText(endpoint)} does not speak JSON (HTTP ${status}): is it etcd 3.4 or later?`)
   }
   const answer = objectOf(parsed, 'the answer')
   const { error, code, message } = answer
@@ -239,5 +234,5 @@ function answerOf(endpoint: EtcdEndpoint, text: string, status: number): JsonObj
   const reason = inner === null ? textOf(message ?? error, 'error') : textOf(inner.message, 'message')
   const grpcCode = inner === null ? code : (inner.grpc_code ?? inner.code)
   const kind = UNAVAILABLE_CODES.includes(grpcCode) || status === 503 ? 'unreachable' : 'refused'
-  throw new EtcdError(kind, `${nameOf(endpoint)}: ${reason === '' ? `HTTP ${status}` : reason}`)
+  throw new EtcdError(kind, `${addressText(endpoint)}: ${reason === '' ? `HTTP ${status}` : reason}`)
 }
